@@ -1,0 +1,136 @@
+"""The few types everything shares: what a transition is, what a network carries, what an algorithm is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+Params = Any
+State = Any
+Metrics = dict[str, Array]
+
+
+class Transition(NamedTuple):
+    """Transitions with leading axes [N] on file and [B] in a batch.
+
+    `terminal` is 1 where the task itself ended and is the only flag a target may use; rewards are raw.
+    """
+
+    obs: Any  # [.., O]
+    action: Any  # [.., A]
+    reward: Any  # [..]
+    next_obs: Any  # [.., O]
+    terminal: Any  # [..] 0 or 1
+    extra: dict[str, Any] = {}  # noqa: RUF012  columns that an algorithm asked for; never changed in place
+
+
+class Spec(NamedTuple):
+    """What an algorithm may know of its data before it starts."""
+
+    obs_dim: int
+    action_dim: int
+    obs_mean: Any = 0.0  # [O] over the dataset
+    obs_std: Any = 1.0  # [O]
+
+
+class Step(NamedTuple):
+    """Where training stands. Shared by a population, so that a delayed update stays a branch under vmap."""
+
+    index: Array  # gradient steps taken in this phase, from 0
+    total: Array  # gradient steps planned in this phase
+    online: bool  # static: offline and online are two programs
+
+    def every(self, delay: int) -> Array:
+        """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3."""
+        return (self.index + 1) % delay == 0
+
+    def maybe(
+        self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State
+    ) -> tuple[State, Metrics]:
+        """`function(state)` on every `delay`-th step, else the state as it is and metrics of zero.
+
+        Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right.
+        """
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, state)[1])
+
+        def take(state: State) -> tuple[State, Metrics]:
+            state, metrics = function(state)
+            return state, jax.tree.map(lambda x: delay * x, metrics)
+
+        return jax.lax.cond(self.every(delay), take, lambda s: (s, zeros), state)
+
+
+class Net(NamedTuple):
+    """One trained network or a stacked ensemble of them: parameters, their slow copy, Adam's moments."""
+
+    params: Params
+    target: Params | None
+    opt: optax.OptState
+
+
+class Normalizer(NamedTuple):
+    """Standardises observations, the same way in training and in evaluation. mean, scale: [O]."""
+
+    mean: Array
+    scale: Array
+
+    def __call__(self, obs: Array) -> Array:
+        return (obs - self.mean) / self.scale
+
+
+def _keep(cfg: Any, state: State, key: Array) -> State:
+    return state
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm is a config, a state and three pure functions.
+
+    A state has `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module.
+    Every config has the settings that the training loop itself reads: `batch_size`, `updates_per_step` (UTD, gradient
+    steps per environment step online) and `offline_rows` (rows of an online batch that come from the dataset).
+    """
+
+    name: str
+    title: str
+    paper: str
+    config: type
+    init: Callable[[Any, Spec, Array], State]  # (cfg, spec, key) -> state
+    update: Callable[[Any, State, Transition, Array, Step], tuple[State, Metrics]]
+    act: Callable[[Any, State, Array, Array, Any], Array]  # last argument: 0 evaluates, 1 explores
+    critic: Callable[[Any], Any] | None = None  # cfg -> module of `state.critic`, called with (obs, action)
+    go_online: Callable[[Any, State, Array], State] = _keep
+    can_go_online: bool = True
+
+
+ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced
+
+
+def make_net(params: Params, target: bool = False) -> Net:
+    """A fresh network: Adam's moments at zero and, if asked for, an exact copy of the parameters as target."""
+    return Net(params, jax.tree.map(jnp.copy, params) if target else None, ADAM.init(params))
+
+
+def descend(net: Net, grads: Params, learning_rate: Any) -> Net:
+    """One Adam step of `net` along `grads`."""
+    updates, opt = ADAM.update(grads, net.opt)
+    params = jax.tree.map(lambda p, u: p - learning_rate * u, net.params, updates)
+    return net._replace(params=params, opt=opt)
+
+
+def polyak(net: Net, rate: Any) -> Net:
+    """Move the target towards the parameters: target + rate (params - target)."""
+    return net._replace(target=jax.tree.map(lambda t, p: t + rate * (p - t), net.target, net.params))
+
+
+def make_normalizer(normalize: bool, spec: Spec) -> Normalizer:
+    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity."""
+    if normalize:
+        return Normalizer(jnp.asarray(spec.obs_mean), jnp.asarray(spec.obs_std) + 1e-3)
+    return Normalizer(jnp.zeros(spec.obs_dim), jnp.ones(spec.obs_dim))

@@ -1,0 +1,115 @@
+"""Where arrays run, decided in this one place. No algorithm, loss or loop knows which; results differ by rounding only.
+
+On a CPU small matrices gain nothing from being split over threads, so each core becomes an XLA device of its own, the
+members of a population are spread over them, and on each device members and stacked critics run one after another: one
+critic's target, forward, backward and Adam stay in cache. On a GPU both axes are vmapped instead.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+Tree = Any
+
+
+def setup(cache: bool = False) -> None:
+    """One XLA device per core, before JAX starts (later calls change nothing). `cache`: keep compiled programs on disk.
+
+    The persistent cache lives in `$PARS_CACHE_DIR`, else in the user's cache directory.
+    """
+    if cache:
+        folder = cache_folder() / "compiled"
+        folder.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    try:
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    except RuntimeError:
+        pass  # JAX is already running in this process: use the devices it has
+
+
+def cache_folder() -> Path:
+    """`$PARS_CACHE_DIR`, else `pars` under the user's cache directory."""
+    if folder := os.environ.get("PARS_CACHE_DIR"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars"
+
+
+def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
+    """`function` for every slice of the leading axis of `stacked`, results stacked: one by one on a CPU, else vmapped."""
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda slices: function(*slices), stacked)
+    return jax.vmap(function)(*stacked)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a population of `members` runs. Per-member arrays on the devices have `rows` >= members on axis 0: the
+    population is padded with copies of its last member to a multiple of the device count, and cut when it comes back."""
+
+    members: int
+    mesh: Mesh
+
+    @property
+    def rows(self) -> int:
+        devices = self.mesh.size
+        return -(-self.members // devices) * devices
+
+    def put(self, tree: Tree) -> Tree:
+        """Per-member arrays [P, ...] -> padded and spread over the devices."""
+        return jax.tree.map(lambda x: jax.device_put(self._pad(x), self._sharding("members")), tree)
+
+    def share(self, tree: Tree) -> Tree:
+        """Arrays that every member reads -> a copy on every device."""
+        return jax.tree.map(lambda x: jax.device_put(x, self._sharding()), tree)
+
+    def take(self, tree: Tree) -> Tree:
+        """Per-member device arrays -> NumPy [P, ...]."""
+        return jax.tree.map(lambda x: np.asarray(x)[: self.members], tree)
+
+    def map(
+        self, function: Callable[..., Tree], shared: tuple[int, ...] = (), donate: tuple[int, ...] = ()
+    ) -> Callable[..., Tree]:
+        """Compile `function` (written for one member) for the population; arguments at `shared` have no member axis."""
+
+        def members(*args: Tree) -> Tree:
+            own = tuple(arg for i, arg in enumerate(args) if i not in shared)
+
+            def one(slices: tuple[Tree, ...]) -> Tree:
+                rest = iter(slices)
+                return function(*(args[i] if i in shared else next(rest) for i in range(len(args))))
+
+            return each(lambda *slices: one(slices), *own)
+
+        def spread(*args: Tree) -> Tree:
+            specs = tuple(PartitionSpec() if i in shared else PartitionSpec("members") for i in range(len(args)))
+            return jax.shard_map(
+                members, mesh=self.mesh, in_specs=specs, out_specs=PartitionSpec("members"), check_vma=False
+            )(*args)
+
+        return jax.jit(spread if self.mesh.size > 1 else members, donate_argnums=donate)
+
+    def _pad(self, array: Any) -> Any:
+        missing = self.rows - self.members
+        array = jnp.asarray(array) if isinstance(array, jax.Array) else np.asarray(array)
+        if missing == 0:
+            return array
+        return np.concatenate([np.asarray(array), np.repeat(np.asarray(array[-1:]), missing, axis=0)])
+
+    def _sharding(self, *axes: str) -> NamedSharding:
+        return NamedSharding(self.mesh, PartitionSpec(*axes))
+
+
+def place(members: int) -> Placement:
+    """A single run stays on one device (its large matmuls use all cores); a population is spread over all of them."""
+    devices = jax.devices()[:members]
+    return Placement(members, Mesh(np.array(devices), ("members",)))

@@ -1,0 +1,7 @@
+"""Tasks: batched environments, their scores, and the registry of ids."""
+
+from pars.envs.base import BatchEnv, StepResult, Task
+from pars.envs.maze import MAPS, Maze
+from pars.envs.registry import TASKS, list_tasks, make_task
+
+__all__ = ["MAPS", "TASKS", "BatchEnv", "Maze", "StepResult", "Task", "list_tasks", "make_task"]

@@ -1,0 +1,118 @@
+"""Any Gymnasium environment with box spaces as a BatchEnv."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pars.envs.base import Array, BatchEnv, StepResult, Task
+from pars.errors import TaskError
+
+if TYPE_CHECKING:
+    import gymnasium
+
+DEFAULT_TIME_LIMIT = 1000  # actions, for environments that have no limit of their own
+
+
+class GymBatch:
+    """n Gymnasium environments stepped one after the other. Actions in [-1, 1] are mapped linearly to the action box."""
+
+    def __init__(self, env_id: str, n: int) -> None:
+        if n < 1:
+            raise ValueError(f"a batch needs at least one environment, got {n}")
+        self.n = n
+        self._envs = [_make(env_id) for _ in range(n)]
+        box: Any = self._envs[0].action_space
+        self._middle = (box.high.astype(np.float64) + box.low) / 2
+        self._half = (box.high.astype(np.float64) - box.low) / 2
+        self._dtype = box.dtype
+
+    def reset(self, index: Array, seed: Array) -> Array:
+        """Restart the environments `index` [k] from `seed` [k] -> obs [k, O]."""
+        return np.stack([self._obs(self._envs[i].reset(seed=int(s))[0]) for i, s in zip(index, seed, strict=True)])
+
+    def step(self, index: Array, action: Array) -> StepResult:
+        """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
+        index = np.asarray(index)
+        k = len(index)
+        scaled = (self._middle + np.clip(action, -1.0, 1.0) * self._half).astype(self._dtype)
+        obs, reward = [], np.zeros(k, np.float32)
+        terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
+        for row, i in enumerate(index):
+            seen, reward[row], terminal[row], truncated[row], _ = self._envs[i].step(scaled[row])
+            obs.append(self._obs(seen))
+        return StepResult(np.stack(obs), reward, terminal, truncated & ~terminal)
+
+    def close(self) -> None:
+        """Close all environments."""
+        for env in self._envs:
+            env.close()
+
+    @staticmethod
+    def _obs(obs: Any) -> Array:
+        return np.asarray(obs, np.float32).reshape(-1)
+
+
+def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
+    """The environment, or a TaskError in one line."""
+    import gymnasium
+
+    with warnings.catch_warnings():
+        # "out of date" and similar notes on the user's own choice of version
+        warnings.simplefilter("ignore")
+        try:
+            spec = gymnasium.spec(env_id)
+            limit = None if spec.max_episode_steps else DEFAULT_TIME_LIMIT
+            return gymnasium.make(env_id, disable_env_checker=True, max_episode_steps=limit)
+        except Exception as error:  # environments are foreign code: whatever they raise, the user needs one line
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise TaskError(f"cannot make the Gymnasium environment {env_id!r}: {reason}") from error
+
+
+def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
+    from gymnasium.spaces import Box
+
+    for role, space in (("observation", env.observation_space), ("action", env.action_space)):
+        if not isinstance(space, Box):
+            raise TaskError(
+                f"{env_id}: the {role} space is {type(space).__name__}, pars needs a Box; "
+                "wrap the environment (for dicts: FlattenObservation) and register it under an id of your own"
+            )
+    box = env.action_space
+    if not (isinstance(box, Box) and len(box.shape) == 1 and np.isfinite(box.low).all() and np.isfinite(box.high).all()):
+        raise TaskError(
+            f"{env_id}: the action space {' '.join(str(box).split())} has no finite bounds [A]; "
+            "wrap the environment with a bounded Box (RescaleAction) and register it under an id of your own"
+        )
+
+
+def gym_task(env_id: str) -> Task:
+    """The task of a Gymnasium id such as `Hopper-v5` or `my_package:MyEnv-v0`; scores are raw returns.
+
+    Raises TaskError if it cannot be made, or if its spaces are not boxes with bounded actions.
+    """
+    env = _make(env_id)
+    try:
+        _check_spaces(env_id, env)
+        observed, acted = env.observation_space.shape, env.action_space.shape
+        limit = env.spec.max_episode_steps if env.spec else None
+    finally:
+        env.close()
+
+    def make(n: int) -> BatchEnv:
+        return GymBatch(env_id, n)
+
+    return Task(
+        id=env_id,
+        family="gym",
+        obs_dim=int(np.prod(observed or (1,))),
+        action_dim=int(np.prod(acted or (1,))),
+        time_limit=limit or DEFAULT_TIME_LIMIT,
+        reference=None,
+        eval_episodes=10,
+        dataset=None,
+        max_return=None,
+        physics="stock",
+        maze=None,
+        make=make,
+    )

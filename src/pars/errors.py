@@ -1,0 +1,49 @@
+"""Errors a user can cause. Each is one line (what, where, how to mend it) and has one exit code."""
+
+
+class ParsError(Exception):
+    """Base of all errors that the command prints as one line. `exit_code` is what the process returns."""
+
+    exit_code = 1
+
+
+class UsageError(ParsError):
+    """A command line or call that does not fit: unknown name, setting or value."""
+
+    exit_code = 2
+
+
+class DataError(ParsError):
+    """A dataset that cannot be read or must not be trained on."""
+
+    exit_code = 3
+
+
+class CheckpointError(ParsError):
+    """A run folder that is damaged, locked by another process, or belongs to another run."""
+
+    exit_code = 4
+
+
+class TaskError(ParsError):
+    """An environment that cannot be made or does not fit the data."""
+
+    exit_code = 5
+
+
+class DivergenceError(ParsError):
+    """Training produced NaN or Inf; the last finite checkpoint is kept."""
+
+    exit_code = 6
+
+
+class ResourceError(ParsError):
+    """Not enough memory, disk or devices."""
+
+    exit_code = 7
+
+
+class Interrupted(ParsError):
+    """SIGINT or SIGTERM: a checkpoint was written, running the same command again continues."""
+
+    exit_code = 75

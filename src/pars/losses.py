@@ -1,0 +1,84 @@
+"""One equation, one pure function. B: batch, E: critics, A: action dimensions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def td_target(reward: Array, terminal: Array, next_q: Array, discount: Any) -> Array:
+    """Bellman target r + discount (1 - terminal) q', gradient stopped. All inputs [B] -> [B]."""
+    if not reward.shape == terminal.shape == next_q.shape:
+        raise ValueError(
+            f"td_target takes one value per transition, got reward {reward.shape}, terminal {terminal.shape}, "
+            f"next_q {next_q.shape}; reduce the critic ensemble before the target"
+        )
+    return jax.lax.stop_gradient(reward + discount * (1.0 - terminal) * next_q)
+
+
+def td_loss(q: Array, target: Array) -> Array:
+    """Mean squared TD error, the first term of PARS eq. (3) for one critic. q [B], target [B] -> scalar."""
+    if q.shape != target.shape:
+        raise ValueError(f"td_loss compares values one by one, got q {q.shape} and target {target.shape}")
+    return jnp.mean((q - target) ** 2)
+
+
+def penalty_loss(q: Array, q_min: Any) -> Array:
+    """PA loss, the second term of PARS eq. (3): pull Q at infeasible actions to `q_min`, from both sides. q [.., B] -> [..]."""
+    return jnp.mean((q - q_min) ** 2, axis=-1)
+
+
+def infeasible_actions(
+    key: Array, shape: tuple[int, ...], distance: Any, kind: Literal["all", "any"] = "all"
+) -> Array:
+    """Actions beyond the box [-1, 1]^A, PARS eq. (4) and listing 1. shape [.., A].
+
+    "all": every coordinate in +-[distance, 2 distance), sign and size uniform and independent.
+    "any": a random non-empty subset of the coordinates so, the others uniform in [-1, 1): the union of eq. (1).
+    """
+    k_far, k_feasible, k_subset, k_sure = jax.random.split(key, 4)
+    u = jax.random.uniform(k_far, shape, minval=-1.0, maxval=1.0)
+    far = distance * jnp.where(u < 0, u - 1.0, u + 1.0)
+    if kind == "all":
+        return far
+    subset = jax.random.bernoulli(k_subset, 0.5, shape)
+    sure = jax.nn.one_hot(jax.random.randint(k_sure, shape[:-1], 0, shape[-1]), shape[-1], dtype=bool)
+    feasible = jax.random.uniform(k_feasible, shape, minval=-1.0, maxval=1.0)
+    return jnp.where(subset | sure, far, feasible)
+
+
+def smoothed_action(key: Array, action: Array, noise: Any, clip: Any) -> Array:
+    """Target policy smoothing of TD3 (Fujimoto et al. 2018): the action plus clipped Gaussian noise, inside the box."""
+    epsilon = jnp.clip(noise * jax.random.normal(key, action.shape), -clip, clip)
+    return jnp.clip(action + epsilon, -1.0, 1.0)
+
+
+def explored_action(key: Array, action: Array, noise: Any) -> Array:
+    """Gaussian exploration, clipped to the box. noise: standard deviation (0: the action itself)."""
+    return jnp.clip(action + noise * jax.random.normal(key, action.shape), -1.0, 1.0)
+
+
+def bc_loss(policy_action: Array, action: Array, reduce: Literal["sum", "mean"]) -> Array:
+    """Squared distance to the dataset action, summed or averaged over A, averaged over B. [B, A] -> scalar."""
+    if policy_action.shape != action.shape:
+        raise ValueError(f"bc_loss compares actions one by one, got {policy_action.shape} and {action.shape}")
+    squares = (policy_action - action) ** 2
+    return jnp.mean(jnp.sum(squares, -1) if reduce == "sum" else jnp.mean(squares, -1))
+
+
+def normalized_value(v: Array) -> Array:
+    """mean v / stop_gradient(mean |v|): the value term of TD3+BC's actor, free of the reward scale. v [B] -> scalar."""
+    return jnp.mean(v) / (jax.lax.stop_gradient(jnp.mean(jnp.abs(v))) + 1e-8)
+
+
+def cosine_decay(index: Array, total: Any) -> Array:
+    """Learning-rate factor from 1 at step 0 to 0 at step `total`."""
+    return 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(index / total, 0.0, 1.0)))
+
+
+def subset(key: Array, count: int, size: int) -> Array:
+    """`size` different indices below `count`, each equally likely (REDQ, Chen et al. 2021)."""
+    return jax.random.permutation(key, count)[:size]

@@ -1,0 +1,265 @@
+"""Reads a run folder into plain records with NumPy arrays; unfinished runs are welcome.
+
+What can be missing (a run that was just started, a line that was half written, a damaged probe) is left out and
+named in `problems`; what makes the folder no run at all raises an error of one line.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pars.errors import CheckpointError, UsageError
+
+FORMAT = 1
+PHASES = ("offline", "online")
+PROBE_ARRAYS = {
+    "landscape": ("grid", "q", "line", "q_line", "policy_action", "data_action"),
+    "trajectories": ("positions", "success"),
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric over one phase. steps [T] int, values [members, T] with NaN where nothing was logged."""
+
+    steps: np.ndarray
+    values: np.ndarray
+
+    def of(self, members: list[int]) -> "Curve":
+        """The same curve for some of the members, in the order given."""
+        return Curve(self.steps, self.values[members])
+
+
+@dataclass(frozen=True)
+class Member:
+    """One seed with its settings (every field of the algorithm's config)."""
+
+    seed: int
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The newest readable probe file of one kind and phase."""
+
+    phase: str
+    step: int
+    arrays: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group folder: members of one algorithm that were trained in one program."""
+
+    folder: Path
+    algorithm: str
+    task: str | None
+    physics: str
+    members: list[Member]
+    varied: list[str]
+    plan: dict[str, Any]
+    dataset: dict[str, Any]
+    task_card: dict[str, Any]
+    command: str
+    versions: dict[str, Any]
+    machine: dict[str, Any]
+    state: str
+    phase: str
+    step: int
+    message: str
+    metrics: dict[str, dict[str, Curve]]  # phase -> name -> values of all members
+    timing: dict[str, dict[str, Curve]]  # phase -> name -> values [1, T]
+    landscapes: list[Probe] = field(default_factory=list)  # at most one per phase
+    trajectories: list[Probe] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def max_return(self) -> float | None:
+        """Largest possible raw return of one episode, or None if the task knows no such bound."""
+        value = self.task_card.get("max_return")
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def maze(self) -> dict[str, Any] | None:
+        maze = self.task_card.get("maze")
+        return maze if isinstance(maze, dict) and maze.get("map") else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """All groups of one `pars train` command, the algorithm named first on the command line first."""
+
+    folder: Path
+    groups: list[Group]
+
+    @property
+    def problems(self) -> list[str]:
+        return [f"{group.folder.name}: {problem}" for group in self.groups for problem in group.problems]
+
+
+def read_run(folder: Path | str) -> Run:
+    """The run in `folder`, which holds either group folders or is itself one.
+
+    Raises UsageError if the folder is no run, CheckpointError if it is one but cannot be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"no run folder {folder}; give the folder that `pars train --out` wrote")
+    found = [folder] if (folder / "run.json").exists() else sorted(p.parent for p in folder.glob("*/run.json"))
+    if not found:
+        raise UsageError(f"{folder} is not a run: neither it nor a folder in it holds a run.json")
+    groups = [read_group(path) for path in found]
+    return Run(folder, sorted(groups, key=_place_on_command_line))
+
+
+def read_group(folder: Path) -> Group:
+    """One group folder. Raises CheckpointError if run.json or a log is damaged."""
+    info = _read_json(folder / "run.json")
+    if info.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{folder / 'run.json'} has format {info.get('format')!r}, this version of pars reads {FORMAT}; "
+            "use the version that wrote it"
+        )
+    members = _members(folder / "run.json", info)
+    problems: list[str] = []
+    try:
+        status = _read_json(folder / "status.json") if (folder / "status.json").exists() else {}
+    except CheckpointError as error:  # it is rewritten at each block; the logs still tell the story
+        status = {}
+        problems.append(str(error))
+    algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
+    return Group(
+        folder=folder,
+        algorithm=algorithm,
+        task=str(task) if task else None,
+        physics=str(info.get("physics") or "unknown"),
+        members=members,
+        varied=[str(name) for name in info.get("varied") or []],
+        plan=_dict(info, "plan"),
+        dataset=_dict(info, "dataset"),
+        task_card=_dict(info, "task_card"),
+        command=str(info.get("command") or ""),
+        versions=_dict(info, "versions"),
+        machine=_dict(info, "machine"),
+        state=str(status.get("state") or "unknown"),
+        phase=str(status.get("phase") or "offline"),
+        step=status["step"] if isinstance(status.get("step"), int) else 0,
+        message=str(status.get("message") or ""),
+        metrics=_read_log(folder / "metrics.csv", len(members), problems),
+        timing=_read_log(folder / "timing.csv", None, problems),
+        landscapes=_read_probes(folder / "probes", "landscape", len(members), problems),
+        trajectories=_read_probes(folder / "probes", "trajectories", len(members), problems),
+        problems=problems,
+    )
+
+
+def _place_on_command_line(group: Group) -> tuple[int, str]:
+    words = re.split(r"[\s,]+", group.command)
+    place = words.index(group.algorithm) if group.algorithm in words else len(words)
+    return place, group.folder.name
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} cannot be read ({reason}); restore it or train again") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds a {type(value).__name__} instead of an object; restore it or train again")
+    return value
+
+
+def _dict(info: dict[str, Any], key: str) -> dict[str, Any]:
+    value = info.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _members(path: Path, info: dict[str, Any]) -> list[Member]:
+    raw = info.get("members")
+    if not isinstance(raw, list) or not raw or not all(isinstance(m, dict) and "seed" in m for m in raw):
+        raise CheckpointError(f"{path} names no members (a list of objects with a seed); restore it or train again")
+    return [Member(int(m["seed"]), {k: v for k, v in _dict(m, "settings").items() if k != "seed"}) for m in raw]
+
+
+def _lines(path: Path, header: list[str], problems: list[str]) -> Iterator[list[str]]:
+    """Whole data lines of a log. A last line without its newline was cut by a kill and may be half a number."""
+    data = path.read_bytes() if path.exists() else b""
+    cut = data.rfind(b"\n") + 1
+    if cut < len(data):
+        problems.append(f"{path.name} ends in a half-written line, which was left out")
+    rows = csv.reader(io.StringIO(data[:cut].decode("utf-8", errors="replace")))
+    first = next(rows, None)
+    if first is not None and first != header:
+        raise CheckpointError(f"{path} starts with {','.join(first)[:60]!r} instead of {','.join(header)!r}")
+    yield from rows
+
+
+def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str, dict[str, Curve]]:
+    """metrics.csv (with a member column) or timing.csv (members None). A repeated row replaces the earlier one."""
+    header = ["phase", "step", *(["member"] if members is not None else []), "name", "value"]
+    cells: dict[tuple[str, str], dict[tuple[int, int], float]] = {}
+    bad = 0
+    for row in _lines(path, header, problems):
+        try:
+            phase, step, *middle, name, value = row
+            member = int(middle[0]) if members is not None else 0
+            if len(row) != len(header) or not 0 <= member < (members or 1):
+                raise ValueError(row)
+            cells.setdefault((phase, name), {})[member, int(step)] = float(value)
+        except (ValueError, IndexError):
+            bad += 1
+    if bad:
+        problems.append(f"{path.name} has {bad} unreadable lines, which were left out")
+    out: dict[str, dict[str, Curve]] = {}
+    for (phase, name), values in cells.items():
+        steps = sorted({step for _, step in values})
+        column = {step: index for index, step in enumerate(steps)}
+        table = np.full((members or 1, len(steps)), np.nan)
+        for (member, step), number in values.items():
+            table[member, column[step]] = number
+        out.setdefault(phase, {})[name] = Curve(np.array(steps), table)
+    return out
+
+
+def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> list[Probe]:
+    """The newest readable probe of each phase; a damaged file falls back to the one before it."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in folder.glob(f"{kind}-*-*.npz"):
+        match = re.fullmatch(rf"{kind}-(\w+)-(\d+)\.npz", path.name)
+        if match:
+            found.setdefault(match[1], []).append((int(match[2]), path))
+    probes = []
+    for phase in sorted(found, key=lambda name: PHASES.index(name) if name in PHASES else len(PHASES)):
+        for step, path in sorted(found[phase], reverse=True):
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    arrays = {name: np.asarray(file[name]) for name in PROBE_ARRAYS[kind]}
+                _check_probe(kind, arrays, members)
+            except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base
+                problems.append(f"probes/{path.name} was left out: {type(error).__name__} {error}"[:160])
+                continue
+            probes.append(Probe(phase, step, arrays))
+            break
+    return probes
+
+
+def _check_probe(kind: str, arrays: dict[str, np.ndarray], members: int) -> None:
+    if kind == "landscape":
+        grid, line = arrays["grid"].size, arrays["line"].size
+        fits = arrays["q"].shape == (members, grid, grid) and arrays["q_line"].shape == (members, line)
+        fits = fits and arrays["policy_action"].shape[:1] == (members,) and arrays["data_action"].ndim == 2
+    else:
+        positions, success = arrays["positions"], arrays["success"]
+        fits = positions.ndim == 4 and positions.shape[0] == members and positions.shape[3] == 2
+        fits = fits and success.shape == positions.shape[:2]
+    if not fits:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"shapes do not fit {members} members: {shapes}")

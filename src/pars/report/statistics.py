@@ -1,0 +1,174 @@
+"""Estimates over seeds: mean, spread, interval. Every estimate carries its n and knows how to print itself.
+
+Definitions follow Agarwal et al. 2021 (arXiv 2108.13264): interquartile mean, percentile bootstrap, probability of
+improvement. The standard deviation is the sample one (ddof=1), that of seeds, not of episodes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+RESAMPLES = 2000
+
+
+def sample_std(values: np.ndarray, ddof: int = 1) -> float:
+    """Standard deviation of finite values [n]; NaN when n <= ddof. ddof=1: sample, ddof=0: population."""
+    values = _finite(values)
+    return float(np.std(values, ddof=ddof)) if values.size > ddof else float("nan")
+
+
+def iqm(values: np.ndarray) -> float:
+    """Interquartile mean of finite values [n]: the mean without the lowest and the highest quarter."""
+    values = _finite(values)
+    return float(stats.trim_mean(values, 0.25)) if values.size else float("nan")
+
+
+def bootstrap_interval(
+    values: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of the mean over finite values [n]; None when n < 2: one seed has no spread."""
+    values = _finite(values)
+    if values.size < 2:
+        return None
+    low, high = bootstrap_band(values[:, None], level, resamples, seed)
+    return float(low[0]), float(high[0])
+
+
+def bootstrap_band(
+    values: np.ndarray, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile bootstrap intervals of the mean over seeds for each column of [n, T], n >= 2 -> low [T], high [T].
+
+    Seeds are drawn, whole curves at a time. Columns with a NaN give NaN.
+    """
+    if values.ndim != 2 or values.shape[0] < 2:
+        raise ValueError(f"bootstrap_band takes [n, T] with n >= 2, got {values.shape}")
+    low, high = np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
+    whole = np.isfinite(values).all(axis=0)
+    if whole.any():
+        result = stats.bootstrap(
+            (values[:, whole],),
+            np.mean,
+            axis=0,
+            n_resamples=resamples,
+            confidence_level=level,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        )
+        low[whole], high[whole] = result.confidence_interval.low, result.confidence_interval.high
+    return low, high
+
+
+def probability_of_improvement(x: np.ndarray, y: np.ndarray) -> float:
+    """P(X > Y) + P(X = Y) / 2 over all pairs of runs x [n], y [m]; NaN if either is empty."""
+    x, y = _finite(x), _finite(y)
+    if not x.size or not y.size:
+        return float("nan")
+    return float(np.mean((x[:, None] > y) + 0.5 * (x[:, None] == y)))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two means with its t interval; `clear` says whether the interval leaves out zero."""
+
+    value: float
+    interval: tuple[float, float] | None
+
+    @property
+    def clear(self) -> bool:
+        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+
+    def text(self) -> str:
+        if self.interval is None:
+            return f"{self.value:+.{decimals(self.value)}f}, too few seeds for an interval"
+        places = decimals(max(abs(self.value), *map(abs, self.interval)))
+        low, high = self.interval
+        return f"{self.value:+.{places}f} [{low:+.{places}f} {high:+.{places}f}]"
+
+
+def difference(x: np.ndarray, y: np.ndarray, paired: bool = False, level: float = LEVEL) -> Difference:
+    """mean(x) - mean(y) with Welch's t interval (paired: of the differences seed by seed).
+
+    A t interval rather than a bootstrap one because it decides what the verdict says and a percentile bootstrap of
+    three seeds is too narrow to decide anything. No interval when either side has fewer than two finite values.
+    """
+    if paired:
+        x, y = _finite(np.asarray(x, float) - np.asarray(y, float)), np.zeros(0)
+    else:
+        x, y = _finite(x), _finite(y)
+    value = float(np.mean(x) - (0.0 if paired else np.mean(y))) if x.size and (paired or y.size) else float("nan")
+    sides = [x] if paired else [x, y]
+    if any(side.size < 2 for side in sides):
+        return Difference(value, None)
+    variances = np.array([np.var(side, ddof=1) / side.size for side in sides])
+    total = variances.sum()
+    if total == 0:
+        return Difference(value, (value, value))
+    freedom = total**2 / sum(v**2 / (side.size - 1) for v, side in zip(variances, sides, strict=True))
+    half = float(stats.t.ppf(0.5 + level / 2, freedom) * np.sqrt(total))
+    return Difference(value, (value - half, value + half))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds. values [n] are the finite ones, `missing` counts the others (a diverged member)."""
+
+    values: np.ndarray
+    missing: int
+    mean: float
+    std: float
+    interval: tuple[float, float] | None
+
+    @property
+    def n(self) -> int:
+        return int(self.values.size)
+
+    def text(self) -> str:
+        """`88 ± 6`: mean ± sample standard deviation; the mean alone for one seed."""
+        if self.n == 0:
+            return "none"
+        if self.n == 1:
+            return number(self.mean)
+        places = decimals(max(abs(self.mean), self.std))
+        return f"{self.mean:,.{places}f} ± {self.std:,.{places}f}"
+
+    def interval_text(self) -> str:
+        if self.interval is None:
+            return "none (n < 2)"
+        low, high = self.interval
+        places = decimals(max(abs(low), abs(high)))
+        return f"[{low:,.{places}f} {high:,.{places}f}]"
+
+
+def estimate(values: np.ndarray) -> Estimate:
+    """Mean, sample standard deviation and bootstrap interval of values [n], one per seed."""
+    values = np.asarray(values, dtype=float)
+    finite = _finite(values)
+    mean = float(finite.mean()) if finite.size else float("nan")
+    return Estimate(finite, values.size - finite.size, mean, sample_std(finite), bootstrap_interval(finite))
+
+
+def decimals(value: float) -> int:
+    """Decimals that show about two significant digits: 88, 3.3, 0.91, 0.034."""
+    size = abs(value)
+    if not np.isfinite(size) or size >= 9.95:
+        return 0
+    return 1 if size >= 0.995 or size == 0 else 2 if size >= 0.0995 else 3
+
+
+def number(value: float) -> str:
+    """One number for people: 12,345, 88, 3.3, 0.91; scientific beyond a million or below a thousandth."""
+    if not np.isfinite(value):
+        return "none" if np.isnan(value) else "infinite"
+    if value == 0:
+        return "0"
+    if abs(value) >= 1e6 or abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:,.{decimals(value)}f}"
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, dtype=float).ravel()
+    return values[np.isfinite(values)]

@@ -1,0 +1,61 @@
+"""What all tests share: a slow tier behind `--slow`, folders of their own, programs kept compiled between sessions."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+COMPILED_DAYS = 7  # older compiled programs belong to code that has changed since
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the longer tier too")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before any test module imports JAX; the commands that tests start inherit it."""
+    folder = tempfile.TemporaryDirectory(prefix="pars-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    root = Path(folder.name)
+    os.environ["PARS_DATA_DIR"] = str(root / "data")
+    os.environ["PARS_CACHE_DIR"] = str(root / "cache")
+    os.environ["MPLBACKEND"] = "Agg"
+    keep_compiled(config.rootpath / ".pytest_cache" / "compiled", root / "cache" / "compiled")
+    from pars import device
+
+    device.setup()  # before the first test computes: the device count is fixed from then on
+
+
+def keep_compiled(stable: Path, seen: Path) -> None:
+    """Compiled programs outlive the session in `stable`. The command looks for them in `seen`, in `$PARS_CACHE_DIR`."""
+    stable.mkdir(parents=True, exist_ok=True)
+    for entry in stable.iterdir():
+        if time.time() - entry.stat().st_mtime > COMPILED_DAYS * 86400:
+            entry.unlink(missing_ok=True)
+    seen.parent.mkdir(parents=True)
+    seen.symlink_to(stable, target_is_directory=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(stable)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: runs with --slow"))
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Empty data and working folders for this test alone. Yields the working folder."""
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path / "data"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield work
