@@ -2,8 +2,8 @@
 
     python benchmarks/physics.py [TASK] [--episodes 100] [--repeats 5]
 
-Three ways to take the same actions from the same starts, on all cores, interleaved, median of the repeats, in environment
-steps (5 simulator steps each) per second:
+Three ways to take the same actions from the same starts, on all cores, interleaved; median of the repeats, in
+environment steps (of `frame_skip` simulator steps each) per second:
 
 bare     a plain loop of mj_step in one thread per core, nothing else
 floor    mujoco.rollout over the whole horizon, open loop: not even a Python loop
@@ -90,7 +90,9 @@ def main() -> None:
     print(f"{args.task}, {env.n} episodes of {len(actions)} actions, {cores()} cores, median of {args.repeats}")
     for name, values in speed.items():
         print(f"  {name:6} {median[name]:9,.0f} steps/s  ({min(values):,.0f} .. {max(values):,.0f})")
-    print(f"  batch / bare {median['batch'] / median['bare']:.2f}, batch / floor {median['batch'] / median['floor']:.2f}")
+    print(
+        f"  batch / bare {median['batch'] / median['bare']:.2f}, batch / floor {median['batch'] / median['floor']:.2f}"
+    )
 
 
 if __name__ == "__main__":

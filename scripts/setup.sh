@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make the environment .venv from a lock: scripts/setup.sh cpu|gpu, run from the repository's folder (see Makefile).
-# A pinned uv, installed by pip, installs the rest; where it cannot, pip does it alone. Both check every hash.
+# A pinned uv, installed by pip, installs the rest; where it cannot (or NO_UV=1), pip does it alone. Both check hashes.
 set -euo pipefail
 
 lock=$1
@@ -41,18 +41,19 @@ cert=$(pip_setting cert)
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 with_uv() {
-    [ -z "${NO_UV:-}" ] &&
-        "$py" -m pip install --quiet --require-hashes -r requirements/uv.txt >"$log" 2>&1 &&
+    "$py" -m pip install --quiet --require-hashes -r requirements/uv.txt >"$log" 2>&1 &&
         "$py" -m uv pip install --quiet --python "$py" --require-hashes -r "$requirements" >>"$log" 2>&1
 }
-with_pip() { "$py" -m pip install --quiet --require-hashes -r "$requirements"; }
+with_pip() { "$py" -m pip install -qq --require-hashes -r "$requirements"; }
 
 say "installing $requirements"
-if ! with_uv; then
+if [ -n "${NO_UV:-}" ]; then
+    with_pip
+elif ! with_uv; then
     say "uv could not (why: $log); pip takes a little longer"
     with_pip
 fi
-"$py" -m pip install --quiet --no-deps --no-build-isolation -e .
+"$py" -m pip install -qq --no-deps --no-build-isolation -e .
 
 "$py" -m pars.selfcheck
 echo "$lock" >"$venv/lock-name"

@@ -25,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PARS_DATA_DIR"] = str(root / "data")
     os.environ["PARS_CACHE_DIR"] = str(root / "cache")
     os.environ["MPLBACKEND"] = "Agg"
+    source = str(config.rootpath / "src")  # commands run this checkout too, whatever their working folder
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     keep_compiled(config.rootpath / ".pytest_cache" / "compiled", root / "cache" / "compiled")
     from pars import device
 
@@ -41,6 +43,8 @@ def keep_compiled(stable: Path, seen: Path) -> None:
     seen.symlink_to(stable, target_is_directory=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(stable)
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
+    # The path of XLA's GPU caches is hashed into the key of every program, and `seen` has another one each session.
+    os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

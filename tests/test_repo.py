@@ -20,7 +20,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LINES_MAX = 350
 
 BASE = {"config", "errors", "suggest", "device"}  # known to all, knowing nothing
-LOOPS = {"train", "rollout", "checkpoint", "sweep", "report", "experiments", "paper", "presets", "cli"}
+LOOPS = {"train", "learner", "rollout", "run", "launch", "watch", "folder", "checkpoint", "pictures"}
+LOOPS |= {"sweep", "report", "experiments", "paper", "presets", "cli"}
 KNOWS_ONLY = {
     **{name: set() for name in BASE - {"config"}},
     "config": {"errors", "suggest"},
@@ -86,7 +87,7 @@ def test_nothing_loaded_can_execute_code(path: Path) -> None:
                 assert keyword.arg != "allow_pickle" or never, f"line {node.lineno}: allow_pickle must be False"
 
 
-@pytest.mark.parametrize("name", ["train", "rollout", "source", "core"])
+@pytest.mark.parametrize("name", ["train", "learner", "rollout", "run", "source", "core"])
 def test_loops_ask_for_no_name(name: str) -> None:
     """No task, dataset or algorithm is compared with by name where training happens."""
     path = SOURCE / f"{name}.py"

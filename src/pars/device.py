@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -32,9 +32,14 @@ def setup(cache: bool = False) -> None:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     try:
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+        jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:
         pass  # JAX is already running in this process: use the devices it has
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cache_folder() -> Path:
@@ -49,6 +54,13 @@ def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     if jax.default_backend() == "cpu":
         return jax.lax.map(lambda slices: function(*slices), stacked)
     return jax.vmap(function)(*stacked)
+
+
+class Slot(NamedTuple):
+    """A per-member array [P, ..] left whole, and the place in it that belongs to the member at hand."""
+
+    array: Any
+    member: Any
 
 
 @dataclass(frozen=True)
@@ -77,24 +89,34 @@ class Placement:
         return jax.tree.map(lambda x: np.asarray(x)[: self.members], tree)
 
     def map(
-        self, function: Callable[..., Tree], shared: tuple[int, ...] = (), donate: tuple[int, ...] = ()
+        self,
+        function: Callable[..., Tree],
+        shared: tuple[int, ...] = (),
+        whole: tuple[int, ...] = (),
+        donate: tuple[int, ...] = (),
     ) -> Callable[..., Tree]:
-        """Compile `function` (written for one member) for the population; arguments at `shared` have no member axis."""
+        """Compile `function`, written for one member, for the population.
+
+        Arguments at `shared` have no member axis; those at `whole` reach the function as a `Slot`; all others have
+        the member axis first and reach it without.
+        """
 
         def members(*args: Tree) -> Tree:
-            own = tuple(arg for i, arg in enumerate(args) if i not in shared)
+            own = [i for i in range(len(args)) if i not in shared and i not in whole]
+            count = len(jax.tree.leaves(args[own[0]])[0])
 
-            def one(slices: tuple[Tree, ...]) -> Tree:
-                rest = iter(slices)
-                return function(*(args[i] if i in shared else next(rest) for i in range(len(args))))
+            def one(member: Any, *slices: Tree) -> Tree:
+                rest = dict(zip(own, slices, strict=True))
+                return function(
+                    *(rest[i] if i in rest else Slot(arg, member) if i in whole else arg for i, arg in enumerate(args))
+                )
 
-            return each(lambda *slices: one(slices), *own)
+            return each(one, jnp.arange(count), *(args[i] for i in own))
 
         def spread(*args: Tree) -> Tree:
-            specs = tuple(PartitionSpec() if i in shared else PartitionSpec("members") for i in range(len(args)))
-            return jax.shard_map(
-                members, mesh=self.mesh, in_specs=specs, out_specs=PartitionSpec("members"), check_vma=False
-            )(*args)
+            axes = PartitionSpec("members")
+            specs = tuple(PartitionSpec() if i in shared else axes for i in range(len(args)))
+            return jax.shard_map(members, mesh=self.mesh, in_specs=specs, out_specs=axes, check_vma=False)(*args)
 
         return jax.jit(spread if self.mesh.size > 1 else members, donate_argnums=donate)
 

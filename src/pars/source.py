@@ -10,16 +10,18 @@ import numpy as np
 from jax import Array
 
 from pars.core import Spec, Transition
+from pars.device import Slot
 
 
 class Source(NamedTuple):
     """Packed rows (see `pack`): one gather fetches a whole transition.
 
-    The dataset is shared by a population; each member has its own replay, all filled equally far.
+    The dataset is shared by a population. The replays of its members, all filled equally far, stay one array, from
+    which a member reads at its place: handing each member a slice of its own would copy the replay at every block.
     """
 
     data: Array  # [N, W]
-    replay: Array | None = None  # [C, W]
+    replay: Slot | None = None  # array [P, C, W]
     filled: Array | None = None  # rows of the replay that hold transitions
 
 
@@ -61,11 +63,11 @@ def draw(source: Source, key: Array, batch_size: int, offline_rows: int, obs_dim
         return unpack(rows, obs_dim)
     k_data, k_replay = jax.random.split(key)
     old = source.data[jax.random.randint(k_data, (offline_rows,), 0, len(source.data))]
-    new = source.replay[jax.random.randint(k_replay, (batch_size - offline_rows,), 0, source.filled)]
+    picks = jax.random.randint(k_replay, (batch_size - offline_rows,), 0, source.filled)
+    new = source.replay.array[source.replay.member, picks]
     return unpack(jnp.concatenate([old, new]), obs_dim)
 
 
-def push(source: Source, row: Array) -> Source:
-    """`row` [W] behind the filled part of the replay. The replay must have room."""
-    replay = jax.lax.dynamic_update_index_in_dim(source.replay, row, source.filled, 0)
-    return source._replace(replay=replay, filled=source.filled + 1)
+def push(replay: Array, row: Array, filled: Array) -> Array:
+    """`row` [W] behind the `filled` rows of one member's replay [C, W], which must have room."""
+    return jax.lax.dynamic_update_index_in_dim(replay, row, filled, 0)

@@ -78,11 +78,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def clipped(action: Array) -> Array:
+    """Actions in [-1, 1]. NaN from a diverged policy becomes 0, as in MuJoCo, but without its log file."""
+    return np.clip(np.nan_to_num(np.asarray(action, np.float64), nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+
+
 class Physics:
     """States of n copies of one model, stepped on several threads.
 
-    The state of an environment is its row of `state` and nothing else: the constraint solver starts cold at every control
-    step. So results do not depend on the number of threads, on the neighbours, or on what ran before, and a
+    The state of an environment is its row of `state` and nothing else: the constraint solver starts cold at every
+    control step. So results do not depend on the number of threads, on the neighbours, or on what ran before, and a
     trajectory can be replayed bit for bit from any stored row.
     """
 
@@ -187,7 +192,7 @@ class MujocoBatch:
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
         index = np.asarray(index)
-        self.physics.step(index, np.clip(action, -1.0, 1.0))
+        self.physics.step(index, clipped(action))
         self.constrain(index)
         self.count[index] += 1
         reward, terminal = self.outcome(index)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pars.envs.base import Array, BatchEnv, StepResult, Task
+from pars.envs.base import Array, BatchEnv, StepResult, Task, clipped
 from pars.errors import TaskError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ DEFAULT_TIME_LIMIT = 1000  # actions, for environments that have no limit of the
 
 
 class GymBatch:
-    """n Gymnasium environments stepped one after the other. Actions in [-1, 1] are mapped linearly to the action box."""
+    """n Gymnasium environments, stepped in turn. Actions in [-1, 1] are mapped linearly to the action box."""
 
     def __init__(self, env_id: str, n: int) -> None:
         if n < 1:
@@ -35,7 +35,7 @@ class GymBatch:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
         index = np.asarray(index)
         k = len(index)
-        scaled = (self._middle + np.clip(action, -1.0, 1.0) * self._half).astype(self._dtype)
+        scaled = (self._middle + clipped(action) * self._half).astype(self._dtype)
         obs, reward = [], np.zeros(k, np.float32)
         terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
         for row, i in enumerate(index):
@@ -79,7 +79,9 @@ def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
                 "wrap the environment (for dicts: FlattenObservation) and register it under an id of your own"
             )
     box = env.action_space
-    if not (isinstance(box, Box) and len(box.shape) == 1 and np.isfinite(box.low).all() and np.isfinite(box.high).all()):
+    if not (
+        isinstance(box, Box) and len(box.shape) == 1 and np.isfinite(box.low).all() and np.isfinite(box.high).all()
+    ):
         raise TaskError(
             f"{env_id}: the action space {' '.join(str(box).split())} has no finite bounds [A]; "
             "wrap the environment with a bounded Box (RescaleAction) and register it under an id of your own"

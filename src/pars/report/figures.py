@@ -1,21 +1,20 @@
 """Curves over training: scores, Q against the largest possible return, losses and probes."""
 
-from collections.abc import Callable
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from pars.report.load import PHASES, Curve
+from pars.report.load import PHASES
 from pars.report.plot import (
     HALF,
-    INK,
     SMALL,
     Picture,
+    Track,
     figure,
+    legend,
     line_style,
+    plain_log,
+    plain_symlog,
     style,
-    thousands,
     to_csv,
     to_svg,
 )
@@ -34,6 +33,7 @@ TITLES = {
     "q_mean": "Mean Q (raw reward)",
     "target_mean": "Mean target (raw reward)",
     "q_infeasible": "Q at infeasible actions (raw reward)",
+    "policy_value": "Q that the actor climbs (raw reward)",
     "return_mean": "Raw return",
     "length_mean": "Episode length (actions)",
 }
@@ -59,11 +59,7 @@ def q_curve(series: list[Series]) -> Picture | None:
     if bound is not None:
         caption += f" Above the black line ({number(bound)}) no policy can earn what Q promises: overestimation."
 
-    def mark(axes: Axes) -> None:
-        if bound is not None:
-            axes.axhline(bound, color="black", linewidth=1.4, linestyle="-", zorder=1.5)
-
-    return _training_curve(series, "q_max", "Max Q", "max Q (raw reward)", caption, seeds=True, mark=mark, bound=bound)
+    return _training_curve(series, "q_max", "Max Q", "max Q (raw reward)", caption, seeds=True, bound=bound)
 
 
 def small_curves(series: list[Series]) -> list[Picture]:
@@ -87,7 +83,6 @@ def _training_curve(
     caption: str,
     size: tuple[float, float] = HALF,
     seeds: bool = False,
-    mark: Callable[[Axes], None] | None = None,
     bound: float | None = None,
 ) -> Picture | None:
     found = [(i, one) for i, one in enumerate(series) if any(one.curve(phase, name) for phase in PHASES)]
@@ -95,64 +90,63 @@ def _training_curve(
         return None
     if len(found) > MOST:
         caption += f" Shown: the first {MOST} of {len(found)} settings; the CSV has all."
-    phases = [phase for phase in PHASES if any(one.curve(phase, name) for _, one in found)]
+    track = Track(_ends([one for _, one in found], name))
     with style():
         fig = figure(size)
-        axes = _phase_axes(fig, phases, small=size is SMALL)
+        ax = fig.subplots()
         for index, one in found[:MOST]:
-            _draw_series(axes, phases, one, index, name, band=seeds)
-        for ax in axes:
-            if mark:
-                mark(ax)
-            _log_if_needed(ax, [one for _, one in found[:MOST]], name, bound)
-        axes[0].set_ylabel(ylabel)
-        if size is SMALL:
-            fig.suptitle(title, fontsize=10, x=0.02, ha="left", color=INK)
-        elif len(found) > 1 or bound is not None:
-            _legend(fig, axes[0], bound)
+            _draw_series(ax, track, one, index, name, seeds)
+        if bound is not None:
+            ax.axhline(bound, color="black", linewidth=1.4, zorder=1.5, label="largest possible return")
+        track.draw(ax, STEP_NAMES if size is HALF else None)
+        _log_if_needed(ax, [one for _, one in found[:MOST]], name, bound)
+        ax.set_ylabel(ylabel)
+        if size is HALF and (len(found) > 1 or bound is not None):
+            legend(fig, ax)
         svg = to_svg(fig)
     labels = ", ".join(one.label for _, one in found[:MOST])
-    alt = f"Line chart of {title.lower()} over training ({' then '.join(phases)}) for {labels}."
-    return Picture(name, title, caption, alt, svg, _csv(found, name), "small" if size is SMALL else "half")
+    alt = f"Line chart of {title.lower()} over training ({' then '.join(track.ends)}) for {labels}."
+    return Picture(name, title, caption, alt, svg, _csv(found, name))
 
 
-def _phase_axes(fig: Figure, phases: list[str], small: bool) -> list[Axes]:
-    """One axes per phase side by side without a gap: offline gradient steps, then online environment steps."""
-    ratios = [3, 2][: len(phases)] if len(phases) > 1 else [1]
-    axes = list(fig.subplots(1, len(phases), sharey=True, squeeze=False, width_ratios=ratios)[0])
-    fig.get_layout_engine().set(wspace=0, w_pad=0.02)  # type: ignore[union-attr]
-    for ax, phase in zip(axes, phases, strict=True):
-        thousands(ax)
-        ax.set_xlabel(phase if small else f"{phase}: {STEP_NAMES[phase]}")
-    for ax in axes[1:]:
-        ax.spines["left"].set(color=INK, linewidth=1.2, linestyle=(0, (4, 2)))
-        ax.tick_params(axis="y", length=0, labelleft=False)
-    return axes
+def _ends(series: list[Series], name: str) -> dict[str, int]:
+    """The last logged step of each phase."""
+    curves = [(phase, curve) for phase in PHASES for one in series if (curve := one.curve(phase, name))]
+    return {phase: max(int(c.steps[-1]) for p, c in curves if p == phase) for phase, _ in curves}
 
 
-def _draw_series(axes: list[Axes], phases: list[str], one: Series, index: int, name: str, band: bool) -> None:
+def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, seeds: bool) -> None:
+    """Mean over seeds, and with `seeds` the single seeds, dots at the logged steps and, for scores, the interval."""
+    look, label = line_style(index), one.label
     before: np.ndarray | None = None
-    for ax, phase in zip(axes, phases, strict=True):
+    for phase in track.ends:
         curve = one.curve(phase, name)
         if curve is None:
             continue
-        drawn = curve
-        if before is not None and phase == "online" and name == "score" and curve.steps[0] > 0:
-            # the policy that ends offline training starts the online phase
-            drawn = Curve(np.r_[0, curve.steps], np.c_[before, curve.values])
-        elif before is None:
-            before = curve.values[:, -1]
-        mean = np.array([np.mean(column[np.isfinite(column)]) if np.isfinite(column).any() else np.nan
-                         for column in drawn.values.T])  # fmt: skip
-        look = line_style(index)
-        marker = {"marker": "o", "markersize": 3} if len(curve.steps) < 40 and band else {}
-        ax.plot(drawn.steps, mean, label=one.label, zorder=3, **marker, **look)
-        if band and len(one.members) > 1:
-            ax.plot(drawn.steps, drawn.values.T, color=look["color"], linewidth=0.6, alpha=0.55, zorder=2)
+        steps, values = curve.steps, curve.values
+        if name == "score" and before is not None and steps[0] > 0:
+            # the policy that ends offline training is the one that starts online
+            steps, values = np.r_[0, steps], np.c_[before, values]
+        before = curve.values[:, -1]
+        x = track.at(phase, steps)
+        ax.plot(x, _mean(values), label=label, zorder=3, **look)
+        label = "_nolegend_"
+        if not seeds:
+            continue
+        if len(curve.steps) < 40:
+            ax.plot(track.at(phase, curve.steps), _mean(curve.values), "o", markersize=3, color=look["color"], zorder=3)
+        if len(one.members) > 1:
+            ax.plot(x, values.T, color=look["color"], linewidth=0.6, alpha=0.55, zorder=2)
             if name == "score":
-                low, high = bootstrap_band(drawn.values)
-                ax.fill_between(drawn.steps, low, high, color=look["color"], alpha=0.16, linewidth=0, zorder=1)
-        ax.margins(x=0.03)
+                low, high = bootstrap_band(values)
+                ax.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0, zorder=1)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the finite seeds of [n, T] -> [T]; NaN where no seed is finite."""
+    finite = np.isfinite(values)
+    total = np.where(finite, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), np.nan))
 
 
 def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | None) -> None:
@@ -164,17 +158,10 @@ def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | Non
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0 and values.max() / values.min() > 30:
         ax.set_yscale("log")
+        plain_log(ax.yaxis)
     elif values.size and values.min() <= 0 and np.abs(values).max() > 1e4:
         ax.set_yscale("symlog", linthresh=1.0)
-
-
-def _legend(fig: Figure, ax: Axes, bound: float | None) -> None:
-    handles, labels = ax.get_legend_handles_labels()
-    if bound is not None:
-        handles.append(ax.plot([], [], color="black", linewidth=1.4)[0])
-        labels.append("largest possible return")
-    columns = 1 if max(map(len, labels)) > 24 else 2
-    fig.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6, borderaxespad=0.1)
+        plain_symlog(ax.yaxis)
 
 
 def _csv(found: list[tuple[int, Series]], name: str) -> str:
@@ -187,5 +174,3 @@ def _csv(found: list[tuple[int, Series]], name: str) -> str:
                 for seed, values in zip(one.seeds, curve.values, strict=True):
                     rows += [(one.label, seed, phase, int(s), v) for s, v in zip(curve.steps, values, strict=True)]
     return to_csv(header, rows)
-
-

@@ -220,11 +220,11 @@ def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str,
         problems.append(f"{path.name} has {bad} unreadable lines, which were left out")
     out: dict[str, dict[str, Curve]] = {}
     for (phase, name), values in cells.items():
-        steps = sorted({step for _, step in values})
-        column = {step: index for index, step in enumerate(steps)}
+        steps = sorted({at for _, at in values})
+        column = {at: place for place, at in enumerate(steps)}
         table = np.full((members or 1, len(steps)), np.nan)
-        for (member, step), number in values.items():
-            table[member, column[step]] = number
+        for (index, at), number in values.items():
+            table[index, column[at]] = number
         out.setdefault(phase, {})[name] = Curve(np.array(steps), table)
     return out
 

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import matplotlib.ticker
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5A5A5A", "#8C6D00")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1.5, 1)))
 INK, FAINT = "#222222", "#8a8a8a"
-HALF, SMALL = (4.8, 3.3), (3.3, 2.3)  # inches
+HALF, SMALL = (4.8, 3.3), (2.8, 2.1)  # inches
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -52,7 +55,7 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of the report. svg: the drawing, csv: the numbers in it, width: half, small or third of the page."""
+    """One figure of the report. svg: the drawing, csv: the numbers in it."""
 
     name: str
     title: str
@@ -60,7 +63,6 @@ class Picture:
     alt: str
     svg: str
     csv: str
-    width: str = "half"
 
     def image_uri(self) -> str:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
@@ -72,7 +74,7 @@ class Picture:
 @contextmanager
 def style() -> Any:
     """The house style for the figures drawn inside; whatever the caller had set comes back."""
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():  # type: ignore[arg-type]
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name in another script shows as boxes
         yield
 
@@ -110,15 +112,73 @@ def line_style(index: int) -> dict[str, Any]:
     return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[index % len(DASHES)]}
 
 
-def thousands(axes: Axes) -> None:
-    """Step numbers as 10k rather than 10000, at most five of them: they have to fit a phone."""
-    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4, integer=True))
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: short(value)))
+class Track:
+    """The x axis of training: offline gradient steps, then online environment steps, each on its own scale.
+
+    Without one of the phases the other takes the whole axis. `at` gives the place of a step on the axis.
+    """
+
+    SHARE = 0.65  # length of the online part relative to the offline part
+
+    def __init__(self, ends: dict[str, int]) -> None:
+        """ends: last step of each phase that is drawn, in order."""
+        self.ends = ends
+        lengths = [1.0, self.SHARE] if len(ends) > 1 else [1.0]
+        self.starts = dict(zip(ends, (0.0, 1.0), strict=False))
+        self.lengths = dict(zip(ends, lengths, strict=False))
+
+    def at(self, phase: str, steps: Any) -> np.ndarray:
+        scale = self.lengths[phase] / max(self.ends[phase], 1)
+        return np.asarray(self.starts[phase] + scale * np.asarray(steps, float))
+
+    def draw(self, axes: Axes, units: dict[str, str] | None = None) -> None:
+        """Ticks, a name under each part, and the line at the switch. units: what a step is, by phase."""
+        places: list[float] = []
+        labels: list[str] = []
+        for phase, end in self.ends.items():
+            count = 4 if self.lengths[phase] == 1.0 else 3
+            ticks = matplotlib.ticker.MaxNLocator(count, integer=True).tick_values(0, max(end, 1))
+            low = 0 if self.starts[phase] == 0 else 0.1 * end  # the switch has one label, that of the last offline step
+            ticks = [tick for tick in ticks if low <= tick <= max(end, 1)]
+            places += list(self.at(phase, ticks))
+            labels += [short(tick) for tick in ticks]
+            middle = self.starts[phase] + self.lengths[phase] / 2
+            name = f"{phase}\n{units[phase]}" if units else phase
+            axes.annotate(
+                name, (middle, 0), (0, -17), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+                ha="center", va="top", color=INK, fontsize=9.5, annotation_clip=False,
+            )  # fmt: skip
+        axes.set_xticks(places, labels)
+        axes.set_xlim(-0.02, sum(self.lengths.values()) + 0.03)
+        if len(self.ends) > 1:
+            axes.axvline(1.0, color=INK, linewidth=1.1, linestyle=(0, (4, 2)), zorder=1.6)
+
+
+def plain_log(axis: Axis) -> None:
+    """Plain numbers on a log axis, labelled between the decades where it spans only a few of them."""
+    low, high = sorted(axis.get_view_interval())
+    few = low > 0 and high / low < 300
+    axis.set_major_locator(matplotlib.ticker.LogLocator(10, subs=(1.0, 2.0, 5.0) if few else (1.0,), numticks=9))
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: short(value)))
+    axis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
+def plain_symlog(axis: Axis) -> None:
+    """Plain numbers on a symmetric log axis."""
+    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: short(value)))
+    axis.set_minor_locator(matplotlib.ticker.NullLocator())
+
+
+def legend(fig: Figure, axes: Axes) -> None:
+    """The legend above the axes, in two columns if the names are short."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if max(map(len, labels)) > 24 else 2
+    fig.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6, borderaxespad=0.1)
 
 
 def short(value: float) -> str:
     """1500 -> 1.5k, 2000000 -> 2M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
+            return f"{value / size:g}{letter}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")

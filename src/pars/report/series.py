@@ -12,7 +12,7 @@ from pars.report.statistics import Estimate, estimate
 NAMES = {"pars": "PARS", "td3_bc": "TD3+BC", "bc": "BC"}
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}
 # logged in units of the scaled reward, shown in units of the raw one
-SCALED = ("q_max", "q_mean", "target_mean", "q_infeasible")
+SCALED = ("q_max", "q_mean", "target_mean", "q_infeasible", "policy_value")
 
 
 @dataclass(frozen=True)

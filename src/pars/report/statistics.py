@@ -82,10 +82,10 @@ class Difference:
 
     def text(self) -> str:
         if self.interval is None:
-            return f"{self.value:+.{decimals(self.value)}f}, too few seeds for an interval"
+            return f"{_signed(self.value, decimals(self.value))}, too few seeds for an interval"
         places = decimals(max(abs(self.value), *map(abs, self.interval)))
         low, high = self.interval
-        return f"{self.value:+.{places}f} [{low:+.{places}f} {high:+.{places}f}]"
+        return f"{_signed(self.value, places)} [{_signed(low, places)} {_signed(high, places)}]"
 
 
 def difference(x: np.ndarray, y: np.ndarray, paired: bool = False, level: float = LEVEL) -> Difference:
@@ -167,6 +167,10 @@ def number(value: float) -> str:
     if abs(value) >= 1e6 or abs(value) < 1e-3:
         return f"{value:.1e}"
     return f"{value:,.{decimals(value)}f}"
+
+
+def _signed(value: float, places: int) -> str:
+    return f"{value:+,.{places}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def _without_score(one: Series) -> str:
     done = f"{one.label} trained for {group.step:,} {STEPS.get(group.phase, 'steps')} on {_data(group)}"
     if group.task is None:
         ratio = _overestimate(one)
-        return f"{done}; no environment was given, so there is no score{f'; {ratio}' if ratio else ''}."
+        return f"{done}; no environment was given, so there is no score.{f' {ratio}.' if ratio else ''}"
     return f"{done}; it has not been evaluated yet."
 
 
@@ -185,8 +185,7 @@ def _overestimate(one: Series, pronoun: bool = False) -> str:
     ratio = one.peak_q_ratio()
     if ratio is None:
         return ""
-    owner = "its" if pronoun else f"the largest Q of {one.label}"
-    subject = f"{owner} largest Q" if pronoun else owner
+    subject = "its largest Q" if pronoun else f"The largest Q of {one.label}"
     if ratio > 1.05:
         return f"{subject} climbed to {number(ratio)} times the largest possible return"
     return f"{subject} stayed within the largest possible return ({number(ratio)} of it at most)"

@@ -1,0 +1,128 @@
+"""The data folder, fingerprints, and converted copies: one .npy per column, checksummed and memory-mapped."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pars.errors import ResourceError
+
+FORMAT = 1  # of converted copies; a change makes older ones unused
+SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
+
+
+def data_folder() -> Path:
+    """`$PARS_DATA_DIR`, else pars/datasets in the user's cache folder."""
+    if chosen := os.environ.get("PARS_DATA_DIR"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / "datasets"
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or folder to; it takes the target's place when all went well."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    try:
+        yield aside / target.name
+        with contextlib.suppress(FileNotFoundError):
+            if target.is_dir():
+                os.replace(target, aside / "old")  # a folder cannot be renamed over another
+        os.replace(aside / target.name, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _cannot_write(target: Path, error: OSError) -> ResourceError:
+    return ResourceError(
+        f"cannot write {target}: {error.strerror or error}; free some space, or set PARS_DATA_DIR to another folder"
+    )
+
+
+def array_sha256(array: np.ndarray) -> str:
+    """SHA-256 of type, shape and values."""
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's content. Remembered by path, size and time, so that a large file is hashed once."""
+    path = path.resolve()
+    stat = path.stat()
+    known = [str(path), stat.st_size, stat.st_mtime_ns]
+    entry = data_folder() / "index" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+    with contextlib.suppress(OSError, ValueError):
+        recorded = json.loads(entry.read_text())
+        if recorded[:3] == known:
+            return str(recorded[3])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if time.time() - stat.st_mtime > SETTLED:
+        with writing(entry) as aside:
+            aside.write_text(json.dumps([*known, digest]))
+    return digest
+
+
+def converted_folder(source_sha256: str, options: dict[str, Any]) -> Path:
+    """Where the copy of a source, converted with `options`, is kept."""
+    text = json.dumps([FORMAT, source_sha256, options], sort_keys=True)
+    return data_folder() / "converted" / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def fingerprint(checksums: dict[str, str]) -> str:
+    """One SHA-256 for a whole dataset from those of its columns."""
+    return hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
+
+
+def store(folder: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+    """Write the arrays and a manifest with their sizes and checksums, all or nothing.
+
+    Args:
+        facts: JSON-serialisable, kept in the manifest.
+    """
+    with writing(folder) as aside:
+        aside.mkdir()
+        columns = {}
+        for name, array in arrays.items():
+            with (aside / f"{name}.npy").open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+                columns[name] = {"bytes": file.tell(), "sha256": array_sha256(array)}
+        manifest = {"format": FORMAT, "columns": columns, **facts}
+        (aside / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def restore(folder: Path, *, verify: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """The stored arrays as read-only memory maps with the manifest, or None if absent or damaged.
+
+    Args:
+        verify: compare the checksums too, not only the sizes.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        arrays = {}
+        for name, column in manifest["columns"].items():
+            path = folder / f"{name}.npy"
+            if path.stat().st_size != column["bytes"]:
+                return None
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+            if verify and array_sha256(arrays[name]) != column["sha256"]:
+                return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return arrays, manifest

@@ -1,0 +1,148 @@
+"""Checked rows of one file. Everything that must stop a training is found here, with the place and the remedy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pars.data.files import REQUIRED
+from pars.envs.base import Task
+from pars.errors import DataError
+
+Array = np.ndarray
+
+ACTION_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows in the order of the file; row i's reward is paid for arriving where row i + 1 begins."""
+
+    obs: Array  # [N, O] float32
+    action: Array  # [N, A] float32
+    reward: Array  # [N] float32, raw
+    terminal: Array  # [N] bool, the task ended
+    timeout: Array | None  # [N] bool, the episode was cut here; None: the file does not say
+    next_obs: Array | None  # [N, O] float32, the file's own, if it has them
+
+
+def checked_rows(columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str) -> Rows:
+    """The columns as float32 and bool rows. Raises DataError with the first thing that is wrong.
+
+    Args:
+        source: names the data in messages.
+        task: whose widths the data must have; None: any.
+        next_obs: "shift" takes the following row, "file" the file's `next_observations`.
+    """
+    missing = [key for key in REQUIRED if key not in columns]
+    if missing:
+        raise DataError(f"{source}: no '{missing[0]}'; needed are {', '.join(REQUIRED)}")
+    if next_obs == "file" and "next_observations" not in columns:
+        raise DataError(f"{source}: no 'next_observations'; leave next_obs at 'shift' to take the following row")
+    _check_lengths(columns, source)
+
+    obs = _matrix(columns, "observations", source)
+    action = _matrix(columns, "actions", source)
+    following = _matrix(columns, "next_observations", source) if "next_observations" in columns else None
+    if following is not None and following.shape != obs.shape:
+        raise DataError(
+            f"{source}: 'next_observations' is {following.shape[1]} wide, 'observations' {obs.shape[1]}; "
+            "they must be alike"
+        )
+    _check_task(obs, action, source, task)
+    _check_actions(action, source)
+    rows = Rows(
+        obs=obs,
+        action=action,
+        reward=_vector(columns, "rewards", source),
+        terminal=_flags(columns, "terminals", source),
+        timeout=_flags(columns, "timeouts", source) if "timeouts" in columns else None,
+        next_obs=following,
+    )
+    _check_ends(rows, source, next_obs)
+    return rows
+
+
+def _check_lengths(columns: Mapping[str, Array], source: str) -> None:
+    for key, column in columns.items():
+        if np.ndim(column) == 0:
+            raise DataError(f"{source}: '{key}' is a single value, expected one row per step")
+    lengths = {key: len(column) for key, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{key} {length}" for key, length in lengths.items())
+        raise DataError(f"{source}: columns differ in length ({listed}); every column needs one row per step")
+    if lengths["observations"] < 2:
+        raise DataError(f"{source}: has {lengths['observations']} rows, a transition takes at least 2; record more")
+
+
+def _float32(columns: Mapping[str, Array], key: str, source: str) -> Array:
+    """The column as float32, finite throughout."""
+    column = np.asarray(columns[key])
+    if column.dtype.kind not in "fiub":
+        raise DataError(
+            f"{source}: '{key}' holds {column.dtype} values, expected plain numbers; save it as one float32 array"
+        )
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(column, np.float32)
+    finite = np.isfinite(narrow)
+    if not finite.all():
+        row = int(np.argmin(finite.reshape(len(narrow), -1).all(axis=1)))
+        count = int(narrow.size - finite.sum())
+        raise DataError(
+            f"{source}: '{key}' has {count} NaN or infinite values, the first in row {row}; drop those episodes"
+        )
+    return narrow
+
+
+def _matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
+    shape = np.shape(columns[key])
+    if len(shape) != 2 or shape[1] == 0:
+        raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows, width]; flatten each step to one vector")
+    return _float32(columns, key, source)
+
+
+def _vector(columns: Mapping[str, Array], key: str, source: str) -> Array:
+    """[N] from [N] or from [N, 1], which some published files have."""
+    shape = np.shape(columns[key])
+    if len(shape) != 1 and shape[1:] != (1,):
+        raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows]; keep one value per step")
+    return _float32(columns, key, source).reshape(-1)
+
+
+def _flags(columns: Mapping[str, Array], key: str, source: str) -> Array:
+    values = _vector(columns, key, source)
+    bad = (values != 0) & (values != 1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise DataError(f"{source}: '{key}' is {values[row]:g} in row {row}, expected 0 or 1; write it as bool")
+    return values.astype(bool)
+
+
+def _check_task(obs: Array, action: Array, source: str, task: Task | None) -> None:
+    if task is None:
+        return
+    for key, width, expected in (
+        ("observations", obs.shape[1], task.obs_dim),
+        ("actions", action.shape[1], task.action_dim),
+    ):
+        if width != expected:
+            raise DataError(f"{source}: '{key}' is {width} wide, {task.id} has {expected}; choose the task of the data")
+
+
+def _check_actions(action: Array, source: str) -> None:
+    bad = (np.abs(action) > 1.0 + ACTION_TOLERANCE).any(axis=1)
+    if bad.any():
+        raise DataError(
+            f"{source}: actions reach from {action.min():.4g} to {action.max():.4g} (first outside in row "
+            f"{int(np.argmax(bad))}), expected [-1, 1]; scale them so that the action bounds become -1 and 1"
+        )
+
+
+def _check_ends(rows: Rows, source: str, next_obs: str) -> None:
+    """Without any end, the last row of one episode would be joined to the first of the next."""
+    if next_obs == "file" or rows.terminal.any() or (rows.timeout is not None and rows.timeout.any()):
+        return
+    mend = "set 'timeouts' to 1 in the last row of every episode"
+    if rows.next_obs is not None:
+        mend += ", or train with next_obs=file"
+    raise DataError(f"{source}: no row ends an episode ('terminals' and 'timeouts' are all 0 or absent); {mend}")

@@ -1,0 +1,182 @@
+"""From names and axes to groups in folders: what `pars train` and `pars.train` do."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from pars import presets
+from pars.algos import find_algorithm
+from pars.config import field_types, from_dict, grid, structure, to_dict
+from pars.core import Algorithm
+from pars.data import Dataset
+from pars.device import cores
+from pars.envs.base import Task
+from pars.errors import DivergenceError, TaskError, UsageError
+from pars.folder import read_status
+from pars.probes import find_probes
+from pars.run import Group, Plan, run_group
+from pars.suggest import unknown
+from pars.watch import Stop, View
+
+Axes = Mapping[str, Sequence[Any]]
+DEFAULT_PROBES = ("actions", "neurons")
+
+
+def make_groups(algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int]) -> list[Group]:
+    """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
+
+    An axis applies to each algorithm that has the setting; UsageError if none has it.
+    """
+    algos = [find_algorithm(name) for name in algorithms]
+    fields = {name for algo in algos for name in field_types(algo.config)}
+    for name in axes:
+        if name not in fields:
+            raise UsageError(unknown("setting", name, fields | {"seed"}))
+    if len(set(seeds)) != len(seeds):
+        raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    groups = []
+    for algo in algos:
+        base = from_dict(algo.config, presets.settings(algo.name, task_id))
+        alike: dict[Any, list[Any]] = defaultdict(list)
+        for cfg in grid(base, {name: values for name, values in axes.items() if name in field_types(algo.config)}):
+            alike[structure(cfg)].append(cfg)
+        groups += [_group(algo, configs, seeds) for configs in alike.values()]
+    return groups
+
+
+def _group(algo: Algorithm, configs: Sequence[Any], seeds: Sequence[int]) -> Group:
+    pairs = [(cfg, seed) for cfg in configs for seed in seeds]
+    label = json.dumps([[to_dict(cfg), seed] for cfg, seed in pairs])
+    name = f"{algo.name}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
+    return Group(name, algo, tuple(cfg for cfg, _ in pairs), tuple(seed for _, seed in pairs))
+
+
+def train(
+    groups: Sequence[Group],
+    dataset: Dataset,
+    task: Task | None,
+    plan: Plan,
+    out: Path,
+    view: View,
+    *,
+    command: str = "",
+    probes: Sequence[str] = DEFAULT_PROBES,
+) -> Path:
+    """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
+
+    Raises Interrupted, and after all other groups DivergenceError if one diverged.
+    """
+    looks, stop, diverged = find_probes(list(probes)), Stop(), []
+    _check_fit(dataset, task)
+    known = {path.name for path in group_folders(out)}
+    if known and not known & {group.name for group in groups}:
+        raise UsageError(f"{out} holds another run ({', '.join(sorted(known))}); use a new --out")
+    with stop.listening():
+        for group in groups:
+            own = plan if group.algo.can_go_online else dataclasses.replace(plan, online_steps=0)
+            members = [_member(group, i) for i in range(len(group.seeds))]
+            phases = [("offline", own.offline_steps), ("online", own.online_steps)]
+            view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
+            try:
+                description = describe(group, dataset, task, own, command)
+                run_group(group, out / group.name, description, dataset, task, own, looks, view, stop)
+            except DivergenceError as error:
+                view.note(str(error))
+                diverged.append(str(error))
+            finally:
+                view.close()
+    if diverged:
+        raise DivergenceError(diverged[0])
+    return out
+
+
+def group_folders(run: Path) -> list[Path]:
+    """The groups' folders of a run, in the order they were started; a group's own folder counts as a run of one."""
+    if (run / "run.json").exists():
+        return [run]
+    return sorted((path.parent for path in run.glob("*/run.json")), key=lambda p: (p / "run.json").stat().st_mtime_ns)
+
+
+def finished(run: Path, groups: Sequence[Group]) -> bool:
+    """Whether every one of `groups` is trained to its end below `run`."""
+    return all(read_status(run / group.name)["state"] == "finished" for group in groups)
+
+
+def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, command: str) -> dict[str, Any]:
+    """run.json: everything that a reader of the folder needs to know, as plain JSON."""
+    settings = [to_dict(cfg) for cfg in group.configs]
+    maze = task.maze.card() if task and task.maze else None
+    return {
+        "format": 1,
+        "algorithm": group.algo.name,
+        "title": group.algo.title,
+        "task": task.id if task else None,
+        "physics": task.physics if task else None,
+        "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
+        "varied": [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)],
+        "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "source": dataset.source,
+            "rows": len(dataset.last),
+            "card": dataset.card,
+        },
+        "task_card": {
+            "time_limit": task.time_limit if task else None,
+            "max_return": task.max_return if task else None,
+            "reference": list(task.reference) if task and task.reference else None,
+            "maze": maze,
+        },
+        "command": command,
+        "versions": versions(),
+        "machine": {"cpu": cpu_name(), "cores": cores(), "devices": [str(d) for d in jax.devices()]},
+    }
+
+
+def _member(group: Group, index: int) -> str:
+    """How a member is called: its seed, and the settings in which the group's members differ."""
+    settings = [to_dict(cfg) for cfg in group.configs]
+    differ = [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
+    return " ".join([f"{name}={settings[index][name]}" for name in differ] + [f"seed={group.seeds[index]}"])
+
+
+def _check_fit(dataset: Dataset, task: Task | None) -> None:
+    if task is None:
+        return
+    widths = (dataset.columns.obs.shape[1], dataset.columns.action.shape[1])
+    if widths != (task.obs_dim, task.action_dim):
+        raise TaskError(
+            f"{dataset.name} has observations and actions of widths {widths}, {task.id} has "
+            f"{(task.obs_dim, task.action_dim)}; use the data of this task or another --env"
+        )
+
+
+def versions() -> dict[str, str]:
+    packages = ("pars", "jax", "jaxlib", "flax", "optax", "mujoco", "gymnasium", "numpy")
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,27 @@
+"""Looks inside a trained population: pure functions of config, state and batch, called at block boundaries.
+
+A probe gives floats by name for one member; it is compiled for the whole population and costs nothing when absent.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jax import Array
+
+from pars.core import Algorithm, State, Transition
+from pars.errors import UsageError
+from pars.probes.actions import action_norms
+from pars.probes.neurons import dormant_neurons
+from pars.suggest import unknown
+
+Probe = Callable[[Algorithm, Any, State, Transition], dict[str, Array]]
+
+PROBES: dict[str, Probe] = {"actions": action_norms, "neurons": dormant_neurons}
+
+
+def find_probes(names: list[str]) -> list[Probe]:
+    """The probes called `names`; UsageError with the nearest names if there is none."""
+    for name in names:
+        if name not in PROBES:
+            raise UsageError(unknown("probe", name, PROBES))
+    return [PROBES[name] for name in names]

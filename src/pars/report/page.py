@@ -1,0 +1,158 @@
+"""RUN/report.html: one file that opens without a server and loads nothing from elsewhere."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pars.report import figures, html, landscape, maze, tables
+from pars.report.load import Group, Run, read_run
+from pars.report.series import NAMES, STEP_NAMES, all_series, show
+from pars.report.verdict import Verdict, verdict
+from pars.report.verdict import summary as verdict_summary
+
+
+def write_report(run: Path | str) -> Path:
+    """Write report.html into the run folder (or the group folder given) and return its path.
+
+    Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
+    """
+    found = read_run(run)
+    target = found.folder / "report.html"
+    aside = target.with_suffix(".html.tmp")
+    aside.write_text(render(found), encoding="utf-8")
+    os.replace(aside, target)
+    return target
+
+
+def summary(run: Path | str) -> list[str]:
+    """Five lines for the terminal: result, comparisons, data, speed, state. Raises as `write_report`."""
+    return verdict_summary(read_run(run))
+
+
+def render(run: Run) -> str:
+    """The whole page as HTML."""
+    series = all_series(run)
+    found = verdict(run)
+    task = " and ".join(dict.fromkeys(str(group.task or "no environment") for group in run.groups))
+    small = figures.small_curves(series)
+    main = [p for p in (figures.score_curve(series), figures.q_curve(series)) if p is not None]
+    body = [
+        _head(run, found, task),
+        html.section("Scores", tables.scores(series), html.figures(main, "half")),
+        html.section(
+            "What Q believes about actions",
+            html.note(_LANDSCAPE) if (maps := landscape.landscapes(series)) else "",
+            html.figures(maps, "half" if len(maps) in (2, 4) else "third"),
+            html.figures(landscape.lines(series), "half"),
+        ),
+        html.section("The policy in the maze", html.figures(maze.trajectories(series), "third")),
+        html.section("Data", *_data(run)),
+        html.section(
+            "Losses and probes",
+            html.legend([one.label for one in series[: figures.MOST]]) + html.note(_SMALL) if small else "",
+            html.figures(small, "small"),
+        ),
+        html.section("Settings", tables.settings(series)),
+        html.section("Speed", tables.speed(run)),
+        html.section("How to repeat this", *_origin(run)),
+    ]
+    return html.page(f"{task}: {', '.join(dict.fromkeys(one.label for one in series))}"[:120], "\n".join(body))
+
+
+_LANDSCAPE = (
+    "Q / reward_scale at one state of the data, over the first two actions; the others are the policy's. Dashed box: "
+    "feasible actions. Dots: actions of the data at the nearest states. Stars: actions of the policy, one per seed. "
+    "A policy follows Q, so high values outside the data draw it to where nothing was ever tried."
+)
+_SMALL = (
+    "Means over seeds, each averaged over the steps since the entry before; offline and online as in the curves above."
+)
+
+
+def _head(run: Run, found: Verdict, task: str) -> str:
+    physics = ", ".join(dict.fromkeys(group.physics for group in run.groups))
+    parts = [
+        f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
+        f'<p class="verdict">{html.text(found.headline)}</p>',
+    ]
+    if found.others:
+        parts.append(f'<ul class="beside">{"".join(f"<li>{html.text(line)}</li>" for line in found.others)}</ul>')
+    parts += [html.note(line, "caveat") for line in found.caveats]
+    parts += [html.note(f"Left out while reading: {problem}.", "warn") for problem in run.problems]
+    meaning = f"{_score_meaning(run)} Physics: {physics}. ± is the sample standard deviation (ddof = 1) of seeds, "
+    parts.append(html.note(f"{meaning}each seed's score being the mean over its evaluation episodes."))
+    return "".join([*parts, "</header>"])
+
+
+def _score_meaning(run: Run) -> str:
+    references = {tuple(group.task_card.get("reference") or ()) for group in run.groups if group.task}
+    if not references:
+        return "No environment: nothing was scored."
+    if len(references) > 1:
+        return "Scores are normalised by each task's own reference returns."
+    pair = references.pop()
+    if len(pair) != 2:
+        return "Scores are raw returns."
+    meaning = f"Scores: raw return {pair[0]:g} is 0 and {pair[1]:g} is 100"
+    return f"{meaning}, the share of episodes that reached the goal in %." if pair == (0, 1) else f"{meaning}."
+
+
+def _data(run: Run) -> list[str]:
+    parts = []
+    seen: set[str] = set()
+    for group in run.groups:
+        key = str(group.dataset.get("fingerprint") or group.dataset.get("name"))
+        if not group.dataset or key in seen:
+            continue
+        seen.add(key)
+        card = group.dataset.get("card")
+        card = card if isinstance(card, dict) else {}
+        pairs: list[tuple[str, Any]] = [
+            (name, group.dataset[name]) for name in ("name", "source", "rows", "fingerprint") if name in group.dataset
+        ]
+        pairs += _flat(card)
+        pairs = [(name, f"{value:,}" if isinstance(value, int) else value) for name, value in pairs]
+        warnings = [html.note(f"Warning: {line}", "warn") for line in card.get("warnings") or []]
+        parts += [*warnings, html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
+    return parts
+
+
+def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The card's short entries; long lists are in the pictures."""
+    out: list[tuple[str, Any]] = []
+    for name, value in card.items():
+        if name in ("warnings", "coverage"):
+            continue
+        if isinstance(value, dict):
+            out += [
+                (f"{name} {inner.replace('_', ' ')}".replace("_", " "), show(entry))
+                for inner, entry in value.items()
+                if not isinstance(entry, dict) and inner not in ("counts", "edges") and not _long(entry)
+            ]
+        elif not _long(value) and name != "rows":
+            out.append((name.replace("_", " "), value if isinstance(value, int) else show(value)))
+    return out
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 8
+
+
+def _origin(run: Run) -> list[str]:
+    commands = list(dict.fromkeys(group.command for group in run.groups if group.command))
+    group = run.groups[0]
+    groups = [
+        [g.folder.name, NAMES.get(g.algorithm, g.algorithm), ", ".join(str(m.seed) for m in g.members[:20]),
+         g.state, f"{g.phase} step {g.step:,} ({STEP_NAMES.get(g.phase, 'steps')})", g.physics]
+        for g in run.groups
+    ]  # fmt: skip
+    return [
+        *(f"<pre>{html.text(command)}</pre>" for command in commands),
+        html.table(["group folder", "algorithm", "seeds", "state", "stands at", "physics"], groups),
+        html.details("Versions and machine", html.definitions(_pairs(group))),
+    ]
+
+
+def _pairs(group: Group) -> list[tuple[str, str]]:
+    return [(str(name), show(value)) for part in (group.versions, group.machine) for name, value in part.items()]

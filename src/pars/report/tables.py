@@ -1,0 +1,121 @@
+"""The page's tables: scores, settings, speed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pars.report import html
+from pars.report.load import PHASES, Curve, Run
+from pars.report.series import NAMES, Series, differing, show
+from pars.report.statistics import iqm, number
+
+COLUMNS = 6  # algorithms or settings side by side in a table of settings
+
+
+def scores(series: Sequence[Series]) -> str:
+    """Final scores by phase with interval, n and every seed, and the best evaluation, named as picked afterwards."""
+    scored = [one for one in series if any(one.final(phase) is not None for phase in PHASES)]
+    if not scored:
+        return html.note("No evaluation has been logged.")
+    phases = [phase for phase in PHASES if any(one.final(phase) is not None for one in scored)]
+    lasts = [next(score for phase in reversed(phases) if (score := one.final(phase)) is not None) for one in scored]
+    header = ["algorithm", *(f"end of {phase}: mean ± std" for phase in phases)]
+    header += ["95 % interval of the last", "n", "seeds of the last", "best evaluation (picked after)"]
+    with_iqm = any(last.n > 3 for last in lasts)  # a quarter of fewer is nobody
+    header += ["IQM of the last"] if with_iqm else []
+    rows = []
+    for one, last in zip(scored, lasts, strict=True):
+        row = [one.label, *(_at(one, phase) for phase in phases), last.interval_text()]
+        row += [f"{last.n} ({last.missing} without a finite score)" if last.missing else str(last.n)]
+        row += [_each(last.values), _best(one)]
+        rows.append(row + ([number(iqm(last.values)) if last.n > 3 else "n < 4"] if with_iqm else []))
+    episodes = sorted({one.group.plan.get("eval_episodes") for one in scored} - {None}, key=str)
+    what = "Intervals: percentile bootstrap of the mean over seeds, 2,000 draws; with few seeds it is too narrow. "
+    what += f"Episodes per seed and evaluation: {', '.join(map(str, episodes)) or 'not recorded'}. "
+    what += "Best: the evaluation with the highest mean over seeds, chosen after seeing all of them, so it flatters."
+    return html.table(header, rows) + html.note(what)
+
+
+def _at(one: Series, phase: str) -> str:
+    score, curve = one.final(phase), one.curve(phase, "score")
+    return "none" if score is None or curve is None else f"{score.text()} (step {int(curve.steps[-1]):,})"
+
+
+def _best(one: Series) -> str:
+    best = one.best()
+    return f"{best.score.text()} at {best.phase} step {best.step:,} (n = {best.score.n})" if best else "none"
+
+
+def _each(values: np.ndarray) -> str:
+    shown = ", ".join(number(value) for value in values[:10])
+    return shown + (f" and {values.size - 10} more" if values.size > 10 else "")
+
+
+def settings(series: Sequence[Series]) -> str:
+    """The plan, the settings that differ between the columns, and all settings folded away."""
+    shown = list(series[:COLUMNS])
+    names = list(dict.fromkeys(name for one in shown for name in one.settings))
+    unlike = set(differing(one.settings for one in shown))
+    header = ["setting", *(one.label for one in shown)]
+
+    def rows(chosen: Sequence[str]) -> list[list[str]]:
+        return [
+            [name, *(show(one.settings[name]) if name in one.settings else "—" for one in shown)] for name in chosen
+        ]
+
+    plan = [
+        [name.replace("_", " "), *(show(one.group.plan.get(name)) for one in shown)]
+        for name in dict.fromkeys(name for one in shown for name in one.group.plan)
+    ]
+    short = [name for name in names if name in unlike]
+    more = (
+        f" Shown: the first {COLUMNS} of {len(series)}; run.json of each group has all."
+        if len(series) > COLUMNS
+        else ""
+    )
+    note = "Highlighted: what is not the same everywhere; — means that the algorithm has no such setting."
+    full = html.table(header, rows(names), [name in unlike for name in names]) + html.note(note + more)
+    return "".join([
+        html.table(["plan", *header[1:]], plan) if plan else "",
+        html.table(["differs", *header[1:]], rows(short)) if short and len(shown) > 1 else "",
+        html.details("All settings", full),
+    ])  # fmt: skip
+
+
+def speed(run: Run) -> str:
+    """Gradient and environment steps per second, compile and elapsed time of every group and phase."""
+    rows = []
+    for group in run.groups:
+        members = f"{len(group.members)} member{'s' if len(group.members) > 1 else ''} in one program"
+        for phase in PHASES:
+            logged = group.timing.get(phase, {})
+            if logged:
+                rows.append([
+                    f"{NAMES.get(group.algorithm, group.algorithm)}, {phase}",
+                    members,
+                    _median(logged.get("updates_per_second")),
+                    _median(logged.get("env_steps_per_second")),
+                    _sum(logged.get("compile_seconds")),
+                    _last(logged.get("elapsed_seconds")),
+                ])  # fmt: skip
+    if not rows:
+        return html.note("No timing has been logged.")
+    header = ["algorithm, phase", "population", "gradient steps/s, all members (median [range])",
+              "environment steps/s (median [range])", "compile s", "elapsed s"]  # fmt: skip
+    return html.table(header, rows)
+
+
+def _median(curve: Curve | None) -> str:
+    values = curve.values[np.isfinite(curve.values)] if curve is not None else np.zeros(0)
+    if not values.size:
+        return "none"
+    span = f"[{number(values.min())} {number(values.max())}], " if values.size > 1 else ""
+    return f"{number(float(np.median(values)))} ({span}n = {values.size})"
+
+
+def _sum(curve: Curve | None) -> str:
+    return number(float(np.nansum(curve.values))) if curve is not None else "none"
+
+
+def _last(curve: Curve | None) -> str:
+    return number(float(curve.values[0, -1])) if curve is not None else "none"

@@ -1,0 +1,105 @@
+"""Acting in the world: evaluation of a whole population at once, and one online environment per member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pars.core import Transition
+from pars.envs.base import BatchEnv, Task
+from pars.source import pack, unpack
+
+Array = np.ndarray
+EVALUATION, EPISODE = 0, 1  # streams of environment seeds
+
+
+class Evaluation(NamedTuple):
+    """What E episodes of each of P members gave."""
+
+    returns: Array  # [P, E] undiscounted raw return
+    lengths: Array  # [P, E] actions
+    positions: Array | None  # [P, E, T, 2] of a maze, NaN after the end
+
+
+def environment_seed(stream: int, *numbers: int) -> int:
+    """A seed that depends on all `numbers`; the streams of evaluation and training never meet."""
+    return int(np.random.SeedSequence((stream, *numbers)).generate_state(1, np.uint32)[0])
+
+
+class Evaluator:
+    """P x E environments, made once. Every evaluation starts from the same E states, whatever the training seed."""
+
+    def __init__(self, task: Task, members: int, episodes: int):
+        self.task, self.members, self.episodes = task, members, episodes
+        self.env = task.make(members * episodes)
+
+    def __call__(self, act: Callable[[Array], Array]) -> Evaluation:
+        """Run all episodes with `act`: obs [P, E, O] -> action [P, E, A], called once per step for everything."""
+        p, e, n = self.members, self.episodes, self.members * self.episodes
+        seeds = np.array([environment_seed(EVALUATION, i) for i in range(e)] * p, np.int64)
+        obs = np.array(self.env.reset(np.arange(n), seeds))
+        returns, lengths, running = np.zeros(n), np.zeros(n, np.int64), np.arange(n)
+        track = self.task.maze is not None
+        path = [obs[:, :2].copy()] if track else []
+        while len(running):
+            action = act(obs.reshape(p, e, -1)).reshape(n, -1)
+            result = self.env.step(running, action[running])
+            obs[running] = result.obs
+            returns[running] += result.reward
+            lengths[running] += 1
+            if track:
+                path.append(np.full((n, 2), np.nan, np.float32))
+                path[-1][running] = result.obs[:, :2]
+            running = running[~(result.terminal | result.truncated)]
+        positions = np.stack(path, axis=1).reshape(p, e, len(path), 2) if track else None
+        return Evaluation(returns.reshape(p, e), lengths.reshape(p, e), positions)
+
+    def close(self) -> None:
+        self.env.close()
+
+
+@dataclass
+class Interaction:
+    """One environment per member, all stepped together. Everything is a function of the members' seeds and the rows so far:
+    `replay` puts a fresh object where another one stood by taking the open episodes' actions again."""
+
+    task: Task
+    seeds: list[int]  # of the members
+
+    def __post_init__(self) -> None:
+        self.env: BatchEnv = self.task.make(len(self.seeds))
+        self.episodes = np.zeros(len(self.seeds), np.int64)  # finished, per member
+        self.obs = np.array(self._reset(np.arange(len(self.seeds))))
+
+    def step(self, action: Array) -> tuple[Array, Array]:
+        """Take action [P, A]; -> packed transitions [P, W] and whether each episode ended [P]. Ended ones restart."""
+        action = np.clip(np.asarray(action, np.float32), -1.0, 1.0)
+        result = self.env.step(np.arange(len(self.seeds)), action)
+        rows = pack(Transition(self.obs, action, result.reward, result.obs, result.terminal.astype(np.float32)))
+        last = np.asarray(result.terminal | result.truncated)
+        self.obs = np.array(result.obs)
+        if last.any():
+            self.episodes[last] += 1
+            self.obs[last] = self._reset(np.flatnonzero(last))
+        return rows, last
+
+    def replay(self, rows: Array, last: Array) -> None:
+        """Continue where `rows` [T, P, W] and `last` [T, P] of earlier steps left off."""
+        self.episodes[:] = last.sum(axis=0)
+        self.obs = np.array(self._reset(np.arange(len(self.seeds))))
+        for member in range(len(self.seeds)):
+            ends = np.flatnonzero(last[:, member])
+            start = ends[-1] + 1 if len(ends) else 0
+            actions = unpack(rows[start:, member], self.task.obs_dim).action
+            for action in actions:
+                self.obs[member] = self.env.step(np.array([member]), action[None]).obs[0]
+
+    def _reset(self, index: Array) -> Array:
+        seeds = [environment_seed(EPISODE, self.seeds[i], int(self.episodes[i])) for i in index]
+        return self.env.reset(index, np.array(seeds, np.int64))
+
+    def close(self) -> None:
+        self.env.close()

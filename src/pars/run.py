@@ -1,0 +1,304 @@
+"""One group of a run from its first step to its last, in a folder that survives being killed at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars import checkpoint
+from pars.checkpoint import Position
+from pars.core import Algorithm, Spec
+from pars.data import Dataset
+from pars.envs.base import Task
+from pars.errors import DivergenceError, Interrupted, TaskError
+from pars.folder import METRICS, REPLAY, RunFolder, read_status
+from pars.learner import Learner
+from pars.pictures import save_landscape, save_trajectories
+from pars.probes import Probe
+from pars.rollout import Evaluation, Evaluator, Interaction
+from pars.source import pack, width
+from pars.watch import Stop, View
+
+CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
+SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
+PROBE_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a group trains and when it is looked at."""
+
+    offline_steps: int  # gradient steps
+    online_steps: int = 0  # environment steps of each member
+    eval_every: int = 5000  # gradient steps
+    online_eval_every: int = 5000  # environment steps
+    eval_episodes: int = 10
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members of one algorithm and one structure: they train in one program."""
+
+    name: str
+    algo: Algorithm
+    configs: tuple[Any, ...]
+    seeds: tuple[int, ...]
+
+
+def run_group(
+    group: Group,
+    folder: Path,
+    description: dict[str, Any],
+    dataset: Dataset,
+    task: Task | None,
+    plan: Plan,
+    probes: Sequence[Probe],
+    view: View,
+    stop: Stop,
+) -> str:
+    """Train `group` to the end of `plan`; idempotent: resumes from the newest checkpoint in `folder`. -> its digest.
+
+    Raises Interrupted after a checkpoint when `stop` is asked for, DivergenceError with the last finite checkpoint kept.
+    """
+    with checkpoint.lock(folder):
+        status = read_status(folder)
+        if status["state"] == "finished":
+            return str(status["digest"])
+        if status["state"] == "diverged":
+            raise DivergenceError(status["message"])
+        run = _GroupRun(group, RunFolder(folder, description), dataset, task, plan, probes, view, stop)
+        try:
+            return run.finish()
+        finally:
+            run.close()
+
+
+class _GroupRun:
+    def __init__(
+        self,
+        group: Group,
+        folder: RunFolder,
+        dataset: Dataset,
+        task: Task | None,
+        plan: Plan,
+        probes: Sequence[Probe],
+        view: View,
+        stop: Stop,
+    ):
+        self.group, self.folder, self.dataset, self.task, self.plan = group, folder, dataset, task, plan
+        self.view, self.stop = view, stop
+        self.members = len(group.seeds)
+        columns = dataset.columns
+        self.spec = Spec(
+            columns.obs.shape[1], columns.action.shape[1], np.mean(columns.obs, axis=0), np.std(columns.obs, axis=0)
+        )
+        self.learner = Learner(group.algo, list(group.configs), list(group.seeds), self.spec)
+        self.learner.load(pack(columns))
+        self.evaluator = Evaluator(task, self.members, plan.eval_episodes) if task else None
+        self.interaction: Interaction | None = None
+        place = self.learner.placement
+        self.probes = [
+            place.map(lambda cfg, state, batch, p=probe: p(group.algo, cfg, state, batch), shared=(2,))
+            for probe in probes
+        ]
+        picks = np.linspace(0, len(columns.obs) - 1, min(PROBE_ROWS, len(columns.obs))).astype(int)
+        self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), columns))
+        self.position = Position("offline", 0)
+        self.since = 0  # first step of the metrics interval under way
+        self.started = self.saved = time.monotonic()
+
+    def close(self) -> None:
+        for part in (self.evaluator, self.interaction):
+            if part is not None:
+                part.close()
+        self.folder.close()
+
+    def finish(self) -> str:
+        """Both phases, from wherever the folder stands."""
+        self._resume()
+        self.folder.status("running", self.position)
+        if self.position.phase == "offline":
+            self._offline()
+        if self.plan.online_steps:
+            self._online()
+        digest = self._digest()
+        self.folder.status("finished", self.position, digest=digest)
+        return digest
+
+    def _resume(self) -> None:
+        saved = self.folder.checkpoint
+        self.learner.start_interval(online=False)
+        if saved is None:
+            self._boundary(Position("offline", 0), steps=0)
+            return
+        self.position = saved.position
+        online = saved.position.phase == "online"
+        if online:
+            self._enter_online()
+            assert self.interaction is not None
+            rows, last = self.folder.read_transitions(self.members, width(self.spec))
+            self.interaction.replay(rows, last)
+            self.learner.set_replay(rows, self.plan.online_steps)
+        tree = saved.restore(self._tree(online))
+        place = self.learner.placement
+        self.learner.state = place.put(tree["state"])
+        self.learner.sums[online] = place.put(tree["sums"])
+        self.since = int(tree["since"])
+        self.view.note(f"resuming {self.group.name} at {saved.position.phase} step {saved.position.step:,}")
+
+    def _offline(self) -> None:
+        plan, count, compiled = self.plan, 8, False
+        while (step := self.position.step) < plan.offline_steps:
+            goal = min(plan.offline_steps, (step // plan.eval_every + 1) * plan.eval_every)
+            count = min(count, goal - step)
+            before = time.monotonic()
+            self.learner.run(step, count, plan.offline_steps)
+            self._advance(Position("offline", step + count), step + count - self.since)
+            seconds = time.monotonic() - before
+            rate = count * self.members / seconds
+            self.view.advance("offline", self.position.step, rate if compiled else None)
+            if not compiled:
+                self.folder.timing(self.position, {"compile_seconds": seconds})
+            if self.position.step == goal:
+                self.folder.timing(self.position, {"updates_per_second": rate} if compiled else {})
+                self._boundary(self.position, goal - self.since)
+            count = max(1, min(4 * count, int(count * CHUNK_SECONDS / seconds))) if compiled else count
+            compiled = True
+        if self.plan.offline_steps:
+            self._pictures()
+
+    def _online(self) -> None:
+        plan, utd = self.plan, self.group.configs[0].updates_per_step
+        if self.position.phase == "offline":
+            self._enter_online()
+            self.position, self.since = Position("online", 0), 0
+        assert self.interaction is not None
+        total = plan.online_steps * utd
+        mark, marked = time.monotonic(), self.position.step
+        while (step := self.position.step) < plan.online_steps:
+            action = self.learner.act(self.interaction.obs, step, explore=1.0)
+            rows, last = self.interaction.step(action)
+            self.folder.transitions(rows, last)
+            self.learner.push(rows)
+            self.learner.run(step * utd, utd, total, online=True)
+            step += 1
+            at_boundary = step % plan.online_eval_every == 0 or step == plan.online_steps
+            self.position = Position("online", step)
+            if time.monotonic() - mark > CHUNK_SECONDS or at_boundary or self.stop.asked:
+                self._advance(self.position, (step - self.since) * utd)
+                rate = (step - marked) / (time.monotonic() - mark)
+                self.view.advance("online", step, rate * utd * self.members)
+                mark, marked = time.monotonic(), step
+                if at_boundary:
+                    self.folder.timing(self.position, {"env_steps_per_second": rate * self.members})
+                    self._boundary(self.position, (step - self.since) * utd)
+                    mark = time.monotonic()
+        self._pictures()
+
+    def _enter_online(self) -> None:
+        if self.task is None:
+            raise TaskError("online steps need an environment; name a task or give --env")
+        self.interaction = Interaction(self.task, list(self.group.seeds))
+        self.learner.go_online(self.plan.online_steps)
+        self.learner.start_interval(online=True)
+
+    def _advance(self, position: Position, steps: int) -> None:
+        """After a dispatch: wait for it, stop on NaN or a signal, save now and then. steps: in this metrics interval."""
+        metrics = self.learner.metrics(steps, position.phase == "online")
+        self.position = position
+        bad = sorted({m for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
+        if bad:
+            self._diverge(f"not finite at {position.phase} step {position.step:,}", bad)
+        if self.stop.asked:
+            self._save()
+            self.folder.status("interrupted", position)
+            raise Interrupted(f"stopped at {position.phase} step {position.step:,}; run the same command to continue")
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save()
+
+    def _diverge(self, what: str, members: list[int]) -> None:
+        kept = self.folder.checkpoint
+        where = f"the checkpoint at {kept.position.phase} step {kept.position.step:,} is kept" if kept else "none is kept"
+        seeds = ", ".join(f"{m} (seed {self.group.seeds[m]})" for m in members)
+        message = f"{self.group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
+        self.folder.status("diverged", self.position, message)
+        raise DivergenceError(message)
+
+    def _boundary(self, position: Position, steps: int) -> None:
+        """Log the interval's averages, evaluate, probe, save."""
+        online = position.phase == "online"
+        values = self.learner.metrics(steps, online) if steps else {}
+        for probe in self.probes:
+            values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
+        if self.evaluator:
+            evaluation, seconds = self._evaluate(position)
+            scores = self._scores(evaluation)
+            values |= scores
+            self.folder.timing(position, {"evaluation_steps_per_second": evaluation.lengths.sum() / seconds})
+            self.view.scores(position.phase, position.step, [float(score) for score in scores["score"]])
+        self.folder.metrics(position, values)
+        self.folder.timing(position, {"elapsed_seconds": time.monotonic() - self.started})
+        self.learner.start_interval(online)
+        self.since = position.step
+        self._save()
+
+    def _evaluate(self, position: Position) -> tuple[Evaluation, float]:
+        assert self.evaluator is not None
+        before = time.monotonic()
+        self.last_evaluation = self.evaluator(lambda obs: self.learner.act(obs, 0, explore=0.0))
+        return self.last_evaluation, time.monotonic() - before
+
+    def _scores(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
+        assert self.task is not None
+        returns = evaluation.returns
+        return {
+            "score": self.task.score(returns).mean(axis=1),
+            "return_mean": returns.mean(axis=1),
+            "return_std": returns.std(axis=1),
+            "length_mean": evaluation.lengths.mean(axis=1),
+        }
+
+    def _pictures(self) -> None:
+        """What the report draws of the policy at the end of a phase."""
+        name = f"{self.position.phase}-{self.position.step}"
+        folder = self.folder.path / "probes"
+        if self.group.algo.critic is not None:
+            save_landscape(folder / f"landscape-{name}.npz", self.learner, self.dataset, self.task)
+        if self.evaluator and self.task and self.task.maze:
+            if not hasattr(self, "last_evaluation"):
+                self._evaluate(self.position)
+            save_trajectories(folder / f"trajectories-{name}.npz", self.last_evaluation)
+
+    def _tree(self, online: bool) -> dict[str, Any]:
+        take = self.learner.placement.take
+        return {
+            "state": take(self.learner.state),
+            "sums": take(self.learner.sums[online]),
+            "since": np.asarray(self.since, np.int64),
+        }
+
+    def _save(self) -> None:
+        tree = self._tree(self.position.phase == "online")
+        state = jax.tree.leaves(tree["state"])
+        bad = sorted({m for leaf in state for m in range(self.members) if not np.all(np.isfinite(leaf[m]))})
+        if bad:
+            self._diverge(f"not finite in its parameters at {self.position.phase} step {self.position.step:,}", bad)
+        self.folder.save(self.position, tree)
+        self.saved = time.monotonic()
+
+    def _digest(self) -> str:
+        """SHA-256 over everything that a resumed run must repeat: final state, metrics, online transitions."""
+        assert self.folder.checkpoint is not None
+        digest = hashlib.sha256(self.folder.checkpoint.digest.encode())
+        for name in (METRICS, REPLAY):
+            digest.update((self.folder.path / name).read_bytes())
+        return digest.hexdigest()
+
+

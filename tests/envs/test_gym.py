@@ -1,0 +1,112 @@
+"""Gymnasium environments behind the batch interface: mapping of actions, limits, and one-line refusals."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.spaces import Box, Dict
+
+from pars.envs import make_task
+from pars.envs.gym import GymBatch
+from pars.errors import TaskError
+
+
+class Echo(gymnasium.Env[Any, Any]):
+    """Observation: the last action it got, and a number drawn at reset. Ends after three steps if `ends`."""
+
+    def __init__(self, low: Any = (0.0, -3.0), high: Any = (10.0, 1.0), ends: bool = False, space: Any = None):
+        self.action_space = Box(np.array(low, np.float32), np.array(high, np.float32))
+        self.observation_space = space or Box(-np.inf, np.inf, (3,))
+        self.ends = ends
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.mark, self.steps = self.np_random.uniform(), 0
+        return np.array([0, 0, self.mark]), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        return np.array([*action, self.mark]), 2.0 * self.steps, self.ends and self.steps == 3, False, {}
+
+
+@pytest.fixture(autouse=True)
+def echoes():
+    ids = {
+        "Echo-v0": {"max_episode_steps": 3},
+        "EchoForever-v0": {},
+        "EchoEnds-v0": {"max_episode_steps": 3, "kwargs": {"ends": True}},
+        "EchoUnbounded-v0": {"kwargs": {"low": (-np.inf, -1.0), "high": (np.inf, 1.0)}},
+        "EchoDict-v0": {"kwargs": {"space": Dict({"a": Box(-1, 1, (3,))})}},
+    }
+    for name, options in ids.items():
+        gymnasium.register(name, entry_point=Echo, **options)
+    yield
+    for name in ids:
+        del gymnasium.registry[name]
+
+
+def test_actions_are_mapped_to_the_box_and_clipped():
+    env = make_task("Echo-v0").make(3)
+    index = np.arange(3)
+    env.reset(index, index)
+    obs = env.step(index, np.array([[-1.0, -1.0], [0.0, 0.5], [1.0, 9.0]])).obs
+    assert obs[:, :2].tolist() == [[0, -3], [5, 0], [10, 1]]
+    assert obs.dtype == np.float32
+
+
+def test_time_limit_truncates_and_terminal_wins():
+    index = np.arange(1)
+    for name, terminal in (("Echo-v0", False), ("EchoEnds-v0", True)):
+        env = make_task(name).make(1)
+        env.reset(index, index)
+        results = [env.step(index, np.zeros((1, 2))) for _ in range(3)]
+        assert [r.reward[0] for r in results] == [2, 4, 6]
+        assert [bool(r.terminal[0]) for r in results] == [False, False, terminal]
+        assert [bool(r.truncated[0]) for r in results] == [False, False, not terminal]
+        env.close()
+
+
+def test_task_describes_the_environment():
+    task = make_task("Echo-v0")
+    assert (task.obs_dim, task.action_dim, task.time_limit, task.family) == (3, 2, 3, "gym")
+    assert task.score(np.array([3.0, -4.0])).tolist() == [3.0, -4.0]  # no reference: the raw return
+    assert make_task("EchoForever-v0").time_limit == 1000
+
+
+def test_start_depends_on_the_seed_alone():
+    env = GymBatch("Echo-v0", 4)
+    first = env.reset(np.array([0, 1]), np.array([7, 8]))
+    again = env.reset(np.array([3, 2]), np.array([7, 8]))
+    assert (first == again).all() and first[0, 2] != first[1, 2]
+
+
+def test_same_seed_and_actions_give_the_same_bits_on_mujoco():
+    env = make_task("InvertedPendulum-v5").make(2)
+    pushes = np.random.default_rng(0).uniform(-0.1, 0.1, (10, 1, 1))
+
+    def run(i: int) -> np.ndarray:
+        env.reset(np.array([i]), np.array([11]))
+        return np.stack([env.step(np.array([i]), push).obs for push in pushes])
+
+    first = run(0)
+    assert (run(0) == first).all() and (run(1) == first).all()
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Hoper-v5", "Did you mean: `Hopper`"),
+        ("Hopper-v99", "versioned environments"),
+        ("no_such_module:Env-v0", "no_such_module"),
+        ("CartPole-v1", "Discrete"),
+        ("Blackjack-v1", "Tuple"),
+        ("EchoDict-v0", "FlattenObservation"),
+        ("EchoUnbounded-v0", "no finite bounds"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(name, words):
+    with pytest.raises(TaskError) as error:
+        make_task(name)
+    assert words in str(error.value) and "\n" not in str(error.value)
