@@ -8,6 +8,7 @@ environment steps (of `frame_skip` simulator steps each) per second:
 bare     a plain loop of mj_step in one thread per core, nothing else
 floor    mujoco.rollout over the whole horizon, open loop: not even a Python loop
 batch    BatchEnv.step: physics, velocity limit, observation, reward, termination, time limit
+evaluation   what training runs: the above and the policy, until each episode ends (its own starts and actions)
 """
 
 import argparse
@@ -20,8 +21,15 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from pars.envs import make_task
-from pars.envs.base import MujocoBatch, cores
+from pars import presets
+from pars.algos import ALGORITHMS
+from pars.config import from_dict
+from pars.core import Spec
+from pars.device import cores
+from pars.envs import Task, make_task
+from pars.envs.base import MujocoBatch
+from pars.learner import Learner
+from pars.rollout import Evaluator
 
 HOLD = 10  # control steps for which a random action is held: the masses travel and touch walls
 
@@ -59,17 +67,27 @@ def batch(env: MujocoBatch, start: np.ndarray, actions: np.ndarray) -> None:
         env.step(everyone, action)
 
 
-def main() -> None:
-    """Print steps per second of the three ways and their ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", default="pointmaze-umaze-diverse")
-    parser.add_argument("--episodes", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-    task = make_task(args.task)
-    env = task.make(args.episodes)
+def evaluation(task: Task, episodes: int, repeats: int) -> list[float]:
+    """Steps per second of whole evaluations: reset, an untrained policy of the PARS preset's size, physics, bookkeeping."""
+    algo = ALGORITHMS["pars"]
+    cfg = from_dict(algo.config, presets.settings("pars", task.id))
+    learner = Learner(algo, [cfg], [0], Spec(task.obs_dim, task.action_dim))
+    evaluator = Evaluator(task, 1, episodes)
+    speed = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        result = evaluator(lambda obs: learner.act(obs, 0, explore=0.0))
+        speed.append(result.lengths.sum() / (time.perf_counter() - began))
+    evaluator.close()
+    return speed[1:]  # the first one compiles
+
+
+def run(task_id: str = "pointmaze-umaze-diverse", episodes: int = 100, repeats: int = 5) -> None:
+    """Print steps per second of the ways and their ratios."""
+    task = make_task(task_id)
+    env = task.make(episodes)
     if not isinstance(env, MujocoBatch):
-        raise SystemExit(f"{args.task} is not one of the library's own MuJoCo tasks")
+        raise SystemExit(f"{task_id} is not one of the library's own MuJoCo tasks")
     everyone = np.arange(env.n)
     env.reset(everyone, everyone)
     start = env.physics.state.copy()
@@ -79,21 +97,26 @@ def main() -> None:
     ways: dict[str, Callable[[MujocoBatch, np.ndarray, np.ndarray], None]]
     ways = {"bare": bare, "floor": floor, "batch": batch}
     speed: dict[str, list[float]] = {name: [] for name in ways}
-    for repeat in range(args.repeats + 1):
+    for repeat in range(repeats + 1):
         for name, way in ways.items():
             began = time.perf_counter()
             way(env, start, actions)
             if repeat:  # the first round warms up
                 speed[name].append(len(actions) * env.n / (time.perf_counter() - began))
     env.close()
+    speed["evaluation"] = evaluation(task, episodes, repeats)
     median = {name: statistics.median(values) for name, values in speed.items()}
-    print(f"{args.task}, {env.n} episodes of {len(actions)} actions, {cores()} cores, median of {args.repeats}")
+    print(f"{task_id}, {env.n} episodes of {len(actions)} actions, {cores()} cores, median of {repeats}")
     for name, values in speed.items():
-        print(f"  {name:6} {median[name]:9,.0f} steps/s  ({min(values):,.0f} .. {max(values):,.0f})")
-    print(
-        f"  batch / bare {median['batch'] / median['bare']:.2f}, batch / floor {median['batch'] / median['floor']:.2f}"
-    )
+        print(f"  {name:10} {median[name]:9,.0f} steps/s  ({min(values):,.0f} .. {max(values):,.0f})")
+    ratios = [f"{name} / bare {median[name] / median['bare']:.2f}" for name in ("batch", "evaluation")]
+    print("  " + ", ".join([*ratios, f"batch / floor {median['batch'] / median['floor']:.2f}"]))
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", default="pointmaze-umaze-diverse")
+    parser.add_argument("--episodes", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    run(given.task, given.episodes, given.repeats)

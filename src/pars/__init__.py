@@ -1,0 +1,42 @@
+"""pars: reinforcement learning with offline data. Flagship: PARS (Kim et al. 2025, arXiv 2507.08761).
+
+Names are imported when they are first used, so that `import pars` starts nothing.
+"""
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "ALGORITHMS": "pars.algos",
+    "TASKS": "pars.envs",
+    "Algorithm": "pars.core",
+    "Dataset": "pars.data",
+    "ParsError": "pars.errors",
+    "Plan": "pars.run",
+    "Policy": "pars.api",
+    "Spec": "pars.core",
+    "Step": "pars.core",
+    "Transition": "pars.core",
+    "collect_dataset": "pars.data",
+    "evaluate": "pars.api",
+    "from_arrays": "pars.data",
+    "load_dataset": "pars.data",
+    "load_policy": "pars.api",
+    "make_task": "pars.envs",
+    "summary": "pars.report",
+    "train": "pars.api",
+    "write_report": "pars.report",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'pars' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

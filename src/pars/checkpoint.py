@@ -74,7 +74,8 @@ def flatten(tree: Any) -> dict[str, Any]:
 def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], keep: int = 2) -> Checkpoint:
     """Write a checkpoint of NumPy leaves below `folder`, durable when this returns.
 
-    The newest `keep` stay, and the newest of every earlier phase. The logs must have been synced before.
+    The newest `keep` stay, and the newest of every earlier phase; later ones, which a resume passed over as damaged,
+    go. The logs must have been synced before. Raises ResourceError if it cannot be written; the others are then as before.
     """
     arrays = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(tree).items()}
     aside = folder / f".writing-{position.name}"
@@ -97,9 +98,10 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], k
         shutil.rmtree(final, ignore_errors=True)  # the same position, saved before a resume
         aside.rename(final)
         sync(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
+        shutil.rmtree(aside, ignore_errors=True)
         raise ResourceError(f"cannot write checkpoint {folder / position.name}: {error}; free some space") from None
-    _prune(folder, keep)
+    _prune(folder, position, keep)
     return Checkpoint(position, final, dict(logs), digest)
 
 
@@ -120,15 +122,16 @@ def verify(path: Path) -> Checkpoint:
         position = Position(manifest["phase"], int(manifest["step"]))
         logs = {str(name): int(length) for name, length in manifest["logs"].items()}
         files = {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in manifest["files"].items()}
-        for name, (size, digest) in files.items():
-            if (path / name).stat().st_size != size or _sha256(path / name) != digest:
+        for name, (size, checksum) in files.items():
+            if (path / name).stat().st_size != size or _sha256(path / name) != checksum:
                 raise CheckpointError(f"damaged checkpoint {path}: {name} does not match its checksum")
+        digest = files[ARRAYS][1]
         for name, length in logs.items():
             if (path.parent.parent / name).stat().st_size < length:
                 raise CheckpointError(f"damaged run: {path.parent.parent / name} is shorter than {path.name} says")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise CheckpointError(f"damaged checkpoint {path}: {error}") from None
-    return Checkpoint(position, path, logs, files[ARRAYS][1])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"damaged checkpoint {path}: {error or type(error).__name__}") from None
+    return Checkpoint(position, path, logs, digest)
 
 
 def _checkpoints(folder: Path) -> list[Path]:
@@ -136,7 +139,10 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*-*") if path.is_dir() and not path.name.startswith("."))
 
 
-def _prune(folder: Path, keep: int) -> None:
+def _prune(folder: Path, position: Position, keep: int) -> None:
+    for path in _checkpoints(folder):
+        if path.name > position.name:
+            shutil.rmtree(path, ignore_errors=True)
     paths = _checkpoints(folder)
     newest = {path.name.partition("-")[0]: path for path in paths}  # per phase, the last one wins
     for path in paths[:-keep]:

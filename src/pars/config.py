@@ -101,6 +101,8 @@ def parse_axes(words: Iterable[str]) -> dict[str, list[str]]:
         if name in axes:
             raise UsageError(f"setting {name!r} is given twice; write {name}=value,value")
         axes[name] = [value for part in text.split(",") for value in _expand(part, word)]
+        if len(set(axes[name])) != len(axes[name]):
+            raise UsageError(f"{word!r} names a value twice; a list of widths is written 256x256")
     return axes
 
 

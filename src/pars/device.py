@@ -31,6 +31,8 @@ def setup(cache: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
+        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     try:
         jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:
@@ -78,7 +80,12 @@ class Placement:
 
     def put(self, tree: Tree) -> Tree:
         """Per-member arrays [P, ...] -> padded and spread over the devices."""
-        return jax.tree.map(lambda x: jax.device_put(self._pad(x), self._sharding("members")), tree)
+        return jax.tree.map(lambda x: jax.device_put(self.pad(x), self._sharding("members")), tree)
+
+    def pad(self, array: Any) -> np.ndarray:
+        """A per-member array [P, ..] padded, still on the host: for small ones that a compiled call takes along."""
+        missing, array = self.rows - self.members, np.asarray(array)
+        return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
     def share(self, tree: Tree) -> Tree:
         """Arrays that every member reads -> a copy on every device."""
@@ -119,13 +126,6 @@ class Placement:
             return jax.shard_map(members, mesh=self.mesh, in_specs=specs, out_specs=axes, check_vma=False)(*args)
 
         return jax.jit(spread if self.mesh.size > 1 else members, donate_argnums=donate)
-
-    def _pad(self, array: Any) -> Any:
-        missing = self.rows - self.members
-        array = jnp.asarray(array) if isinstance(array, jax.Array) else np.asarray(array)
-        if missing == 0:
-            return array
-        return np.concatenate([np.asarray(array), np.repeat(np.asarray(array[-1:]), missing, axis=0)])
 
     def _sharding(self, *axes: str) -> NamedSharding:
         return NamedSharding(self.mesh, PartitionSpec(*axes))

@@ -23,7 +23,10 @@ class RunFolder:
 
     def __init__(self, path: Path, description: Mapping[str, Any]):
         self.path = path
-        self._check(description)
+        check_description(path, description)
+        if not (path / "run.json").exists():
+            path.mkdir(parents=True, exist_ok=True)
+            write_text(path / "run.json", json.dumps(description, indent=1))
         self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints")
         lengths = self.checkpoint.logs if self.checkpoint else {}
         self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
@@ -31,18 +34,6 @@ class RunFolder:
             if not lengths.get(name):
                 self._logs[name].append(header.encode())
         self._boards: dict[int, SummaryWriter] = {}
-
-    def _check(self, description: Mapping[str, Any]) -> None:
-        """Write run.json, or see that the one there asks for the same training."""
-        file = self.path / "run.json"
-        if file.exists():
-            here, asked = (_identity(d) for d in (read_description(self.path), description))
-            for name in asked:
-                if here.get(name) != asked[name]:
-                    raise CheckpointError(f"{self.path} holds another run (its {name} differs); use a new --out")
-            return
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(description, indent=1))
 
     def metrics(self, position: Position, values: Mapping[str, np.ndarray]) -> None:
         """Append values [P] by name to metrics.csv and to TensorBoard."""
@@ -55,8 +46,14 @@ class RunFolder:
 
     def timing(self, position: Position, values: Mapping[str, float]) -> None:
         """Append wall-clock figures. They are the one log that a resumed run does not repeat exactly."""
-        lines = [f"{position.phase},{position.step},{name},{value!r}\n" for name, value in values.items()]
+        lines = [f"{position.phase},{position.step},{name},{float(value)!r}\n" for name, value in values.items()]
         self._logs[TIMING].append("".join(lines).encode())
+
+    def elapsed(self) -> float:
+        """Seconds that earlier processes trained up to the checkpoint, as logged."""
+        self._logs[TIMING].sync()
+        lines = (self.path / TIMING).read_text().splitlines()
+        return max((float(line.rpartition(",")[2]) for line in lines if ",elapsed_seconds," in line), default=0.0)
 
     def transitions(self, rows: np.ndarray, last: np.ndarray) -> None:
         """Append one environment step of all members: packed rows [P, W] and whether the episode ended [P]."""
@@ -100,6 +97,16 @@ def read_description(path: Path) -> dict[str, Any]:
         return description
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path / 'run.json'} cannot be read: {error}; is {path} a run folder?") from None
+
+
+def check_description(path: Path, description: Mapping[str, Any]) -> None:
+    """See that the run.json of a group's folder, if there is one, asks for the same training. Raises CheckpointError."""
+    if not (path / "run.json").exists():
+        return
+    here, asked = (_identity(d) for d in (read_description(path), description))
+    for name in asked:
+        if here.get(name) != asked[name]:
+            raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
 
 
 def read_status(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From names and axes to groups in folders: what `pars train` and `pars.train` do."""
+"""From names and axes to groups, and from groups to their folders."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pars.core import Algorithm
 from pars.data import Dataset
 from pars.device import cores
 from pars.envs.base import Task
-from pars.errors import DivergenceError, TaskError, UsageError
-from pars.folder import read_status
+from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError
+from pars.folder import check_description, read_description, read_status
 from pars.probes import find_probes
 from pars.run import Group, Plan, run_group
 from pars.suggest import unknown
@@ -61,7 +61,7 @@ def _group(algo: Algorithm, configs: Sequence[Any], seeds: Sequence[int]) -> Gro
     return Group(name, algo, tuple(cfg for cfg, _ in pairs), tuple(seed for _, seed in pairs))
 
 
-def train(
+def train_groups(
     groups: Sequence[Group],
     dataset: Dataset,
     task: Task | None,
@@ -78,18 +78,20 @@ def train(
     """
     looks, stop, diverged = find_probes(list(probes)), Stop(), []
     _check_fit(dataset, task)
-    known = {path.name for path in group_folders(out)}
-    if known and not known & {group.name for group in groups}:
-        raise UsageError(f"{out} holds another run ({', '.join(sorted(known))}); use a new --out")
+    _check_company(out, dataset, task)
     with stop.listening():
         for group in groups:
+            folder = out / group.name
             own = plan if group.algo.can_go_online else dataclasses.replace(plan, online_steps=0)
+            description = describe(group, dataset, task, own, command)
+            if finished(folder, description):
+                view.note(f"already finished: {folder}")
+                continue
             members = [_member(group, i) for i in range(len(group.seeds))]
             phases = [("offline", own.offline_steps), ("online", own.online_steps)]
             view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
             try:
-                description = describe(group, dataset, task, own, command)
-                run_group(group, out / group.name, description, dataset, task, own, looks, view, stop)
+                run_group(group, folder, description, dataset, task, own, looks, view, stop)
             except DivergenceError as error:
                 view.note(str(error))
                 diverged.append(str(error))
@@ -107,9 +109,10 @@ def group_folders(run: Path) -> list[Path]:
     return sorted((path.parent for path in run.glob("*/run.json")), key=lambda p: (p / "run.json").stat().st_mtime_ns)
 
 
-def finished(run: Path, groups: Sequence[Group]) -> bool:
-    """Whether every one of `groups` is trained to its end below `run`."""
-    return all(read_status(run / group.name)["state"] == "finished" for group in groups)
+def finished(folder: Path, description: Mapping[str, Any]) -> bool:
+    """Whether this training is done in a group's `folder`. Raises CheckpointError if another one is there."""
+    check_description(folder, description)
+    return bool(read_status(folder)["state"] == "finished")
 
 
 def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, command: str) -> dict[str, Any]:
@@ -124,6 +127,7 @@ def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, comm
         "physics": task.physics if task else None,
         "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
         "varied": [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)],
+        "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
         "dataset": {
             "name": dataset.name,
@@ -160,6 +164,15 @@ def _check_fit(dataset: Dataset, task: Task | None) -> None:
             f"{dataset.name} has observations and actions of widths {widths}, {task.id} has "
             f"{(task.obs_dim, task.action_dim)}; use the data of this task or another --env"
         )
+
+
+def _check_company(out: Path, dataset: Dataset, task: Task | None) -> None:
+    """Groups in one folder are compared with each other, so they share task and data."""
+    for folder in group_folders(out):
+        there = read_description(folder)
+        if there["task"] != (task.id if task else None) or there["dataset"]["fingerprint"] != dataset.fingerprint:
+            name = there["task"] or there["dataset"]["name"]
+            raise CheckpointError(f"{out} holds a run on {name} with other data; use a new --out")
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from pars.checkpoint import Checkpoint
 from pars.config import stack
 from pars.core import Algorithm, Metrics, Spec, State, Step, Transition
 from pars.device import Placement, place
@@ -131,27 +132,42 @@ class Learner:
         sums = self.placement.take(self.sums[online])
         return {name: value if name.endswith("_max") else value / max(count, 1) for name, value in sums.items()}
 
+    def tree(self, online: bool, since: int) -> dict[str, Any]:
+        """What a checkpoint holds, as NumPy [P, ..]: the state, the metrics interval under way and where it began."""
+        take = self.placement.take
+        return {"state": take(self.state), "sums": take(self.sums[online]), "since": np.asarray(since, np.int64)}
+
+    def restore(self, saved: Checkpoint) -> int:
+        """Take over a checkpoint of such a tree; where its metrics interval began.
+
+        For one of the online phase call `go_online` first: an algorithm may then have another state.
+        """
+        online = saved.position.phase == "online"
+        self.start_interval(online)
+        tree = saved.restore(self.tree(online, 0))
+        self.state, self.sums[online] = self.placement.put(tree["state"]), self.placement.put(tree["sums"])
+        return int(tree["since"])
+
     def act(self, obs: np.ndarray, step: int, explore: float) -> np.ndarray:
         """obs [P, .., O] -> action [P, .., A]; explore 0 evaluates, 1 explores with the noise of `step`."""
-        args = (self.placement.put(np.asarray(obs, np.float32)), np.int32(step), np.float32(explore))
+        args = (self.placement.pad(np.asarray(obs, np.float32)), np.int32(step), np.float32(explore))
         return self.placement.take(self._act(self.cfg, self.seed, self.state, *args))
 
-    def go_online(self, capacity: int) -> None:
-        """Switch to the online phase with an empty replay of `capacity` transitions per member."""
+    def go_online(self) -> None:
+        """Switch to the online phase; the replay is empty until `set_replay`."""
         algo = self.algo
         switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, stream(seed, SWITCH)), donate=(2,))
         self.state = switch(self.cfg, self.seed, self.state)
-        self.set_replay(np.zeros((0, len(self.seeds), self.data.shape[1]), np.float32), capacity)
 
     def set_replay(self, rows: np.ndarray, capacity: int) -> None:
-        """Fill the replay with rows [T, P, W] of earlier steps."""
+        """Replays with room for `capacity` transitions per member that hold rows [T, P, W] of earlier steps."""
         replay = np.zeros((len(self.seeds), capacity, self.data.shape[1]), np.float32)
         replay[:, : len(rows)] = rows.swapaxes(0, 1)
         self.replay, self.filled = self.placement.put(replay), len(rows)
 
     def push(self, rows: np.ndarray) -> None:
         """One transition [P, W] per member into the replays."""
-        self.replay = self._push(self.replay, self.placement.put(rows), np.int32(self.filled))
+        self.replay = self._push(self.replay, self.placement.pad(rows), np.int32(self.filled))
         self.filled += 1
 
 

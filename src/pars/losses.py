@@ -31,9 +31,7 @@ def penalty_loss(q: Array, q_min: Any) -> Array:
     return jnp.mean((q - q_min) ** 2, axis=-1)
 
 
-def infeasible_actions(
-    key: Array, shape: tuple[int, ...], distance: Any, kind: Literal["all", "any"] = "all"
-) -> Array:
+def infeasible_actions(key: Array, shape: tuple[int, ...], distance: Any, kind: Literal["all", "any"] = "all") -> Array:
     """Actions beyond the box [-1, 1]^A, PARS eq. (4) and listing 1. shape [.., A].
 
     "all": every coordinate in +-[distance, 2 distance), sign and size uniform and independent.

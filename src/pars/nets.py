@@ -47,9 +47,9 @@ class MLP(nn.Module):
             if self.layer_norm == "before":
                 x = nn.LayerNorm()(x)
             x = ACTIVATIONS[self.activation](x)
+            self.sow("taps", "hidden", x)
             if self.layer_norm == "after":
                 x = nn.LayerNorm()(x)
-            self.sow("taps", "hidden", x)
         return self._dense(x, self.out, last=True)
 
     def _dense(self, x: Array, width: int, last: bool = False) -> Array:
@@ -108,7 +108,7 @@ def choose(params: Any, indices: Array) -> Any:
 
 
 def hidden_activations(module: nn.Module, params: Any, *inputs: Array) -> list[Array]:
-    """What each hidden layer hands to the next, of one copy: a list of [B, width]."""
+    """What the activation of each hidden layer gives, of one copy: a list of [B, width]."""
     _, taps = module.apply({"params": params}, *inputs, mutable="taps")
     return [layer for layers in jax.tree.leaves(taps, is_leaf=lambda x: isinstance(x, tuple)) for layer in layers]
 

@@ -29,9 +29,7 @@ def save_landscape(path: Path, learner: Learner, dataset: Dataset, task: Task | 
     args = (learner.cfg, learner.state, learner.placement.put(policy), obs, GRID, LINE)
     q, q_line = learner.placement.take(look(*args))
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        path, obs=obs, grid=GRID, q=q, line=LINE, q_line=q_line, policy_action=policy, data_action=actions
-    )
+    np.savez(path, obs=obs, grid=GRID, q=q, line=LINE, q_line=q_line, policy_action=policy, data_action=actions)
 
 
 def _typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -226,5 +226,5 @@ class View:
 
 
 def make_view(console: Console | None = None, quiet: bool = False) -> View:
-    """A view on `console` (default: standard error is left alone, standard output is used); quiet says nothing."""
+    """A view on `console`, by default on standard output. quiet: a view that says nothing at all."""
     return View(console if console is not None else Console(), quiet)

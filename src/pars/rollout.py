@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from pars.core import Transition
-from pars.envs.base import BatchEnv, Task
+from pars.device import cores
+from pars.envs.base import MIN_SLICE, BatchEnv, Task
 from pars.source import pack, unpack
 
 Array = np.ndarray
@@ -30,23 +33,41 @@ def environment_seed(stream: int, *numbers: int) -> int:
 
 
 class Evaluator:
-    """P x E environments, made once. Every evaluation starts from the same E states, whatever the training seed."""
+    """P x E environments, made once. Every evaluation starts from the same E states, whatever the training seed;
+    `first` counts on to others.
 
-    def __init__(self, task: Task, members: int, episodes: int):
+    The episodes are dealt to one worker per core, each with its own environments and its own policy calls: while one
+    waits for the policy, another's physics runs.
+    """
+
+    def __init__(self, task: Task, members: int, episodes: int, first: int = 0):
         self.task, self.members, self.episodes = task, members, episodes
-        self.env = task.make(members * episodes)
+        workers = max(1, min(cores(), episodes, members * episodes // MIN_SLICE))
+        edges = [episodes * i // workers for i in range(workers + 1)]
+        self.parts = [range(first + low, first + high) for low, high in pairwise(edges)]
+        self.envs = [task.make(members * len(part), threads=1) for part in self.parts]
 
     def __call__(self, act: Callable[[Array], Array]) -> Evaluation:
-        """Run all episodes with `act`: obs [P, E, O] -> action [P, E, A], called once per step for everything."""
-        p, e, n = self.members, self.episodes, self.members * self.episodes
-        seeds = np.array([environment_seed(EVALUATION, i) for i in range(e)] * p, np.int64)
-        obs = np.array(self.env.reset(np.arange(n), seeds))
+        """Run all episodes with `act`: obs [P, e, O] -> action [P, e, A] for the e episodes of a worker."""
+        with ThreadPoolExecutor(len(self.parts)) as pool:
+            done = list(pool.map(lambda env, part: self._run(env, part, act), self.envs, self.parts))
+        steps = max(part.positions.shape[2] for part in done) if done[0].positions is not None else 0
+        return Evaluation(
+            np.concatenate([part.returns for part in done], axis=1),
+            np.concatenate([part.lengths for part in done], axis=1),
+            np.concatenate([_pad(part.positions, steps) for part in done], axis=1) if steps else None,
+        )
+
+    def _run(self, env: BatchEnv, episodes: range, act: Callable[[Array], Array]) -> Evaluation:
+        p, e, n = self.members, len(episodes), self.members * len(episodes)
+        seeds = np.array([environment_seed(EVALUATION, i) for i in episodes] * p, np.int64)
+        obs = np.array(env.reset(np.arange(n), seeds))
         returns, lengths, running = np.zeros(n), np.zeros(n, np.int64), np.arange(n)
         track = self.task.maze is not None
         path = [obs[:, :2].copy()] if track else []
         while len(running):
             action = act(obs.reshape(p, e, -1)).reshape(n, -1)
-            result = self.env.step(running, action[running])
+            result = env.step(running, action[running])
             obs[running] = result.obs
             returns[running] += result.reward
             lengths[running] += 1
@@ -58,7 +79,15 @@ class Evaluator:
         return Evaluation(returns.reshape(p, e), lengths.reshape(p, e), positions)
 
     def close(self) -> None:
-        self.env.close()
+        for env in self.envs:
+            env.close()
+
+
+def _pad(positions: Array | None, steps: int) -> Array:
+    """Positions [P, e, t, 2] with NaN up to `steps`."""
+    assert positions is not None
+    missing = steps - positions.shape[2]
+    return np.pad(positions, ((0, 0), (0, 0), (0, missing), (0, 0)), constant_values=np.nan)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pars.core import Algorithm, Spec
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import DivergenceError, Interrupted, TaskError
-from pars.folder import METRICS, REPLAY, RunFolder, read_status
+from pars.folder import METRICS, REPLAY, RunFolder, check_description, read_status
 from pars.learner import Learner
 from pars.pictures import save_landscape, save_trajectories
 from pars.probes import Probe
@@ -68,16 +69,15 @@ def run_group(
     Raises Interrupted after a checkpoint when `stop` is asked for, DivergenceError with the last finite checkpoint kept.
     """
     with checkpoint.lock(folder):
+        check_description(folder, description)
         status = read_status(folder)
         if status["state"] == "finished":
             return str(status["digest"])
         if status["state"] == "diverged":
             raise DivergenceError(status["message"])
-        run = _GroupRun(group, RunFolder(folder, description), dataset, task, plan, probes, view, stop)
-        try:
-            return run.finish()
-        finally:
-            run.close()
+        with closing(RunFolder(folder, description)) as opened:
+            with closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop)) as run:
+                return run.finish()
 
 
 class _GroupRun:
@@ -112,13 +112,13 @@ class _GroupRun:
         self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), columns))
         self.position = Position("offline", 0)
         self.since = 0  # first step of the metrics interval under way
-        self.started = self.saved = time.monotonic()
+        self.saved = time.monotonic()
+        self.started = self.saved - folder.elapsed()
 
     def close(self) -> None:
         for part in (self.evaluator, self.interaction):
             if part is not None:
                 part.close()
-        self.folder.close()
 
     def finish(self) -> str:
         """Both phases, from wherever the folder stands."""
@@ -134,23 +134,14 @@ class _GroupRun:
 
     def _resume(self) -> None:
         saved = self.folder.checkpoint
-        self.learner.start_interval(online=False)
         if saved is None:
+            self.learner.start_interval(online=False)
             self._boundary(Position("offline", 0), steps=0)
             return
         self.position = saved.position
-        online = saved.position.phase == "online"
-        if online:
+        if saved.position.phase == "online":
             self._enter_online()
-            assert self.interaction is not None
-            rows, last = self.folder.read_transitions(self.members, width(self.spec))
-            self.interaction.replay(rows, last)
-            self.learner.set_replay(rows, self.plan.online_steps)
-        tree = saved.restore(self._tree(online))
-        place = self.learner.placement
-        self.learner.state = place.put(tree["state"])
-        self.learner.sums[online] = place.put(tree["sums"])
-        self.since = int(tree["since"])
+        self.since = self.learner.restore(saved)
         self.view.note(f"resuming {self.group.name} at {saved.position.phase} step {saved.position.step:,}")
 
     def _offline(self) -> None:
@@ -158,9 +149,10 @@ class _GroupRun:
         while (step := self.position.step) < plan.offline_steps:
             goal = min(plan.offline_steps, (step // plan.eval_every + 1) * plan.eval_every)
             count = min(count, goal - step)
+            self._pause()
             before = time.monotonic()
             self.learner.run(step, count, plan.offline_steps)
-            self._advance(Position("offline", step + count), step + count - self.since)
+            self._arrive(Position("offline", step + count), step + count - self.since)
             seconds = time.monotonic() - before
             rate = count * self.members / seconds
             self.view.advance("offline", self.position.step, rate if compiled else None)
@@ -183,6 +175,7 @@ class _GroupRun:
         total = plan.online_steps * utd
         mark, marked = time.monotonic(), self.position.step
         while (step := self.position.step) < plan.online_steps:
+            self._pause()
             action = self.learner.act(self.interaction.obs, step, explore=1.0)
             rows, last = self.interaction.step(action)
             self.folder.transitions(rows, last)
@@ -191,8 +184,8 @@ class _GroupRun:
             step += 1
             at_boundary = step % plan.online_eval_every == 0 or step == plan.online_steps
             self.position = Position("online", step)
-            if time.monotonic() - mark > CHUNK_SECONDS or at_boundary or self.stop.asked:
-                self._advance(self.position, (step - self.since) * utd)
+            if time.monotonic() - mark > CHUNK_SECONDS or at_boundary:
+                self._arrive(self.position, (step - self.since) * utd)
                 rate = (step - marked) / (time.monotonic() - mark)
                 self.view.advance("online", step, rate * utd * self.members)
                 mark, marked = time.monotonic(), step
@@ -203,29 +196,39 @@ class _GroupRun:
         self._pictures()
 
     def _enter_online(self) -> None:
+        """Environments and replays as they stood after the transitions in the log (none at the switch)."""
         if self.task is None:
             raise TaskError("online steps need an environment; name a task or give --env")
+        rows, last = self.folder.read_transitions(self.members, width(self.spec))
         self.interaction = Interaction(self.task, list(self.group.seeds))
-        self.learner.go_online(self.plan.online_steps)
+        self.interaction.replay(rows, last)
+        self.learner.go_online()
+        self.learner.set_replay(rows, self.plan.online_steps)
         self.learner.start_interval(online=True)
 
-    def _advance(self, position: Position, steps: int) -> None:
-        """After a dispatch: wait for it, stop on NaN or a signal, save now and then. steps: in this metrics interval."""
+    def _arrive(self, position: Position, steps: int) -> None:
+        """After a dispatch: wait for it, stop on NaN. steps: gradient steps in this metrics interval."""
         metrics = self.learner.metrics(steps, position.phase == "online")
         self.position = position
         bad = sorted({m for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
         if bad:
             self._diverge(f"not finite at {position.phase} step {position.step:,}", bad)
+
+    def _pause(self) -> None:
+        """Before a dispatch: save now and then, stop on a signal. Not on arrival: a run that resumes from a checkpoint
+        written between a boundary and its evaluation would never do that evaluation."""
+        if self.stop.asked or time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save()
         if self.stop.asked:
-            self._save()
-            self.folder.status("interrupted", position)
-            raise Interrupted(f"stopped at {position.phase} step {position.step:,}; run the same command to continue")
-        if time.monotonic() - self.saved > SAVE_SECONDS:
-            self._save()
+            self.folder.status("interrupted", self.position)
+            where = f"{self.position.phase} step {self.position.step:,}"
+            raise Interrupted(f"stopped at {where}; run the same command to continue")
 
     def _diverge(self, what: str, members: list[int]) -> None:
         kept = self.folder.checkpoint
-        where = f"the checkpoint at {kept.position.phase} step {kept.position.step:,} is kept" if kept else "none is kept"
+        where = (
+            f"the checkpoint at {kept.position.phase} step {kept.position.step:,} is kept" if kept else "none is kept"
+        )
         seeds = ", ".join(f"{m} (seed {self.group.seeds[m]})" for m in members)
         message = f"{self.group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
         self.folder.status("diverged", self.position, message)
@@ -276,16 +279,8 @@ class _GroupRun:
                 self._evaluate(self.position)
             save_trajectories(folder / f"trajectories-{name}.npz", self.last_evaluation)
 
-    def _tree(self, online: bool) -> dict[str, Any]:
-        take = self.learner.placement.take
-        return {
-            "state": take(self.learner.state),
-            "sums": take(self.learner.sums[online]),
-            "since": np.asarray(self.since, np.int64),
-        }
-
     def _save(self) -> None:
-        tree = self._tree(self.position.phase == "online")
+        tree = self.learner.tree(self.position.phase == "online", self.since)
         state = jax.tree.leaves(tree["state"])
         bad = sorted({m for leaf in state for m in range(self.members) if not np.all(np.isfinite(leaf[m]))})
         if bad:
@@ -300,5 +295,3 @@ class _GroupRun:
         for name in (METRICS, REPLAY):
             digest.update((self.folder.path / name).read_bytes())
         return digest.hexdigest()
-
-

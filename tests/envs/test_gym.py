@@ -94,6 +94,13 @@ def test_same_seed_and_actions_give_the_same_bits_on_mujoco():
     env.close()
 
 
+def test_notes_on_versions_are_kept_quiet(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    make_task("HalfCheetah-v5").make(2).close()  # MuJoCo 4 finds its model's settotalmass deprecated
+    make_task("Hopper-v4")  # Gymnasium finds it out of date
+    assert capfd.readouterr() == ("", "") and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

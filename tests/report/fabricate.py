@@ -11,13 +11,17 @@ MAZE = {"map": ["#####", "#r..#", "###.#", "#g..#", "#####"], "cell": 1.0, "orig
 CARD = {
     "rows": 100_000,
     "episodes": 1_612,
-    "returns": {"mean": 0.35, "counts": [1048, 564], "edges": [0.0, 0.5, 1.0]},
-    "lengths": {"mean": 47.0, "counts": [300, 700, 612], "edges": [0, 20, 40, 61]},
+    "returns": {"mean": 0.35, "histogram": {"counts": [1048, 564], "edges": [0.0, 0.5, 1.0]}},
+    "episode_length": {"mean": 47.0, "histogram": {"counts": [300, 700, 612], "edges": [0, 20, 40, 61]}},
     "warnings": ["2.1 % of the actions lie on the border of the box"],
-    "coverage": {
-        "counts": [[3, 2, 1], [0, 0, 4], [9, 6, 2]],
-        "x_edges": [-0.5, 0.5, 1.5, 2.5],
-        "y_edges": [-0.5, 0.5, 1.5, 2.5],
+    "maze": {
+        "map": ["#####"],
+        "outside": 0.0,
+        "coverage": {
+            "counts": [[3, 2, 1], [0, 0, 4], [9, 6, 2]],
+            "x_edges": [-0.5, 0.5, 1.5, 2.5],
+            "y_edges": [-0.5, 0.5, 1.5, 2.5],
+        },
     },
 }
 Scores = Mapping[str, Mapping[int, Sequence[float]]]  # phase -> step -> score of each member
@@ -49,6 +53,7 @@ def write_group(
     info = {
         "format": 1,
         "algorithm": algorithm,
+        "title": {"pars": "PARS", "td3_bc": "TD3+BC", "bc": "BC"}.get(algorithm, algorithm),
         "task": task,
         "physics": "stock",
         "members": [{"seed": s, "settings": {**c, "seed": s}} for s, c in zip(seeds, settings, strict=True)],
@@ -97,7 +102,7 @@ def write_probes(folder: Path, phase: str, step: int, members: int, height: floa
     rng = np.random.default_rng(3)
     grid, far = np.linspace(-3, 3, 61), np.linspace(-8, 8, 121)
     line = np.sign(far) * np.expm1(np.abs(far)) * 2000 / np.expm1(8)
-    a, b = np.meshgrid(grid, grid, indexing="ij")
+    a, b = np.meshgrid(grid, grid)  # the first action along the last axis
     bump = height * np.exp(-((a - 0.5) ** 2 + (b + 0.3) ** 2))
     q = np.stack([bump + pull * np.hypot(a, b) + 0.02 * m for m in range(members)])
     q_line = np.stack(

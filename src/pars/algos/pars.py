@@ -158,7 +158,13 @@ def critic_loss(
     q, q_far = jnp.split(apply(net, params, obs, jnp.concatenate([batch.action, infeasible])), 2)
     q_min = cfg.q_min * cfg.reward_scale if cfg.q_min_scaled else cfg.q_min
     td, pa = td_loss(q, y), penalty_loss(q_far, q_min)
-    metrics = {"critic_loss": td, "penalty_loss": pa, "q_mean": q.mean(), "q_max": q.max(), "q_infeasible": q_far.mean()}
+    metrics = {
+        "critic_loss": td,
+        "penalty_loss": pa,
+        "q_mean": q.mean(),
+        "q_max": q.max(),
+        "q_infeasible": q_far.mean(),
+    }
     return td + weight * pa, metrics
 
 
@@ -197,9 +203,9 @@ def actor_step(cfg: Config, state: State, batch: Transition, key: Array, step: S
     rate = cfg.actor_lr
     if cfg.actor_cosine and not step.online:
         rate = rate * cosine_decay(step.index, step.total)
-    grads, metrics = jax.grad(
-        lambda p: actor_loss(cfg, p, state.critic.params, batch, key, step.online), has_aux=True
-    )(state.actor.params)
+    grads, metrics = jax.grad(lambda p: actor_loss(cfg, p, state.critic.params, batch, key, step.online), has_aux=True)(
+        state.actor.params
+    )
     actor = descend(state.actor, grads, rate)
     return state._replace(actor=polyak(actor, cfg.polyak), critic=polyak(state.critic, cfg.polyak)), metrics
 
@@ -209,7 +215,9 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     k_critic, k_actor = jax.random.split(key)
     critic, metrics = critic_step(cfg, state, batch, k_critic, step.online)
     delay = cfg.policy_delay_online if step.online else cfg.policy_delay
-    state, delayed = step.maybe(delay, lambda s: actor_step(cfg, s, batch, k_actor, step), state._replace(critic=critic))
+    state, delayed = step.maybe(
+        delay, lambda s: actor_step(cfg, s, batch, k_actor, step), state._replace(critic=critic)
+    )
     return state, {**metrics, **delayed}
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from pars.errors import ResourceError
 
 FORMAT = 1  # of converted copies; a change makes older ones unused
+LEFT_BEHIND = 86_400.0  # seconds after which an unfinished copy is cleared away
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 
 
@@ -31,6 +32,9 @@ def writing(target: Path) -> Iterator[Path]:
     """A path beside `target` to write a file or folder to; it takes the target's place when all went well."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        for left in target.parent.glob(f".{target.name}.*"):  # by a process that was killed
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
         raise _cannot_write(target, error) from error

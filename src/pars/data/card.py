@@ -35,7 +35,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
         "transitions": len(to_transitions(rows, next_obs, time_limit)[1]),
         "episodes": len(begin),
         "terminals_end_episodes": terminals_end_episodes(rows),
-        "episode_length": _summary(length),
+        "episode_length": _summary(length) | {"histogram": _histogram(length)},
         "returns": _summary(returns) | {"histogram": _histogram(returns)},
         "reward": _summary(rows.reward)
         | {"density": float((rows.reward != 0).mean()), "positive_rows": int((rows.reward > 0).sum())},

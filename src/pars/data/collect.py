@@ -1,9 +1,9 @@
 """PointMaze datasets: a waypoint controller walks the maze, and every file tells how it was made.
 
 Protocols, after D4RL: "fixed" goes from the map's start to its goal, "play" from any cell to one of a few goals,
-"diverse" from any cell to any other. Episodes have a fixed length; the controller lingers where it wanted to go. Rewards
-and terminals are written for the one goal of the evaluation, so most episodes of play and diverse carry none: a path to
-that goal has to be stitched together.
+"diverse" from any cell to any other. Episodes have a fixed length; the controller lingers where it wanted to go.
+Rewards and terminals are written for the one goal of the evaluation, so most episodes of play and diverse carry none: a
+path to that goal has to be stitched together.
 """
 
 from collections.abc import Callable

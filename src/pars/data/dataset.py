@@ -71,16 +71,22 @@ def from_file(
         folder = converted_folder(file_sha256(path), _options(task, next_obs))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error
-    stored = restore(folder, verify=verify)
-    if stored is None:
-        converted, card = _convert(read_columns(path), str(path), task, next_obs)
-        store(folder, converted, {"source": str(path), "options": _options(task, next_obs), "card": card})
-        stored = restore(folder, verify=True)
-        if stored is None:
-            raise ResourceError(f"{folder}: reads back differently from what was written; check the disk")
+    stored = restore(folder, verify=verify) or _convert_file(path, folder, task, next_obs)
     arrays, manifest = stored
     checksums = {key: column["sha256"] for key, column in manifest["columns"].items()}
     return _dataset(name, source, arrays, fingerprint(checksums), manifest["card"])
+
+
+def _convert_file(
+    path: Path, folder: Path, task: Task | None, next_obs: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Convert, store and read back."""
+    converted, card = _convert(read_columns(path), str(path), task, next_obs)
+    for _ in range(2):  # another process that stores the same copy may take ours away for a moment
+        store(folder, converted, {"source": str(path), "options": _options(task, next_obs), "card": card})
+        if stored := restore(folder, verify=True):
+            return stored
+    raise ResourceError(f"{folder}: reads back differently from what was written; check the disk")
 
 
 def _options(task: Task | None, next_obs: str) -> dict[str, Any]:
@@ -103,5 +109,6 @@ def _convert(
 
 
 def _dataset(name: str, source: str, arrays: dict[str, np.ndarray], checksum: str, card: Card) -> Dataset:
-    columns = Transition(*(arrays[key] for key in COLUMNS))
+    obs, action, reward, next_obs, terminal = (arrays[key] for key in COLUMNS)
+    columns = Transition(obs, action, reward, next_obs, terminal)
     return Dataset(name, columns, arrays["last"], checksum, source, card)

@@ -35,7 +35,8 @@ def read_columns(path: Path) -> dict[str, np.ndarray]:
             return _read_hdf5(path)
         if zipfile.is_zipfile(path):
             return _read_npz(path)
-        head = path.open("rb").read(4)
+        with path.open("rb") as file:
+            head = file.read(4)
     except PermissionError as error:
         raise DataError(f"{path}: not readable for this user; check its permissions") from error
     if head[:2] == b"PK":

@@ -4,8 +4,6 @@ All environments of a batch share one compiled model. Their states are rows of o
 termination are vectorised NumPy over the stepped rows, and only the physics runs per environment.
 """
 
-import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -14,6 +12,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
+from pars.device import cores
 from pars.envs.maze import Maze
 
 Array = np.ndarray
@@ -48,6 +47,12 @@ class BatchEnv(Protocol):
         ...
 
 
+class MakeEnv(Protocol):
+    """Builds n environments; `threads` for their physics, by default one per core. Results do not depend on it."""
+
+    def __call__(self, n: int, threads: int | None = None) -> BatchEnv: ...
+
+
 @dataclass(frozen=True)
 class Task:
     """One task: what the agent sees and does, how long an episode lasts and how its return is scored."""
@@ -63,7 +68,7 @@ class Task:
     max_return: float | None  # largest possible raw return of one episode
     physics: str  # engine mode, printed with every score
     maze: Maze | None  # for pictures and coverage
-    make: Callable[[int], BatchEnv]
+    make: MakeEnv
 
     def score(self, returns: Array) -> Array:
         """Normalised score 100 (R - low) / (high - low) of undiscounted, unscaled returns, any shape."""
@@ -71,11 +76,6 @@ class Task:
             return np.asarray(returns, np.float64)
         low, high = self.reference
         return 100.0 * (np.asarray(returns, np.float64) - low) / (high - low)
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def clipped(action: Array) -> Array:

@@ -1,8 +1,11 @@
 """Any Gymnasium environment with box spaces as a BatchEnv."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import mujoco
 import numpy as np
 
 from pars.envs.base import Array, BatchEnv, StepResult, Task, clipped
@@ -57,9 +60,7 @@ def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
     """The environment, or a TaskError in one line."""
     import gymnasium
 
-    with warnings.catch_warnings():
-        # "out of date" and similar notes on the user's own choice of version
-        warnings.simplefilter("ignore")
+    with _quiet():
         try:
             spec = gymnasium.spec(env_id)
             limit = None if spec.max_episode_steps else DEFAULT_TIME_LIMIT
@@ -67,6 +68,19 @@ def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
         except Exception as error:  # environments are foreign code: whatever they raise, the user needs one line
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TaskError(f"cannot make the Gymnasium environment {env_id!r}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without notes on the user's own choice of version: Gymnasium's, and MuJoCo's, which go to a log file besides."""
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
@@ -101,7 +115,7 @@ def gym_task(env_id: str) -> Task:
     finally:
         env.close()
 
-    def make(n: int) -> BatchEnv:
+    def make(n: int, threads: int | None = None) -> BatchEnv:  # stepped in turn, whatever the threads
         return GymBatch(env_id, n)
 
     return Task(

@@ -93,5 +93,5 @@ def pointmaze(task_id: str, map_name: str, *, start: Start = "random", dataset: 
         max_return=1.0,
         physics="stock",
         maze=maze,
-        make=lambda n: PointMaze(maze, n, start=start),
+        make=lambda n, threads=None: PointMaze(maze, n, start=start, threads=threads),
     )

@@ -22,10 +22,11 @@ from pars.report.series import STEP_NAMES, Series
 from pars.report.statistics import bootstrap_band, number
 
 MOST = 12  # series in one figure
+CLEAR = 6  # series up to which single seeds and bands can still be told apart
 TITLES = {
     "action_norm": "Action norm of the policy",
-    "zero_share": "Share of zero activations",
-    "dormant_share": "Share of dormant units",
+    "zero_share": "Zero activations (%)",
+    "dormant_share": "Dormant units (%)",
     "critic_loss": "Critic loss",
     "penalty_loss": "Penalty at infeasible actions",
     "actor_loss": "Actor loss",
@@ -88,6 +89,8 @@ def _training_curve(
     found = [(i, one) for i, one in enumerate(series) if any(one.curve(phase, name) for phase in PHASES)]
     if not found:
         return None
+    if seeds and len(found) > CLEAR:
+        caption += f" More than {CLEAR} settings: means only."
     if len(found) > MOST:
         caption += f" Shown: the first {MOST} of {len(found)} settings; the CSV has all."
     track = Track(_ends([one for _, one in found], name))
@@ -95,7 +98,7 @@ def _training_curve(
         fig = figure(size)
         ax = fig.subplots()
         for index, one in found[:MOST]:
-            _draw_series(ax, track, one, index, name, seeds)
+            _draw_series(ax, track, one, index, name, seeds and len(found) <= CLEAR)
         if bound is not None:
             ax.axhline(bound, color="black", linewidth=1.4, zorder=1.5, label="largest possible return")
         track.draw(ax, STEP_NAMES if size is HALF else None)

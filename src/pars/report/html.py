@@ -35,8 +35,12 @@ figcaption { margin-top: .5rem; }
 table { border-collapse: collapse; width: 100%; margin: .75rem 0; font-size: .9375rem;
   font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+table.tight { width: auto; min-width: min(100%, 34rem); }
+table.tight td, table.tight th { padding-right: 2.5rem; }
 thead th { color: var(--soft); font-weight: 600; font-size: .8125rem; }
 tbody th { font-weight: 600; }
+td { overflow-wrap: anywhere; min-width: 4.5rem; }
+.scroll { overflow-x: auto; }
 tr.differs { background: var(--mark); }
 tr.differs > :first-child { padding-left: .4rem; }
 mark { background: var(--mark); color: inherit; padding: 0 .2em; }
@@ -50,6 +54,7 @@ dt { color: var(--soft); } dd { margin: 0; min-width: 0; overflow-wrap: anywhere
   body { padding: 1rem .75rem 3rem; }
   .verdict { font-size: 1.15rem; }
   table.stack thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table.stack, table.stack tbody { display: block; min-width: 0; width: 100%; }
   table.stack tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
   table.stack th, table.stack td { display: block; border: 0; padding: .1rem 0; }
   table.stack td::before { content: attr(data-label) ": "; color: var(--soft); }
@@ -76,10 +81,12 @@ def page(title: str, body: str) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Any]], differs: Sequence[bool] = ()) -> str:
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[Any]], differs: Sequence[bool] = (), tight: bool = False
+) -> str:
     """A table of texts whose first column names the row; on a phone each row becomes a block.
 
-    differs: rows to highlight, in the order of `rows`.
+    differs: rows to highlight, in the order of `rows`. tight: as wide as its contents rather than as the page.
     """
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in header)
     body = []
@@ -88,7 +95,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], differs: Sequenc
         cells += [f'<td data-label="{text(n)}">{text(c)}</td>' for n, c in zip(header[1:], row[1:], strict=True)]
         marked = ' class="differs"' if index < len(differs) and differs[index] else ""
         body.append(f"<tr{marked}>{''.join(cells)}</tr>")
-    return f'<table class="stack"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    kind = "stack tight" if tight else "stack"
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
+    return f'<div class="scroll"><table class="{kind}">{inside}</table></div>'
 
 
 def definitions(pairs: Iterable[tuple[str, Any]]) -> str:

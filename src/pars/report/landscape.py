@@ -21,7 +21,7 @@ def landscapes(series: list[Series]) -> list[Picture]:
     out = []
     for phase in PHASES:
         found = [(one, probe) for one in series if (probe := _probe(one, phase)) is not None][:MOST]
-        found = [(one, probe) for one, probe in found if probe.arrays["policy_action"].shape[1] >= 2]
+        found = [(one, probe) for one, probe in found if probe.arrays["q"].shape[1] > 1]  # two dimensions to look at
         scale = _shared_scale([_mean(probe.arrays["q"], one) for one, probe in found])
         out += [_heat_map(one, probe, scale) for one, probe in found]
     return out
@@ -71,17 +71,17 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
         half = (grid[1] - grid[0]) / 2 if grid.size > 1 else 0.5
         extent = (grid[0] - half, grid[-1] + half, grid[0] - half, grid[-1] + half)
         low, high = scale or (None, None)
-        # q[i, j] belongs to (grid[i], grid[j]): transposed, the first action runs to the right
-        image = ax.imshow(q.T, origin="lower", extent=extent, cmap="viridis", vmin=low, vmax=high, interpolation="none")
+        # q[i, j] belongs to the actions (grid[j], grid[i]): the first one runs to the right
+        image = ax.imshow(q, origin="lower", extent=extent, cmap="viridis", vmin=low, vmax=high, interpolation="none")
         bar = fig.colorbar(image, ax=ax, shrink=0.8, pad=0.02, aspect=24)
         bar.outline.set_visible(False)
         crossed = bound is not None and np.nanmin(q) < bound < np.nanmax(q) if np.isfinite(q).any() else False
         if crossed:
-            ax.contour(grid, grid, q.T, levels=[bound], colors="white", linewidths=1.6)
-            ax.contour(grid, grid, q.T, levels=[bound], colors="black", linewidths=0.8)
+            ax.contour(grid, grid, q, levels=[bound], colors="white", linewidths=1.6)
+            ax.contour(grid, grid, q, levels=[bound], colors="black", linewidths=0.8)
         ax.add_patch(Rectangle((-1, -1), 2, 2, fill=False, edgecolor="black", linewidth=2.4))
         ax.add_patch(Rectangle((-1, -1), 2, 2, fill=False, edgecolor="white", linewidth=1.2, linestyle=(0, (4, 3))))
-        ax.scatter(data[:, 0], data[:, 1], s=9, color="white", edgecolor="black", linewidth=0.6, clip_on=True, zorder=3)
+        ax.scatter(data[:, 0], data[:, 1], s=7, color="white", edgecolor="black", linewidth=0.5, alpha=0.8, zorder=3)
         ax.scatter(
             actions[:, 0], actions[:, 1], s=130, marker="*", color="#D55E00", edgecolor="white", linewidth=0.9, zorder=4
         )
@@ -102,7 +102,7 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
         if np.isfinite(q).any()
         else f"Empty heat map: Q of {one.label} is not finite."
     )
-    rows: list[tuple[Any, ...]] = [("q", a, b, q[i, j]) for i, a in enumerate(grid) for j, b in enumerate(grid)]
+    rows: list[tuple[Any, ...]] = [("q", a, b, q[i, j]) for i, b in enumerate(grid) for j, a in enumerate(grid)]
     rows += [("data action", *pair, "") for pair in data.tolist()]
     rows += [("policy action", *pair, "") for pair in actions.tolist()]
     csv = to_csv(("what", "action_1", "action_2", "q_raw_reward"), rows)

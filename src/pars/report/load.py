@@ -60,6 +60,7 @@ class Group:
 
     folder: Path
     algorithm: str
+    title: str  # the algorithm's name as people write it
     task: str | None
     physics: str
     members: list[Member]
@@ -94,7 +95,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Run:
-    """All groups of one `pars train` command, the algorithm named first on the command line first."""
+    """All groups of one command in the order of the command line, or else in the order in which they were begun."""
 
     folder: Path
     groups: list[Group]
@@ -138,6 +139,7 @@ def read_group(folder: Path) -> Group:
     return Group(
         folder=folder,
         algorithm=algorithm,
+        title=str(info.get("title") or algorithm),
         task=str(task) if task else None,
         physics=str(info.get("physics") or "unknown"),
         members=members,
@@ -160,10 +162,11 @@ def read_group(folder: Path) -> Group:
     )
 
 
-def _place_on_command_line(group: Group) -> tuple[int, str]:
+def _place_on_command_line(group: Group) -> tuple[int, int, str]:
     words = re.split(r"[\s,]+", group.command)
+    words = words[words.index("train") + 1 :] if "train" in words else words[1:]  # `pars` is the command's name, too
     place = words.index(group.algorithm) if group.algorithm in words else len(words)
-    return place, group.folder.name
+    return place, (group.folder / "run.json").stat().st_mtime_ns, group.folder.name
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -240,7 +243,7 @@ def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> 
     for phase in sorted(found, key=lambda name: PHASES.index(name) if name in PHASES else len(PHASES)):
         for step, path in sorted(found[phase], reverse=True):
             try:
-                with np.load(path, allow_pickle=False) as file:
+                with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
                     arrays = {name: np.asarray(file[name]) for name in PROBE_ARRAYS[kind]}
                 _check_probe(kind, arrays, members)
             except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base
@@ -254,7 +257,10 @@ def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> 
 def _check_probe(kind: str, arrays: dict[str, np.ndarray], members: int) -> None:
     if kind == "landscape":
         grid, line = arrays["grid"].size, arrays["line"].size
-        fits = arrays["q"].shape == (members, grid, grid) and arrays["q_line"].shape == (members, line)
+        fits = arrays["q"].shape in ((members, grid, grid), (members, 1, grid)) and arrays["q_line"].shape == (
+            members,
+            line,
+        )
         fits = fits and arrays["policy_action"].shape[:1] == (members,) and arrays["data_action"].ndim == 2
     else:
         positions, success = arrays["positions"], arrays["success"]

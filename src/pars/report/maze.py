@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from pars.report.load import Group, Probe
+from pars.report.load import PHASES, Group, Probe
 from pars.report.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
 from pars.report.series import STEP_NAMES, Series
 
@@ -19,8 +19,14 @@ EPISODES = 60  # drawn in one picture
 
 
 def trajectories(series: list[Series]) -> list[Picture]:
-    """The newest evaluation episodes of each series in the maze, all its seeds in one picture."""
-    found = [(one, one.group.trajectories[-1]) for one in series if one.group.trajectories and one.group.maze]
+    """The newest evaluation episodes of each series and phase in the maze, all its seeds in one picture."""
+    found = [
+        (one, probe)
+        for phase in PHASES
+        for one in series
+        for probe in one.group.trajectories
+        if probe.phase == phase and one.group.maze
+    ]
     return [_trajectories(one, probe) for one, probe in found[:MOST]]
 
 
@@ -49,8 +55,8 @@ def _trajectories(one: Series, probe: Probe) -> Picture:
     reached = int(success.sum())
     part = f" Drawn: {len(shown)} of them, evenly chosen." if len(shown) < len(paths) else ""
     caption = (
-        f"{reached} of {len(paths)} episodes reached the goal ({len(one.members)} seeds, {probe.phase} step "
-        f"{probe.step:,} of {STEP_NAMES[probe.phase]}).{part} Blue: reached. Orange, dashed, cross at the end: not. "
+        f"{reached} of {len(paths)} episodes reached the goal (seeds: {len(one.members)}; after {probe.step:,} "
+        f"{STEP_NAMES[probe.phase]} {probe.phase}).{part} Blue: reached. Orange, dashed, cross at the end: not. "
         "Dot: start. Star: goal."
     )
     alt = f"Maze with {len(shown)} trajectories of {one.label}; {reached} of {len(paths)} episodes reached the goal."
@@ -96,16 +102,20 @@ def data_pictures(group: Group) -> list[Picture]:
         return []
     name = str(group.dataset.get("name") or "the dataset")
     found = [
-        _coverage(card, group.maze, name),
-        _histogram(card.get("returns"), "returns", "Returns of episodes", "raw return", name),
-        _histogram(card.get("lengths"), "lengths", "Lengths of episodes", "actions", name),
+        _coverage(_part(card, "maze").get("coverage"), group.maze, name),
+        _histogram(_part(card, "returns").get("histogram"), "returns", "Returns of episodes", "raw return", name),
+        _histogram(_part(card, "episode_length").get("histogram"), "lengths", "Lengths of episodes", "actions", name),
     ]
     return [picture for picture in found if picture is not None]
 
 
-def _coverage(card: Mapping[str, Any], maze: Mapping[str, Any] | None, name: str) -> Picture | None:
-    """card["coverage"]: {"counts": [rows, columns] over y, x; "x_edges"; "y_edges"}."""
-    coverage = card.get("coverage")
+def _part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = card.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _coverage(coverage: Any, maze: Mapping[str, Any] | None, name: str) -> Picture | None:
+    """coverage: {"counts": [y bins, x bins], "x_edges", "y_edges"}; None if there is no maze or nothing to see."""
     if maze is None or not isinstance(coverage, dict):
         return None
     try:
@@ -145,12 +155,9 @@ def _coverage(card: Mapping[str, Any], maze: Mapping[str, Any] | None, name: str
 
 
 def _histogram(raw: Any, key: str, title: str, unit: str, name: str) -> Picture | None:
-    """raw: a list of values, or {"counts": [B], "edges": [B + 1]}."""
+    """raw: {"counts": [B], "edges": [B + 1]}; None if the card has no such thing."""
     try:
-        if isinstance(raw, list):
-            counts, edges = np.histogram(np.asarray(raw, float), bins=30)
-        else:
-            counts, edges = np.asarray(raw["counts"], float), np.asarray(raw["edges"], float)
+        counts, edges = np.asarray(raw["counts"], float), np.asarray(raw["edges"], float)
     except (KeyError, ValueError, TypeError):
         return None
     if counts.ndim != 1 or counts.size + 1 != edges.size or not counts.sum() > 0:

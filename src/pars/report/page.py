@@ -7,7 +7,7 @@ from typing import Any
 
 from pars.report import figures, html, landscape, maze, tables
 from pars.report.load import Group, Run, read_run
-from pars.report.series import NAMES, STEP_NAMES, all_series, show
+from pars.report.series import STEP_NAMES, all_series, show
 from pars.report.verdict import Verdict, verdict
 from pars.report.verdict import summary as verdict_summary
 
@@ -36,6 +36,7 @@ def render(run: Run) -> str:
     found = verdict(run)
     task = " and ".join(dict.fromkeys(str(group.task or "no environment") for group in run.groups))
     small = figures.small_curves(series)
+    paths = maze.trajectories(series)
     main = [p for p in (figures.score_curve(series), figures.q_curve(series)) if p is not None]
     body = [
         _head(run, found, task),
@@ -46,7 +47,7 @@ def render(run: Run) -> str:
             html.figures(maps, "half" if len(maps) in (2, 4) else "third"),
             html.figures(landscape.lines(series), "half"),
         ),
-        html.section("The policy in the maze", html.figures(maze.trajectories(series), "third")),
+        html.section("The policy in the maze", html.figures(paths, "small" if len(paths) == 4 else "third")),
         html.section("Data", *_data(run)),
         html.section(
             "Losses and probes",
@@ -60,6 +61,7 @@ def render(run: Run) -> str:
     return html.page(f"{task}: {', '.join(dict.fromkeys(one.label for one in series))}"[:120], "\n".join(body))
 
 
+MAZE_NUMBERS = ("free_cells_visited", "outside")
 _LANDSCAPE = (
     "Q / reward_scale at one state of the data, over the first two actions; the others are the policy's. Dashed box: "
     "feasible actions. Dots: actions of the data at the nearest states. Stars: actions of the policy, one per seed. "
@@ -71,7 +73,7 @@ _SMALL = (
 
 
 def _head(run: Run, found: Verdict, task: str) -> str:
-    physics = ", ".join(dict.fromkeys(group.physics for group in run.groups))
+    physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
     parts = [
         f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
         f'<p class="verdict">{html.text(found.headline)}</p>',
@@ -80,8 +82,11 @@ def _head(run: Run, found: Verdict, task: str) -> str:
         parts.append(f'<ul class="beside">{"".join(f"<li>{html.text(line)}</li>" for line in found.others)}</ul>')
     parts += [html.note(line, "caveat") for line in found.caveats]
     parts += [html.note(f"Left out while reading: {problem}.", "warn") for problem in run.problems]
-    meaning = f"{_score_meaning(run)} Physics: {physics}. ± is the sample standard deviation (ddof = 1) of seeds, "
-    parts.append(html.note(f"{meaning}each seed's score being the mean over its evaluation episodes."))
+    meaning = (
+        f" Physics: {physics}. ± is the sample standard deviation (ddof = 1) of seeds, each seed's score being the "
+    )
+    meaning = f"{meaning}mean over its evaluation episodes." if physics else ""
+    parts.append(html.note(f"{_score_meaning(run)}{meaning}"))
     return "".join([*parts, "</header>"])
 
 
@@ -112,38 +117,45 @@ def _data(run: Run) -> list[str]:
             (name, group.dataset[name]) for name in ("name", "source", "rows", "fingerprint") if name in group.dataset
         ]
         pairs += _flat(card)
-        pairs = [(name, f"{value:,}" if isinstance(value, int) else value) for name, value in pairs]
+        pairs = [(name, _data_text(value)) for name, value in pairs]
         warnings = [html.note(f"Warning: {line}", "warn") for line in card.get("warnings") or []]
         parts += [*warnings, html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
     return parts
 
 
 def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """The card's short entries; long lists are in the pictures."""
+    """The card's numbers and short lists; histograms are in the pictures, the maze is in task_card."""
     out: list[tuple[str, Any]] = []
     for name, value in card.items():
-        if name in ("warnings", "coverage"):
-            continue
-        if isinstance(value, dict):
-            out += [
-                (f"{name} {inner.replace('_', ' ')}".replace("_", " "), show(entry))
-                for inner, entry in value.items()
-                if not isinstance(entry, dict) and inner not in ("counts", "edges") and not _long(entry)
-            ]
-        elif not _long(value) and name != "rows":
-            out.append((name.replace("_", " "), value if isinstance(value, int) else show(value)))
+        if name == "maze" and isinstance(value, dict):
+            out += [(f"maze: {key.replace('_', ' ')}", value[key]) for key in MAZE_NUMBERS if key in value]
+        elif isinstance(value, dict):
+            out += [(f"{name}: {key}".replace("_", " "), entry) for key, entry in value.items() if _short(entry)]
+        elif name not in ("warnings", "rows") and _short(value):
+            out.append((name.replace("_", " "), value))
     return out
 
 
-def _long(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 8
+def _short(value: Any) -> bool:
+    return not isinstance(value, dict) and not (isinstance(value, list) and len(value) > 8)
+
+
+def _data_text(value: Any) -> str:
+    """Numbers of the card: counts in full, measurements with four digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "(" + ", ".join(_data_text(entry) for entry in value) + ")"
+    return show(value)
 
 
 def _origin(run: Run) -> list[str]:
     commands = list(dict.fromkeys(group.command for group in run.groups if group.command))
     group = run.groups[0]
     groups = [
-        [g.folder.name, NAMES.get(g.algorithm, g.algorithm), ", ".join(str(m.seed) for m in g.members[:20]),
+        [g.folder.name, g.title, ", ".join(dict.fromkeys(str(m.seed) for m in g.members)),
          g.state, f"{g.phase} step {g.step:,} ({STEP_NAMES.get(g.phase, 'steps')})", g.physics]
         for g in run.groups
     ]  # fmt: skip

@@ -109,7 +109,7 @@ def _is_float(cell: Any) -> bool:
 
 def line_style(index: int) -> dict[str, Any]:
     """Colour and dashes of the series number `index`, the same in every figure."""
-    return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[index % len(DASHES)]}
+    return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[(index + index // len(COLORS)) % len(DASHES)]}
 
 
 class Track:
@@ -170,9 +170,11 @@ def plain_symlog(axis: Axis) -> None:
 
 
 def legend(fig: Figure, axes: Axes) -> None:
-    """The legend above the axes, in two columns if the names are short."""
+    """The legend above the axes, in two columns if the names are short; the figure grows for more than two rows."""
     handles, labels = axes.get_legend_handles_labels()
     columns = 1 if max(map(len, labels)) > 24 else 2
+    rows = -(-len(labels) // columns)
+    fig.set_figheight(fig.get_figheight() + 0.19 * max(rows - 2, 0))
     fig.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6, borderaxespad=0.1)
 
 

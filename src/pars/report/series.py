@@ -9,7 +9,6 @@ import numpy as np
 from pars.report.load import PHASES, Curve, Group, Run
 from pars.report.statistics import Estimate, estimate
 
-NAMES = {"pars": "PARS", "td3_bc": "TD3+BC", "bc": "BC"}
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}
 # logged in units of the scaled reward, shown in units of the raw one
 SCALED = ("q_max", "q_mean", "target_mean", "q_infeasible", "policy_value")
@@ -26,7 +25,7 @@ class Best:
 
 @dataclass(frozen=True)
 class Series:
-    """Seeds of one algorithm with one setting. members: their rows in the group."""
+    """Seeds of one algorithm with one setting. members: their rows in the group; each seed counts once."""
 
     label: str
     algorithm: str
@@ -102,11 +101,13 @@ def all_series(run: Run) -> list[Series]:
         varied = differing(member.settings for g in same for member in g.members)
         rows: dict[str, list[int]] = {}
         for index, member in enumerate(group.members):
-            rows.setdefault(repr([member.settings.get(name) for name in varied]), []).append(index)
+            found = rows.setdefault(repr([member.settings.get(name) for name in varied]), [])
+            if member.seed not in [group.members[i].seed for i in found]:  # the same run twice is not two runs
+                found.append(index)
         for members in rows.values():
             settings = group.members[members[0]].settings
             setting = {name: settings[name] for name in varied if name in settings}
-            words = [NAMES.get(group.algorithm, group.algorithm)]
+            words = [group.title]
             words += [f"{name}={show(value)}" for name, value in setting.items()]
             words += [str(group.task)] if len(tasks) > 1 else []
             out.append(Series(", ".join(words), group.algorithm, setting, group, members))

@@ -6,7 +6,7 @@ import numpy as np
 
 from pars.report import html
 from pars.report.load import PHASES, Curve, Run
-from pars.report.series import NAMES, Series, differing, show
+from pars.report.series import Series, differing, show
 from pars.report.statistics import iqm, number
 
 COLUMNS = 6  # algorithms or settings side by side in a table of settings
@@ -63,9 +63,10 @@ def settings(series: Sequence[Series]) -> str:
             [name, *(show(one.settings[name]) if name in one.settings else "—" for one in shown)] for name in chosen
         ]
 
+    groups = list({id(one.group): one.group for one in series}.values())[:COLUMNS]
     plan = [
-        [name.replace("_", " "), *(show(one.group.plan.get(name)) for one in shown)]
-        for name in dict.fromkeys(name for one in shown for name in one.group.plan)
+        [name.replace("_", " "), *(show(group.plan.get(name)) for group in groups)]
+        for name in dict.fromkeys(name for group in groups for name in group.plan)
     ]
     short = [name for name in names if name in unlike]
     more = (
@@ -74,10 +75,10 @@ def settings(series: Sequence[Series]) -> str:
         else ""
     )
     note = "Highlighted: what is not the same everywhere; — means that the algorithm has no such setting."
-    full = html.table(header, rows(names), [name in unlike for name in names]) + html.note(note + more)
+    full = html.table(header, rows(names), [name in unlike for name in names], tight=True) + html.note(note + more)
     return "".join([
-        html.table(["plan", *header[1:]], plan) if plan else "",
-        html.table(["differs", *header[1:]], rows(short)) if short and len(shown) > 1 else "",
+        html.table(["plan", *(group.title for group in groups)], plan, tight=True) if plan else "",
+        html.table(["differs", *header[1:]], rows(short), tight=True) if short and len(shown) > 1 else "",
         html.details("All settings", full),
     ])  # fmt: skip
 
@@ -91,18 +92,22 @@ def speed(run: Run) -> str:
             logged = group.timing.get(phase, {})
             if logged:
                 rows.append([
-                    f"{NAMES.get(group.algorithm, group.algorithm)}, {phase}",
+                    f"{group.title}, {phase}",
                     members,
                     _median(logged.get("updates_per_second")),
                     _median(logged.get("env_steps_per_second")),
+                    _median(logged.get("evaluation_steps_per_second")),
                     _sum(logged.get("compile_seconds")),
                     _last(logged.get("elapsed_seconds")),
                 ])  # fmt: skip
     if not rows:
         return html.note("No timing has been logged.")
-    header = ["algorithm, phase", "population", "gradient steps/s, all members (median [range])",
-              "environment steps/s (median [range])", "compile s", "elapsed s"]  # fmt: skip
-    return html.table(header, rows)
+    header = ["algorithm, phase", "population", "gradient steps/s", "environment steps/s", "evaluation steps/s"]
+    header += ["compile s", "elapsed s"]
+    what = (
+        "Steps per second count all members: median [range] over the logged intervals. Elapsed: since the last start."
+    )
+    return html.table(header, rows) + html.note(what)
 
 
 def _median(curve: Curve | None) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pars.report.load import PHASES, Group, Run
-from pars.report.series import NAMES, Series, all_series
+from pars.report.series import Series, all_series
 from pars.report.statistics import Difference, Estimate, difference, estimate, number, probability_of_improvement
 
 SPREAD = "mean ± sample std"
@@ -59,7 +59,7 @@ def summary(run: Run) -> list[str]:
     rows, warnings = first.dataset.get("rows"), (first.dataset.get("card") or {}).get("warnings") or []
     data = f"data      {first.dataset.get('name', 'unknown')}" + (f", {rows:,} rows" if isinstance(rows, int) else "")
     data += f", {len(warnings)} warning{'s' if len(warnings) != 1 else ''}"
-    state = "; ".join(f"{_name(g)} {g.state} at {g.phase} step {g.step:,}" for g in run.groups)
+    state = "; ".join(f"{g.title} {g.state} at {g.phase} step {g.step:,}" for g in run.groups)
     return [
         f"result    {found.headline}",
         f"beside    {' '.join(found.others) or 'no other algorithm in this run'}",
@@ -74,7 +74,7 @@ def _headline(series: list[Series]) -> str:
     if len(series) == 1:
         return _alone(series[0])
     scored = [(one, phase) for one in series if (phase := _last_phase(one)) is not None]
-    name = NAMES.get(series[0].algorithm, series[0].algorithm)
+    name = series[0].group.title
     if not scored:
         return f"{name} with {len(series)} settings has no score yet."
     finals = [(one, estimate_at(one, phase)) for one, phase in scored]
@@ -197,14 +197,22 @@ def _caveats(run: Run, series: list[Series]) -> list[str]:
         planned = group.plan.get(f"{group.phase}_steps")
         at = f"{group.phase} step {group.step:,}" + (f" of {planned:,}" if isinstance(planned, int) else "")
         if group.state == "diverged":
-            reason = f" ({group.message})" if group.message else ""
-            out.append(f"{_name(group)} diverged at {at}{reason}; its last finite checkpoint is kept.")
+            message = group.message or f"{group.title} diverged at {at}; its last finite checkpoint is kept"
+            out.append(f"{message.rstrip('.')}.")
         elif group.state != "finished":
-            out.append(f"{_name(group)} is unfinished: {at}.")
+            out.append(f"{group.title} is unfinished: {at}.")
     finals = [estimate_at(one, phase) for one in series if (phase := _last_phase(one)) is not None]
+    repeated = sum(len(group.members) for group in run.groups) - sum(len(one.members) for one in series)
+    if repeated:
+        out.append(f"{repeated} of the members repeat a seed and a setting of another member and are not counted.")
     lost = sum(score.missing for score in finals)
     if lost:
-        out.append(f"{lost} seed{'s have' if lost > 1 else ' has'} no finite score at the end and are not in the mean.")
+        seeds = (
+            "1 seed has no finite score at the end and is"
+            if lost == 1
+            else f"{lost} seeds have no finite score at the end and are"
+        )
+        out.append(f"{seeds} not in the mean.")
     if finals and min(score.n for score in finals) < 5:
         out.append("Fewer than five seeds: a repetition may come out differently.")
     return out
@@ -240,10 +248,6 @@ def _data(group: Group) -> str:
     return str(group.dataset.get("name") or "the dataset")
 
 
-def _name(group: Group) -> str:
-    return NAMES.get(group.algorithm, group.algorithm)
-
-
 def _speed(group: Group) -> str:
     parts = []
     for phase, name, unit in (
@@ -255,4 +259,4 @@ def _speed(group: Group) -> str:
             parts.append(f"{number(float(np.nanmedian(curve.values)))} {unit} (median of {curve.steps.size})")
     elapsed = [curve.values[0, -1] for phase in group.timing.values() if (curve := phase.get("elapsed_seconds"))]
     parts += [f"{number(max(elapsed))} s in all"] if elapsed else []
-    return f"{_name(group)} {', '.join(parts) or 'not measured'}"
+    return f"{group.title} {', '.join(parts) or 'not measured'}"

@@ -1,0 +1,203 @@
+"""The library in a few calls: train, evaluate, load_policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from pars import presets
+from pars.algos import find_algorithm
+from pars.checkpoint import Position, latest
+from pars.config import from_dict
+from pars.core import Spec
+from pars.data import Dataset, from_arrays, load_dataset
+from pars.envs import Task, make_task
+from pars.errors import CheckpointError, TaskError, UsageError
+from pars.folder import read_description
+from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, train_groups
+from pars.learner import Learner
+from pars.progress import make_view
+from pars.rollout import Evaluation, Evaluator
+from pars.run import Plan
+
+Data = str | Path | Dataset | Mapping[str, Any]
+
+
+def train(
+    algorithms: str | Sequence[str],
+    task: str | Task | None = None,
+    *,
+    data: Data | None = None,
+    settings: Mapping[str, Sequence[Any]] | None = None,
+    seeds: Sequence[int] = (0,),
+    steps: int | None = None,
+    online_steps: int = 0,
+    eval_every: int | None = None,
+    online_eval_every: int | None = None,
+    eval_episodes: int | None = None,
+    out: Path | str | None = None,
+    next_obs: str = "shift",
+    probes: Sequence[str] = DEFAULT_PROBES,
+    quiet: bool = False,
+    command: str = "",
+) -> Path:
+    """Train offline, then online if `online_steps` > 0; continues or returns at once where `out` is unfinished or done.
+
+    Args:
+        algorithms: one name or several, see pars.ALGORITHMS.
+        task: id, Task, or None to train without an environment (no scores, offline only).
+        data: dataset id, path of an .hdf5 or .npz file, arrays by D4RL's keys, or a Dataset; by default the task's own.
+        settings: name -> values; every combination is trained, floats in one program.
+        steps: offline gradient steps; by default the preset's.
+        online_steps: environment steps of each member.
+        eval_every, online_eval_every: gradient steps, environment steps.
+        out: folder of the run; by default a name below `runs/` that depends on everything above.
+        next_obs: "shift" (D4RL's way) or "file" (the file's own column).
+
+    Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
+    """
+    names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
+    task = make_task(task) if isinstance(task, str) else task
+    name = task.id if task else None
+    groups = make_groups(names, name, settings or {}, seeds)
+    plan = make_plan(task, steps, online_steps, eval_every, online_eval_every, eval_episodes)
+    if plan.online_steps and task is None:
+        raise TaskError("online steps need an environment; name a task or give --env")
+    dataset = open_dataset(data, task, next_obs)
+    out = Path(out) if out else Path("runs") / _run_name(names, name or dataset.name, groups, plan, dataset)
+    view = make_view(quiet=quiet)
+    for warning in dataset.card["warnings"]:
+        view.note(f"data: {warning}")
+    view.note(f"run: {out}")
+    train_groups(groups, dataset, task, plan, out, view, command=command, probes=probes)
+    return out
+
+
+def open_dataset(data: Data | None, task: Task | None, next_obs: str = "shift") -> Dataset:
+    """The dataset that `data` names or is, else the task's own, collected on the spot if it is absent."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Mapping):
+        return from_arrays(data, task=task, next_obs=next_obs)  # type: ignore[arg-type]
+    name = data or (task.dataset if task else None)
+    if name is None:
+        known = "name a task with a dataset (pars tasks) or give --data FILE"
+        raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
+    return load_dataset(name, task=task, next_obs=next_obs)  # type: ignore[arg-type]
+
+
+def make_plan(
+    task: Task | None,
+    steps: int | None = None,
+    online_steps: int = 0,
+    eval_every: int | None = None,
+    online_eval_every: int | None = None,
+    eval_episodes: int | None = None,
+) -> Plan:
+    """The given lengths over the defaults of the task's family; at least ten evaluations a phase."""
+    usual = presets.lengths(task.id if task else None)
+    steps = usual.offline_steps if steps is None else steps
+    plan = Plan(
+        offline_steps=steps,
+        online_steps=online_steps,
+        eval_every=eval_every or max(1, min(usual.eval_every, -(-steps // 10))),
+        online_eval_every=online_eval_every or max(1, min(usual.online_eval_every, -(-online_steps // 10))),
+        eval_episodes=eval_episodes or (task.eval_episodes if task else 1),
+    )
+    if min(plan.offline_steps, plan.online_steps) < 0 or plan.offline_steps + plan.online_steps == 0:
+        raise UsageError(f"{plan.offline_steps} offline and {plan.online_steps} online steps; give at least one")
+    if min(plan.eval_every, plan.online_eval_every, plan.eval_episodes) < 1:
+        raise UsageError("evaluations are at least one step apart and one episode long")
+    return plan
+
+
+def _run_name(algorithms: Sequence[str], name: str, groups: Sequence[Group], plan: Plan, dataset: Dataset) -> str:
+    """The same call gives the same folder, another one another."""
+    text = json.dumps([[group.name for group in groups], str(plan), dataset.fingerprint])
+    return f"{'+'.join(algorithms)}-{name.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+class Policy:
+    """The deterministic policy of one member of a finished or unfinished run: obs [.., O] -> action in [-1, 1] [.., A]."""
+
+    def __init__(self, learner: Learner, member: int):
+        self._algo, self._cfg = learner.algo, learner.configs[member]
+        self._state = jax.tree.map(lambda x: x[member], learner.placement.take(learner.state))
+        self._act = jax.jit(lambda state, obs: self._algo.act(self._cfg, state, obs, jax.random.key(0), 0.0))
+
+    def __call__(self, obs: np.ndarray) -> np.ndarray:
+        return np.asarray(self._act(self._state, np.asarray(obs, np.float32)))
+
+
+class Result(NamedTuple):
+    """One group's evaluation. Rows of the arrays are its members."""
+
+    algorithm: str
+    task: Task
+    position: Position
+    seeds: list[int]
+    scores: np.ndarray  # [P, E] 0 to 100 where the task has references, else raw returns
+    evaluation: Evaluation
+
+
+def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 0) -> list[Result]:
+    """Run the deterministic policies of every group's newest checkpoint, `episodes` each (default: the task's number).
+
+    Evaluation episodes are numbered and start alike in every run; `first_episode` counts on to fresh ones.
+    """
+    if min(1 if episodes is None else episodes, first_episode + 1) < 1:
+        raise UsageError(f"{episodes} episodes from {first_episode} on; give at least one, counted from 0")
+    results = []
+    for folder in run_folders(run):
+        learner, task, position = restore(folder)
+        if task is None:
+            raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")
+        evaluator = Evaluator(task, len(learner.seeds), episodes or task.eval_episodes, first_episode)
+        evaluation = evaluator(lambda obs, learner=learner: learner.act(obs, 0, explore=0.0))  # type: ignore[misc]
+        evaluator.close()
+        scores = task.score(evaluation.returns)
+        results.append(Result(learner.algo.name, task, position, learner.seeds, scores, evaluation))
+    return results
+
+
+def load_policy(run: Path | str, member: int = 0) -> Policy:
+    """The policy of one member; `run` is a group's folder, or a run that has just one group."""
+    folders = run_folders(run)
+    if len(folders) > 1:
+        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
+    learner, _, _ = restore(folders[0])
+    if not 0 <= member < len(learner.seeds):
+        raise UsageError(f"member {member} of {folders[0]}: members are 0 to {len(learner.seeds) - 1}")
+    return Policy(learner, member)
+
+
+def run_folders(run: Path | str) -> list[Path]:
+    """The groups' folders of a run. Raises CheckpointError if it is none."""
+    folders = group_folders(Path(run))
+    if not folders:
+        raise CheckpointError(f"{run} is not a run; give the folder that `pars train` printed")
+    return folders
+
+
+def restore(folder: Path) -> tuple[Learner, Task | None, Position]:
+    """The population of a group's folder at its newest checkpoint, ready to act."""
+    description = read_description(folder)
+    algo = find_algorithm(description["algorithm"])
+    members = description["members"]
+    configs = [from_dict(algo.config, member["settings"]) for member in members]
+    spec = Spec(*description["spec"])
+    learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec)
+    checkpoint = latest(folder / "checkpoints")
+    if checkpoint is None:
+        raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
+    if checkpoint.position.phase == "online":
+        learner.go_online()
+    learner.restore(checkpoint)
+    task = make_task(description["task"]) if description["task"] else None
+    return learner, task, checkpoint.position

@@ -1,0 +1,236 @@
+"""The `pars` command: thin, one function per subcommand. Exit codes are those of pars.errors."""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+from pars.errors import ParsError, ResourceError
+
+Words = Positional[tuple[str, ...]]
+
+EPILOG = (
+    "Exit codes: 0 done, 2 usage, 3 data, 4 checkpoint or run folder, 5 environment, 6 divergence, 7 resources, 75 \
+interrupted (the same command continues). --debug shows the traceback of an error."
+)
+
+
+def train(
+    words: Annotated[Words, arg(metavar="ALGO[,ALGO] [TASK] [NAME=VALUE[,VALUE]]...")],
+    data: str | None = None,
+    env: str | None = None,
+    next_obs: Literal["shift", "file"] = "shift",
+    steps: int | None = None,
+    online_steps: int = 0,
+    eval_every: int | None = None,
+    online_eval_every: int | None = None,
+    eval_episodes: int | None = None,
+    out: Path | None = None,
+    probes: tuple[str, ...] = ("actions", "neurons"),
+    quiet: bool = False,
+) -> None:
+    """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
+
+    `pars train pars pointmaze-umaze-diverse seed=0..4`
+
+    `pars train pars,td3_bc pointmaze-medium-play reward_scale=10,100 seed=0..2 --steps 20000 --online-steps 3000`
+
+    `pars train pars --data logs.hdf5`: your own data, no environment, so offline only and no scores.
+
+    `pars train pars --data logs.hdf5 --env Hopper-v5`: any Gymnasium environment with continuous actions.
+
+    Args:
+        words: Algorithms, a task id (see `pars tasks`), and settings: a list of values or a range such as seed=0..4
+            trains a population.
+        data: A dataset id or your own .hdf5 or .npz file; by default the task's dataset.
+        env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
+        next_obs: Next observations from the following row (as D4RL) or from the file's own column.
+        steps: Offline gradient steps.
+        online_steps: Environment steps of each member after that.
+        eval_every: Gradient steps between evaluations.
+        online_eval_every: Environment steps between evaluations.
+        eval_episodes: Episodes of each evaluation.
+        out: Folder of the run; by default runs/ALGO-TASK-HASH.
+        probes: What to look at inside the networks at every evaluation.
+        quiet: Print only warnings and the last line.
+    """
+    from pars import commands
+
+    commands.train(
+        words,
+        data=data,
+        env=env,
+        next_obs=next_obs,
+        steps=steps,
+        online_steps=online_steps,
+        eval_every=eval_every,
+        online_eval_every=online_eval_every,
+        eval_episodes=eval_episodes,
+        out=out,
+        probes=probes,
+        quiet=quiet,
+        command=shlex.join(["pars", *sys.argv[1:]]),
+    )
+
+
+def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: int = 0) -> None:
+    """Evaluate the newest checkpoint of every member of a run.
+
+    Args:
+        run: A folder that `pars train` wrote.
+        episodes: Episodes of each member; by default the task's own number.
+        first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
+    """
+    from pars import commands
+
+    commands.evaluate(run, episodes, first_episode)
+
+
+def report(run: Positional[Path]) -> None:
+    """Write RUN/report.html, one self-contained page, and print its summary.
+
+    Args:
+        run: A folder that `pars train` wrote; the run may still be under way.
+    """
+    from pars import commands
+
+    commands.report(run)
+
+
+def algos() -> None:
+    """List the algorithms."""
+    from pars import commands
+
+    commands.algos()
+
+
+def tasks() -> None:
+    """List the tasks."""
+    from pars import commands
+
+    commands.tasks()
+
+
+def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False) -> None:
+    """Collect a PointMaze dataset, train PARS beside TD3+BC, fine-tune PARS online, write a report: a few minutes.
+
+    Args:
+        out: Folder of the run; an unfinished demo continues.
+        short: A tenth of the steps, to see that everything works.
+        quiet: Print only the summary.
+    """
+    from pars.experiments import demo as experiment
+
+    experiment.run(out, short, quiet)
+
+
+def collect(dataset: Positional[str], rows: int | None = None, seed: int = 0, force: bool = False) -> None:
+    """Collect one of the library's datasets, deterministically, into the data folder.
+
+    Args:
+        dataset: A dataset id (see `pars data list`).
+        rows: How many rows; 100,000 by default.
+        seed: Another seed gives another draw.
+        force: Collect again even if it is there.
+    """
+    from pars import commands
+
+    commands.collect(dataset, rows, seed, force)
+
+
+def list_() -> None:
+    """List the datasets and where they are."""
+    from pars import commands
+
+    commands.list_datasets()
+
+
+def check(data: Positional[str], task: str | None = None, next_obs: Literal["shift", "file"] = "shift") -> None:
+    """Check a dataset: print its card and warnings, or refuse it with exit code 3.
+
+    Args:
+        data: A dataset id or the path of an .hdf5 or .npz file.
+        task: The task that the data should fit.
+        next_obs: Next observations from the following row (as D4RL) or from the file's own column.
+    """
+    from pars import commands
+
+    commands.check(data, task, next_obs)
+
+
+def data() -> None:
+    """Collect, list and check datasets: `pars data --help`."""
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "train": train,
+    "eval": evaluate,
+    "report": report,
+    "algos": algos,
+    "tasks": tasks,
+    "demo": demo,
+    "data": data,  # for the help; its own subcommands are DATA_COMMANDS
+}
+DATA_COMMANDS: dict[str, Callable[..., Any]] = {"collect": collect, "list": list_, "show": check, "check": check}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of `pars`; exits with a code of pars.errors."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    warnings.showwarning = _one_line
+    try:
+        if words[:1] == ["data"]:
+            table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
+            words = words[1:]
+        else:
+            table, prog = COMMANDS, "pars"
+            about = "Reinforcement learning with offline data. See also: pars data --help. " + EPILOG
+        tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=words or ["--help"])
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_explain(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _explain(error: Exception) -> int:
+    """Print one line about `error`; the exit code."""
+    known = error if isinstance(error, ParsError) else _resource(error)
+    if known is None:
+        line = str(error).partition("\n")[0]
+        print(f"pars: internal error: {type(error).__name__}: {line} (--debug shows where)", file=sys.stderr)
+        return 1
+    print(f"pars: {known}", file=sys.stderr)
+    return known.exit_code
+
+
+def _resource(error: Exception) -> ParsError | None:
+    """Memory and disk that ran out, in whatever form libraries report it."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(
+            f"no space left for {error.filename or 'a file'}; free some and run the same command again"
+        )
+    if isinstance(error, PermissionError):
+        return ResourceError(f"{error.filename}: permission denied; use another folder (--out, or $PARS_DATA_DIR)")
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return ResourceError("out of memory; train fewer members at once or smaller networks")
+    return None
+
+
+def _one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    print(f"pars: warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

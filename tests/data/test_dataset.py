@@ -1,0 +1,155 @@
+"""Loading through the converted copy: same content, memory-mapped, verified, renewed when the source changes."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from tests.data.files import columns, write_hdf5, write_npz
+
+from pars.data import from_arrays, from_file, load_dataset
+from pars.data.cache import SETTLED, data_folder, file_sha256
+from pars.envs import make_task
+from pars.errors import DataError, ResourceError, UsageError
+
+pytestmark = pytest.mark.usefixtures("own_folders")
+
+
+def converted() -> list:
+    return sorted((data_folder() / "converted").iterdir())
+
+
+def same(a, b) -> bool:
+    pairs = zip([*a.columns[:5], a.last], [*b.columns[:5], b.last], strict=True)
+    return all((x == y).all() and x.dtype == y.dtype for x, y in pairs)
+
+
+def test_both_formats_and_arrays_are_the_same_dataset(tmp_path):
+    data = columns()
+    loaded = [
+        from_file(write_hdf5(tmp_path / "a.hdf5", data)),
+        from_file(write_npz(tmp_path / "a.npz", data)),
+        from_arrays(data),
+    ]
+    assert same(loaded[0], loaded[1]) and same(loaded[0], loaded[2])
+    assert len({dataset.fingerprint for dataset in loaded}) == 1 and len(loaded[0].fingerprint) == 64
+    assert loaded[0].card == loaded[2].card
+    assert [dataset.name for dataset in loaded] == ["a", "a", "arrays"]
+    assert loaded[0].source == str(tmp_path / "a.hdf5")
+    other = from_arrays(data | {"rewards": data["rewards"] + 1})
+    assert other.fingerprint != loaded[0].fingerprint
+
+
+def test_second_load_maps_the_copy(tmp_path, monkeypatch):
+    path = write_npz(tmp_path / "a.npz", columns())
+    first = from_file(path)
+    monkeypatch.setattr("pars.data.dataset.read_columns", None)  # calling it would fail
+    second = from_file(path)
+    assert same(first, second) and first.fingerprint == second.fingerprint and first.card == second.card
+    assert isinstance(second.columns.obs, np.memmap) and not second.columns.obs.flags.writeable
+    assert len(converted()) == 1
+
+
+def test_options_and_task_have_copies_of_their_own(tmp_path):
+    data = columns(obs_dim=4)
+    path = write_npz(tmp_path / "a.npz", data | {"next_observations": data["observations"]})
+    assert len(from_file(path).last) == 180
+    assert len(from_file(path, next_obs="file").last) == 200
+    assert from_file(path, task=make_task("pointmaze-umaze-diverse")).card["maze"]["name"] == "umaze"
+    assert from_file(path, task=make_task("pointmaze-large-play")).card["maze"]["name"] == "large"
+    assert len(converted()) == 4
+
+
+def test_a_changed_source_is_converted_anew(tmp_path):
+    path = write_npz(tmp_path / "a.npz", columns())
+    first = from_file(path)
+    stamp = path.stat().st_mtime_ns
+    write_npz(path, columns(seed=1))  # same size
+    os.utime(path, ns=(stamp, stamp))  # and, as on coarse clocks, the same time
+    second = from_file(path)
+    assert not same(first, second) and first.fingerprint != second.fingerprint
+
+
+def test_hashes_are_remembered_for_files_at_rest(tmp_path):
+    path = write_npz(tmp_path / "a.npz", columns())
+    digest = file_sha256(path)
+    assert not (data_folder() / "index").exists()  # just written
+    past = path.stat().st_mtime - 10 * SETTLED
+    os.utime(path, (past, past))
+    assert file_sha256(path) == digest
+    (entry,) = (data_folder() / "index").iterdir()
+    recorded = json.loads(entry.read_text())
+    entry.write_text(json.dumps([*recorded[:3], "remembered"]))
+    assert file_sha256(path) == "remembered"
+    entry.write_text("{ damaged")
+    assert file_sha256(path) == digest
+
+
+@pytest.mark.parametrize("damage", ["shorter", "missing", "manifest"])
+def test_a_damaged_copy_is_made_again(tmp_path, damage):
+    path = write_npz(tmp_path / "a.npz", columns())
+    good = from_file(path)
+    column = converted()[0] / "reward.npy"
+    if damage == "shorter":
+        column.write_bytes(column.read_bytes()[:-4])
+    elif damage == "missing":
+        column.unlink()
+    else:
+        (converted()[0] / "manifest.json").write_text('{"columns": ')
+    assert same(from_file(path), from_arrays(columns()))
+    assert from_file(path).fingerprint == good.fingerprint and len(converted()) == 1
+
+
+def test_flipped_bits_are_found_when_asked(tmp_path):
+    path = write_npz(tmp_path / "a.npz", columns())
+    good = np.array(from_file(path).columns.reward)
+    column = converted()[0] / "reward.npy"
+    content = bytearray(column.read_bytes())
+    content[-1] ^= 1
+    column.write_bytes(content)
+    assert (from_file(path).columns.reward != good).any()
+    assert (from_file(path, verify=True).columns.reward == good).all()
+
+
+def test_no_trace_of_a_refused_file(tmp_path):
+    path = write_npz(tmp_path / "a.npz", columns() | {"rewards": np.full(200, np.nan)})
+    for _ in range(2):
+        with pytest.raises(DataError, match=re.escape(f"{path}: 'rewards' has 200 NaN")):
+            from_file(path)
+    assert not (data_folder() / "converted").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    path = write_npz(tmp_path / "a.npz", columns())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path / "file"))
+    with pytest.raises(ResourceError, match=r"cannot write .*; free some space, or set PARS_DATA_DIR"):
+        from_file(path)
+
+
+def test_wrong_choice_of_next_obs(tmp_path):
+    with pytest.raises(UsageError, match="next_obs='both'; choose shift"):
+        from_file(write_npz(tmp_path / "a.npz", columns()), next_obs="both")  # type: ignore[arg-type]
+
+
+def test_load_dataset_takes_paths(tmp_path, monkeypatch):
+    write_npz(tmp_path / "a.npz", columns())
+    assert load_dataset(tmp_path / "a.npz").name == "a"
+    monkeypatch.chdir(tmp_path)
+    assert load_dataset("a.npz").fingerprint == load_dataset("./a.npz").fingerprint
+    with pytest.raises(DataError, match="no such file"):
+        load_dataset("b.npz")
+    with pytest.raises(DataError, match="no such file"):
+        load_dataset("folder/b")
+    with pytest.raises(UsageError, match="a file is taken as it is"):
+        load_dataset("a.npz", rows=10)
+
+
+def test_folder_for_data(monkeypatch, tmp_path):
+    assert data_folder() == tmp_path / "data"
+    monkeypatch.delenv("PARS_DATA_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert str(data_folder()) == "/x/pars/datasets"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert data_folder().parts[-3:] == (".cache", "pars", "datasets")

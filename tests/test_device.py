@@ -1,0 +1,71 @@
+"""Placement: members over devices, padding, and one by one against all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from pars.device import Slot, cache_folder, cores, each, place
+
+
+def test_each_is_a_loop_over_the_leading_axis() -> None:
+    xs, ys = jnp.arange(6.0).reshape(3, 2), {"b": jnp.array([1.0, 2.0, 3.0])}
+    got = each(lambda x, y: {"sum": x.sum() * y["b"], "x": x}, xs, ys)
+    assert got["sum"].tolist() == [1.0, 10.0, 27.0]
+    np.testing.assert_array_equal(got["x"], xs)
+    np.testing.assert_array_equal(got["sum"], jax.vmap(lambda x, b: x.sum() * b)(xs, ys["b"]))
+
+
+def test_a_single_run_has_one_device_and_a_population_all() -> None:
+    assert place(1).mesh.size == 1
+    many = place(45)
+    assert many.mesh.size == min(45, len(jax.devices())) and many.rows % many.mesh.size == 0
+
+
+@pytest.mark.parametrize("members", [1, 2, 3, 5])
+def test_what_is_put_comes_back_without_its_padding(members: int) -> None:
+    placement = place(members)
+    tree = {"a": np.arange(2.0 * members, dtype=np.float32).reshape(members, 2), "b": np.arange(members)}
+    there = placement.put(tree)
+    assert there["a"].shape == (placement.rows, 2) and 0 <= placement.rows - members < placement.mesh.size
+    np.testing.assert_array_equal(there["a"][members:], np.repeat(tree["a"][-1:], placement.rows - members, 0))
+    back = placement.take(there)
+    assert all(isinstance(x, np.ndarray) for x in back.values())
+    jax.tree.map(np.testing.assert_array_equal, back, tree)
+
+
+@pytest.mark.parametrize("members", [1, 3, 4])
+def test_map_runs_each_member_with_shared_and_whole_arguments(members: int) -> None:
+    placement = place(members)
+
+    def function(own: jax.Array, shared: jax.Array, slot: Slot) -> jax.Array:
+        return own + 10 * shared[1] + slot.array[slot.member, 0]
+
+    run = placement.map(function, shared=(1,), whole=(2,))
+    own = np.arange(members, dtype=np.float32)
+    whole = np.stack([100.0 * own, -own], 1).astype(np.float32)
+    got = placement.take(run(placement.put(own), placement.share(np.array([7.0, 2.0])), placement.put(whole)))
+    np.testing.assert_array_equal(got, 101 * own + 20)
+
+
+def test_donated_arguments_are_gone() -> None:
+    placement = place(2)
+    run = placement.map(lambda x: x + 1, donate=(0,))
+    first = placement.put(np.zeros(2, np.float32))
+    np.testing.assert_array_equal(run(first), [1.0, 1.0])
+    assert first.is_deleted()
+
+
+def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PARS_CACHE_DIR", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("PARS_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "pars"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache_folder() == Path.home() / ".cache" / "pars"
+    assert cores() >= 1

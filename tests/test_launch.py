@@ -1,0 +1,68 @@
+"""From names and axes to groups of one structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pars.algos import find_algorithm
+from pars.config import parse_axes, structure
+from pars.errors import UsageError
+from pars.launch import make_groups
+
+
+def test_floats_and_seeds_share_a_group_and_all_else_splits() -> None:
+    axes = parse_axes(["penalty_weight=0.001,0.01", "reward_scale=1,10", "critics=2,4"])
+    groups = make_groups(["pars"], None, axes, [0, 1, 2])
+    assert [len(group.seeds) for group in groups] == [12, 12]
+    for group, critics in zip(groups, (2, 4)):
+        assert group.algo.name == "pars" and group.name.startswith("pars-")
+        assert {cfg.critics for cfg in group.configs} == {critics}
+        assert len({structure(cfg) for cfg in group.configs}) == 1
+        members = [(c.penalty_weight, c.reward_scale, s) for c, s in zip(group.configs, group.seeds)]
+        assert members == [(w, r, s) for w in (0.001, 0.01) for r in (1.0, 10.0) for s in (0, 1, 2)]
+
+
+def test_45_members_are_one_group() -> None:
+    axes: dict[str, Any] = {"reward_scale": ["1", "10", "100"], "penalty_weight": ["0", "0.001", "0.01"]}
+    (group,) = make_groups(["pars"], "pointmaze-umaze-diverse", axes, range(5))
+    assert len(group.configs) == len(group.seeds) == 45
+
+
+def test_names_are_deterministic_and_tell_members_apart() -> None:
+    def name(weight: str, seeds: list[int]) -> str:
+        return make_groups(["pars"], "hopper-medium-v2", {"penalty_weight": [weight]}, seeds)[0].name
+
+    assert name("0.01", [0, 1]) == name("1e-2", [0, 1])
+    assert len({name("0.01", [0, 1]), name("0.01", [0]), name("0.02", [0, 1])}) == 3
+    assert name("0.001", [0]) == "pars-" + name("0.001", [0])[5:] and len(name("0.001", [0])) == 11
+
+
+def test_settings_start_from_the_preset_of_the_task() -> None:
+    (group,) = make_groups(["pars"], "antmaze-large-diverse-v2", {"bc_weight": ["0.5"]}, [0])
+    assert (group.configs[0].critics, group.configs[0].reward_scale, group.configs[0].bc_weight) == (4, 10_000.0, 0.5)
+
+
+def test_an_axis_goes_to_each_algorithm_that_has_it() -> None:
+    groups = make_groups(["pars", "td3_bc", "bc"], None, {"q_min": ["-5"], "actor_lr": ["0.1"]}, [0])
+    assert [group.algo.name for group in groups] == ["pars", "td3_bc", "bc"]
+    assert groups[0].configs[0].q_min == -5.0
+    assert [group.configs[0].actor_lr for group in groups] == [0.1, 0.1, 0.1]
+
+
+def test_an_axis_that_no_algorithm_has_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(UsageError) as error:
+        make_groups(["bc", "td3_bc"], None, {"q_wieght": ["1"]}, [0])
+    assert str(error.value).startswith("unknown setting 'q_wieght'; did you mean q_weight")
+    with pytest.raises(UsageError, match="unknown setting 'penalty_weight'"):
+        make_groups(["bc"], None, {"penalty_weight": ["1"]}, [0])
+
+
+def test_other_slips_are_one_line() -> None:
+    with pytest.raises(UsageError, match=r"^unknown algorithm 'parse'; did you mean pars"):
+        find_algorithm("parse")
+    with pytest.raises(UsageError, match=r"^a seed is given twice; name each seed once"):
+        make_groups(["pars"], None, {}, [0, 0])
+    with pytest.raises(UsageError, match=r"^target_critics=3 and actor_critics=1 must lie between 1 and critics=2$"):
+        make_groups(["pars"], None, {"critics": ["2"], "target_critics": ["3"]}, [0])
