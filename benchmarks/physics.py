@@ -68,7 +68,7 @@ def batch(env: MujocoBatch, start: np.ndarray, actions: np.ndarray) -> None:
 
 
 def evaluation(task: Task, episodes: int, repeats: int) -> list[float]:
-    """Steps per second of whole evaluations: reset, an untrained policy of the PARS preset's size, physics, bookkeeping."""
+    """Steps per second of whole evaluations: reset, an untrained policy of the preset's size, physics, bookkeeping."""
     algo = ALGORITHMS["pars"]
     cfg = from_dict(algo.config, presets.settings("pars", task.id))
     learner = Learner(algo, [cfg], [0], Spec(task.obs_dim, task.action_dim))

@@ -1,7 +1,7 @@
 """Gradient steps per second of PARS at the paper's sizes, beside what this machine's matrix products allow.
 
-The limit: the same matrix products as in training ([512, 256] @ [256, 256], the TD and PA rows of one hidden layer), and
-nothing else, on all cores, in the better of two ways: each core an XLA device of its own, or one device with all threads.
+The limit: the same matrix products as in training ([512, 256] @ [256, 256], the TD and PA rows of one hidden layer) and
+nothing else, on all cores, in the better of two ways: each core a device of its own, or one device with all threads.
 Rates are medians of interleaved repeats; `fraction` = FLOP counted by formula x steps/s / limit.
 """
 
@@ -46,7 +46,7 @@ def matmul_rate(members: int, repeats: int = 100) -> Callable[[], float]:
 
 
 def training_rate(shape: Shape, members: int) -> tuple[Callable[[], float], float]:
-    """A function that measures gradient steps/s (all members together), and the seconds until the first step was done."""
+    """A function that measures gradient steps/s (all members together), and the seconds to the end of the first."""
     algo = ALGORITHMS["pars"]
     cfg = algo.config(critics=shape.critics, target_critics=shape.target_critics)
     learner = Learner(algo, [cfg] * members, list(range(members)), Spec(shape.obs, shape.action))

@@ -124,7 +124,7 @@ def _run_name(algorithms: Sequence[str], name: str, groups: Sequence[Group], pla
 
 
 class Policy:
-    """The deterministic policy of one member of a finished or unfinished run: obs [.., O] -> action in [-1, 1] [.., A]."""
+    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A]."""
 
     def __init__(self, learner: Learner, member: int):
         self._algo, self._cfg = learner.algo, learner.configs[member]
@@ -190,7 +190,7 @@ def restore(folder: Path) -> tuple[Learner, Task | None, Position]:
     description = read_description(folder)
     algo = find_algorithm(description["algorithm"])
     members = description["members"]
-    configs = [from_dict(algo.config, member["settings"]) for member in members]
+    configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
     spec = Spec(*description["spec"])
     learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec)
     checkpoint = latest(folder / "checkpoints")

@@ -53,7 +53,10 @@ class Checkpoint:
 
     def restore(self, like: Tree) -> Tree:
         """The saved arrays in the shape of `like`. Raises CheckpointError if they do not fit."""
-        arrays = load_file(self.folder / ARRAYS)
+        try:
+            arrays = load_file(self.folder / ARRAYS)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"damaged checkpoint {self.folder}: {error}; use a new --out") from None
         expected = flatten(like)
         if arrays.keys() != expected.keys():
             odd = sorted(arrays.keys() ^ expected.keys())
@@ -61,7 +64,8 @@ class Checkpoint:
         for name, array in expected.items():
             if arrays[name].shape != array.shape:
                 raise CheckpointError(
-                    f"{self.folder}: {name} has shape {arrays[name].shape}, this run needs {array.shape}; use a new --out"
+                    f"{self.folder}: {name} has shape {arrays[name].shape}, this run needs {array.shape}; "
+                    "use a new --out"
                 )
         return jax.tree.unflatten(jax.tree.structure(like), [arrays[name] for name in expected])
 
@@ -75,9 +79,9 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], k
     """Write a checkpoint of NumPy leaves below `folder`, durable when this returns.
 
     The newest `keep` stay, and the newest of every earlier phase; later ones, which a resume passed over as damaged,
-    go. The logs must have been synced before. Raises ResourceError if it cannot be written; the others are then as before.
+    go. The logs must have been synced before. Raises ResourceError if it cannot be written; the others then stay.
     """
-    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in flatten(tree).items()}
+    arrays = {name: np.asarray(leaf, order="C") for name, leaf in flatten(tree).items()}
     aside = folder / f".writing-{position.name}"
     try:
         shutil.rmtree(aside, ignore_errors=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import re
 import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -195,13 +197,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         else:
             table, prog = COMMANDS, "pars"
             about = "Reinforcement learning with offline data. See also: pars data --help. " + EPILOG
-        tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=words or ["--help"])
+        tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
     except Exception as error:
         if debug:
             raise
         sys.exit(_explain(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def gather(words: list[str]) -> list[str]:
+    """Settings may stand anywhere in `train`'s words; put them behind the algorithm, where tyro wants all of them."""
+    if words[:1] != ["train"] or len(words) < 2 or words[1].startswith("-"):
+        return words
+    settings: list[str] = []
+    rest: list[str] = []
+    for before, word in pairwise(words):
+        free = not before.startswith("--") or before in ("--quiet", "--no-quiet")
+        (settings if re.match(r"[a-z]\w*=", word) and free else rest).append(word)
+    return ["train", rest[0], *settings, *rest[1:]] if rest else words
 
 
 def _explain(error: Exception) -> int:

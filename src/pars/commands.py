@@ -16,7 +16,6 @@ from pars.data import card_lines, collect_dataset, load_dataset
 from pars.data import list_datasets as known_datasets
 from pars.envs import list_tasks, make_task
 from pars.errors import UsageError
-from pars.report import summary, write_report
 
 device.setup(cache=True)
 
@@ -60,6 +59,8 @@ def evaluate(run: Path, episodes: int | None, first_episode: int) -> None:
 
 
 def report(run: Path) -> None:
+    from pars.report import summary, write_report  # slow to import, and training can start without it
+
     api.run_folders(run)
     console = Console()
     path = write_report(run)

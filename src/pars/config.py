@@ -92,7 +92,7 @@ def _describe(kind: Any) -> str:
 
 
 def parse_axes(words: Iterable[str]) -> dict[str, list[str]]:
-    """`["penalty_weight=0.001,0.01", "seed=0..4"]` -> name -> list of texts; `a..b` counts from a to b, both included."""
+    """`["penalty_weight=0.001,0.01", "seed=0..4"]` -> name -> list of texts; `a..b` counts from a to b inclusive."""
     axes: dict[str, list[str]] = {}
     for word in words:
         name, equals, text = word.partition("=")

@@ -42,13 +42,13 @@ class Spec(NamedTuple):
 class Step(NamedTuple):
     """Where training stands. Shared by a population, so that a delayed update stays a branch under vmap."""
 
-    index: Array  # gradient steps taken in this phase, from 0
+    number: Array  # gradient steps taken in this phase, from 0
     total: Array  # gradient steps planned in this phase
     online: bool  # static: offline and online are two programs
 
     def every(self, delay: int) -> Array:
         """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3."""
-        return (self.index + 1) % delay == 0
+        return (self.number + 1) % delay == 0
 
     def maybe(
         self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State
@@ -131,6 +131,6 @@ def polyak(net: Net, rate: Any) -> Net:
 
 def make_normalizer(normalize: bool, spec: Spec) -> Normalizer:
     """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity."""
-    if normalize:
-        return Normalizer(jnp.asarray(spec.obs_mean), jnp.asarray(spec.obs_std) + 1e-3)
-    return Normalizer(jnp.zeros(spec.obs_dim), jnp.ones(spec.obs_dim))
+    mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
+    shape = (spec.obs_dim,)
+    return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32))

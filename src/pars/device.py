@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 
 
 def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
-    """`function` for every slice of the leading axis of `stacked`, results stacked: one by one on a CPU, else vmapped."""
+    """`function` for every slice of the leading axis of `stacked`, results stacked: in turn on a CPU, else vmapped."""
     if jax.default_backend() == "cpu":
         return jax.lax.map(lambda slices: function(*slices), stacked)
     return jax.vmap(function)(*stacked)
@@ -67,8 +67,11 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a population of `members` runs. Per-member arrays on the devices have `rows` >= members on axis 0: the
-    population is padded with copies of its last member to a multiple of the device count, and cut when it comes back."""
+    """Where a population of `members` runs.
+
+    Per-member arrays on the devices have `rows` >= members on axis 0: the population is padded with copies of its last
+    member to a multiple of the device count, and cut when it comes back.
+    """
 
     members: int
     mesh: Mesh

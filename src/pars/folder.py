@@ -100,7 +100,7 @@ def read_description(path: Path) -> dict[str, Any]:
 
 
 def check_description(path: Path, description: Mapping[str, Any]) -> None:
-    """See that the run.json of a group's folder, if there is one, asks for the same training. Raises CheckpointError."""
+    """See that the run.json of a group's folder, if any, asks for the same training. Raises CheckpointError."""
     if not (path / "run.json").exists():
         return
     here, asked = (_identity(d) for d in (read_description(path), description))

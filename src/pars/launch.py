@@ -46,7 +46,7 @@ def make_groups(algorithms: Sequence[str], task_id: str | None, axes: Axes, seed
         raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
     groups = []
     for algo in algos:
-        base = from_dict(algo.config, presets.settings(algo.name, task_id))
+        base: Any = from_dict(algo.config, presets.settings(algo.name, task_id))
         alike: dict[Any, list[Any]] = defaultdict(list)
         for cfg in grid(base, {name: values for name, values in axes.items() if name in field_types(algo.config)}):
             alike[structure(cfg)].append(cfg)

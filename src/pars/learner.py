@@ -1,4 +1,4 @@
-"""The only training: one block of gradient steps, offline and online alike, compiled once per algorithm and structure."""
+"""The only training: one block of gradient steps, offline and online alike, compiled once for a structure."""
 
 from __future__ import annotations
 
@@ -62,14 +62,11 @@ def fold(name: str, total: Array, value: Array) -> Array:
 
 def metric_names(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool) -> list[str]:
     """What `algo.update` reports in this phase."""
-    batch = Transition(*(jnp.zeros((cfg.batch_size, *shape)) for shape in _shapes(spec)))
+    obs, rows = jnp.zeros((cfg.batch_size, spec.obs_dim)), jnp.zeros(cfg.batch_size)
+    batch = Transition(obs, jnp.zeros((cfg.batch_size, spec.action_dim)), rows, obs, rows)
     step = Step(jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32), online)
     key = jax.random.key(0)
     return sorted(jax.eval_shape(lambda c, s, b, k: algo.update(c, s, b, k, step), cfg, state, batch, key)[1])
-
-
-def _shapes(spec: Spec) -> list[tuple[int, ...]]:
-    return [(spec.obs_dim,), (spec.action_dim,), (), (spec.obs_dim,), ()]
 
 
 @dataclass

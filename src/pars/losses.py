@@ -27,7 +27,7 @@ def td_loss(q: Array, target: Array) -> Array:
 
 
 def penalty_loss(q: Array, q_min: Any) -> Array:
-    """PA loss, the second term of PARS eq. (3): pull Q at infeasible actions to `q_min`, from both sides. q [.., B] -> [..]."""
+    """PA loss, second term of PARS eq. (3): pull Q at infeasible actions to `q_min` from both sides. [.., B] -> [..]"""
     return jnp.mean((q - q_min) ** 2, axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Networks as flax.linen modules, used functionally: `module.apply(params, x)`; ensembles stack parameters on axis 0."""
+"""Networks as flax.linen modules, used functionally: `apply(module, params, x)`; ensembles are stacked on axis 0."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from pars.data import Dataset
 from pars.envs.base import Task
+from pars.learner import Learner
 from pars.probes.landscape import landscape
 from pars.rollout import Evaluation
-from pars.learner import Learner
 
 GRID = np.linspace(-3.0, 3.0, 61, dtype=np.float32)
 LINE = np.concatenate([-np.geomspace(2000, 0.01, 80), [0.0], np.geomspace(0.01, 2000, 80)]).astype(np.float32)

@@ -51,7 +51,7 @@ class Evaluator:
         """Run all episodes with `act`: obs [P, e, O] -> action [P, e, A] for the e episodes of a worker."""
         with ThreadPoolExecutor(len(self.parts)) as pool:
             done = list(pool.map(lambda env, part: self._run(env, part, act), self.envs, self.parts))
-        steps = max(part.positions.shape[2] for part in done) if done[0].positions is not None else 0
+        steps = max(0 if part.positions is None else part.positions.shape[2] for part in done)
         return Evaluation(
             np.concatenate([part.returns for part in done], axis=1),
             np.concatenate([part.lengths for part in done], axis=1),
@@ -92,8 +92,11 @@ def _pad(positions: Array | None, steps: int) -> Array:
 
 @dataclass
 class Interaction:
-    """One environment per member, all stepped together. Everything is a function of the members' seeds and the rows so far:
-    `replay` puts a fresh object where another one stood by taking the open episodes' actions again."""
+    """One environment per member, all stepped together.
+
+    Everything is a function of the members' seeds and the rows so far: `replay` puts a fresh object where another one
+    stood by taking the open episodes' actions again.
+    """
 
     task: Task
     seeds: list[int]  # of the members

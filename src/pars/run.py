@@ -66,7 +66,7 @@ def run_group(
 ) -> str:
     """Train `group` to the end of `plan`; idempotent: resumes from the newest checkpoint in `folder`. -> its digest.
 
-    Raises Interrupted after a checkpoint when `stop` is asked for, DivergenceError with the last finite checkpoint kept.
+    Raises Interrupted after a checkpoint when `stop` is asked for, DivergenceError (the last finite checkpoint stays).
     """
     with checkpoint.lock(folder):
         check_description(folder, description)
@@ -75,9 +75,11 @@ def run_group(
             return str(status["digest"])
         if status["state"] == "diverged":
             raise DivergenceError(status["message"])
-        with closing(RunFolder(folder, description)) as opened:
-            with closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop)) as run:
-                return run.finish()
+        with (
+            closing(RunFolder(folder, description)) as opened,
+            closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop)) as run,
+        ):
+            return run.finish()
 
 
 class _GroupRun:
@@ -164,6 +166,7 @@ class _GroupRun:
             count = max(1, min(4 * count, int(count * CHUNK_SECONDS / seconds))) if compiled else count
             compiled = True
         if self.plan.offline_steps:
+            self._pause()
             self._pictures()
 
     def _online(self) -> None:
@@ -210,7 +213,7 @@ class _GroupRun:
         """After a dispatch: wait for it, stop on NaN. steps: gradient steps in this metrics interval."""
         metrics = self.learner.metrics(steps, position.phase == "online")
         self.position = position
-        bad = sorted({m for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
+        bad = sorted({int(m) for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
         if bad:
             self._diverge(f"not finite at {position.phase} step {position.step:,}", bad)
 

@@ -27,14 +27,14 @@ class Stop:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Catch both signals (main thread only); a second one acts as usual."""
-        previous = {}
+        previous: dict[int, Any] = {}
 
         def ask(number: int, frame: Any) -> None:
             self.asked = True
             signal.signal(number, previous[number])
 
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (int(signal.SIGINT), int(signal.SIGTERM)):
                 previous[number] = signal.getsignal(number)
                 signal.signal(number, ask)
         except ValueError:

@@ -1,8 +1,8 @@
-"""PARS (Kim et al. 2025, arXiv 2507.08761): TD3+BC with reward scaling under layer normalisation (RS-LN) and a penalty on
-infeasible actions (PA), offline and then online.
+"""PARS (Kim et al. 2025, arXiv 2507.08761): TD3+BC with reward scaling under layer normalisation (RS-LN) and a penalty
+on infeasible actions (PA), offline and then online.
 
 The authors' code is not public. Where the paper leaves a choice open, it is a setting, and its default is
-1. targets: the minimum over a random subset of `target_critics` = 2 critics, target noise 0.2 clipped at 0.5, as in TD3;
+1. targets: the minimum over a random subset of `target_critics` = 2 critics, target noise 0.2 clipped at 0.5 as in TD3;
 2. actor: Q divided by the batch mean of |Q|, squared BC distance summed over action dimensions, every second step;
 3. networks: three hidden layers of 256, layer norm before the activation, flax's default initialiser;
 4. `q_min` as printed in Table 8 (`q_min_scaled` multiplies it by `reward_scale`); all coordinates infeasible at once.
@@ -186,7 +186,7 @@ def critic_step(cfg: Config, state: State, batch: Transition, key: Array, online
 def actor_loss(
     cfg: Config, params: Params, critics: Params, batch: Transition, key: Array, online: bool
 ) -> tuple[Array, Metrics]:
-    """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, the mean of a random subset online."""
+    """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, a random subset's mean online."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
     if online:
         critics = choose(critics, subset(key, cfg.critics, cfg.actor_critics))
@@ -200,9 +200,9 @@ def actor_loss(
 
 def actor_step(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     """One actor step, then actor and critic targets move."""
-    rate = cfg.actor_lr
+    rate: Any = cfg.actor_lr
     if cfg.actor_cosine and not step.online:
-        rate = rate * cosine_decay(step.index, step.total)
+        rate = rate * cosine_decay(step.number, step.total)
     grads, metrics = jax.grad(lambda p: actor_loss(cfg, p, state.critic.params, batch, key, step.online), has_aux=True)(
         state.actor.params
     )
