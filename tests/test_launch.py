@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from pars.algos import find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
-from pars.launch import make_groups
+from pars.launch import make_groups, train_groups
+from pars.run import Plan
 
 
 def test_floats_and_seeds_share_a_group_and_all_else_splits() -> None:
@@ -36,7 +38,6 @@ def test_names_are_deterministic_and_tell_members_apart() -> None:
 
     assert name("0.01", [0, 1]) == name("1e-2", [0, 1])
     assert len({name("0.01", [0, 1]), name("0.01", [0]), name("0.02", [0, 1])}) == 3
-    assert name("0.001", [0]) == "pars-" + name("0.001", [0])[5:] and len(name("0.001", [0])) == 11
 
 
 def test_settings_start_from_the_preset_of_the_task() -> None:
@@ -66,3 +67,10 @@ def test_other_slips_are_one_line() -> None:
         make_groups(["pars"], None, {}, [0, 0])
     with pytest.raises(UsageError, match=r"^target_critics=3 and actor_critics=1 must lie between 1 and critics=2$"):
         make_groups(["pars"], None, {"critics": ["2"], "target_critics": ["3"]}, [0])
+
+
+def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
+    groups = make_groups(["bc", "pars"], None, {"batch_size": ["64"]}, [0])
+    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64: "):
+        train_groups(groups, None, None, Plan(1, 1), tmp_path, None)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

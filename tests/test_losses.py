@@ -74,7 +74,9 @@ def test_normalized_value_is_free_of_the_scale() -> None:
 
 
 def test_cosine_decay_ends() -> None:
-    assert [float(cosine_decay(jnp.asarray(i), 8)) for i in (0, 4, 8, 9)] == pytest.approx([1.0, 0.5, 0.0, 0.0], abs=1e-6)
+    assert [float(cosine_decay(jnp.asarray(i), 8)) for i in (0, 4, 8, 9)] == pytest.approx(
+        [1.0, 0.5, 0.0, 0.0], abs=1e-6
+    )
     assert float(cosine_decay(jnp.asarray(2), 6)) == pytest.approx(0.75)  # (1 + cos 60 deg) / 2
 
 

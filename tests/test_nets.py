@@ -22,6 +22,7 @@ from pars.nets import (
     hidden_activations,
     init_ensemble,
 )
+from tests.algos.plain import parameters
 
 KEY = jax.random.key(0)
 
@@ -32,7 +33,7 @@ def shapes(tree: Any) -> Any:
 
 def test_mlp_shapes_and_parameter_names() -> None:
     net = MLP((8, 4), 2, "before")
-    params = net.init(KEY, jnp.zeros(3))["params"]
+    params = parameters(net, jnp.zeros(3))
     assert shapes(params) == {
         "Dense_0": {"kernel": (3, 8), "bias": (8,)},
         "LayerNorm_0": {"scale": (8,), "bias": (8,)},
@@ -41,14 +42,14 @@ def test_mlp_shapes_and_parameter_names() -> None:
         "out": {"kernel": (4, 2), "bias": (2,)},
     }
     assert apply(net, params, jnp.zeros((5, 7, 3))).shape == (5, 7, 2)
-    assert "LayerNorm_0" not in MLP((8,), 1).init(KEY, jnp.zeros(3))["params"]
+    assert "LayerNorm_0" not in parameters(MLP((8,), 1), jnp.zeros(3))
 
 
 def test_critic_reads_observation_then_action_and_actor_stays_in_the_box() -> None:
     critic, actor = Critic(MLP((), 1)), Actor(MLP((8,), 2))
     params = {"mlp": {"out": {"kernel": jnp.array([[1.0], [10.0], [100.0]]), "bias": jnp.array([0.5])}}}
     assert apply(critic, params, jnp.array([[1.0, 2.0]]), jnp.array([[3.0]])).tolist() == [321.5]
-    policy = actor.init(KEY, jnp.zeros(3))["params"]
+    policy = parameters(actor, jnp.zeros(3))
     action = apply(actor, policy, 10 * jax.random.normal(KEY, (50, 3)))
     assert action.shape == (50, 2) and float(jnp.abs(action).max()) <= 1.0
     assert action_dim(policy) == 2
@@ -66,7 +67,7 @@ def test_critic_reads_observation_then_action_and_actor_stays_in_the_box() -> No
 )
 def test_layer_norm_before_and_after_the_activation(layer_norm: Any, hidden: list[float], output: float) -> None:
     net = MLP((2,), 1, layer_norm)
-    params = net.init(KEY, jnp.zeros(1))["params"]
+    params = parameters(net, jnp.zeros(1))
     params["Dense_0"] = {"kernel": jnp.array([[1.0, -3.0]]), "bias": jnp.zeros(2)}
     params["out"] = {"kernel": jnp.array([[1.0], [10.0]]), "bias": jnp.zeros(1)}
     assert float(apply(net, params, jnp.ones(1))[0]) == pytest.approx(output, rel=1e-4)
@@ -75,7 +76,7 @@ def test_layer_norm_before_and_after_the_activation(layer_norm: Any, hidden: lis
 
 def test_layer_norm_before_bounds_the_far_field_and_has_a_learnable_scale() -> None:
     net = MLP((2,), 1, "before")
-    params = net.init(KEY, jnp.zeros(1))["params"]
+    params = parameters(net, jnp.zeros(1))
     params["Dense_0"] = {"kernel": jnp.array([[1.0, -3.0]]), "bias": jnp.zeros(2)}
     params["LayerNorm_0"] = {"scale": jnp.array([2.0, 3.0]), "bias": jnp.array([0.5, 4.0])}
     hidden = hidden_activations(net, params, jnp.array([[1.0], [1e4], [-1e4]]))[0]
@@ -94,20 +95,20 @@ def test_layer_norm_before_bounds_the_far_field_and_has_a_learnable_scale() -> N
 )
 def test_activations(activation: Any, expected: list[float]) -> None:
     net = MLP((2,), 1, activation=activation)
-    params = net.init(KEY, jnp.zeros(1))["params"]
+    params = parameters(net, jnp.zeros(1))
     params["Dense_0"] = {"kernel": jnp.array([[-1.0, 1.0]]), "bias": jnp.zeros(2)}
     np.testing.assert_allclose(hidden_activations(net, params, jnp.ones((1, 1)))[0], [expected], atol=1e-5)
 
 
 def test_flax_initialiser_is_lecun_normal_with_zero_bias() -> None:
-    params = MLP((400,), 5).init(KEY, jnp.zeros(100))["params"]
+    params = jax.jit(MLP((400,), 5).init)(KEY, jnp.zeros(100))["params"]
     assert float(params["Dense_0"]["kernel"].std()) == pytest.approx(100**-0.5, rel=0.02)
     assert float(params["out"]["kernel"].std()) == pytest.approx(400**-0.5, rel=0.05)
     assert not params["Dense_0"]["bias"].any() and not params["out"]["bias"].any()
 
 
 def test_torch_initialiser_is_uniform_by_fan_in() -> None:
-    params = MLP((400,), 100, initializer="torch").init(KEY, jnp.zeros(100))["params"]
+    params = jax.jit(MLP((400,), 100, initializer="torch").init)(KEY, jnp.zeros(100))["params"]
     for layer, bound in ((params["Dense_0"], 0.1), (params["out"], 0.05)):
         for part in (layer["kernel"], layer["bias"]):
             assert bound * 0.9 < float(jnp.abs(part).max()) <= bound
@@ -115,7 +116,7 @@ def test_torch_initialiser_is_uniform_by_fan_in() -> None:
 
 
 def test_edac_initialiser_has_bias_and_a_small_last_layer() -> None:
-    params = MLP((400,), 100, initializer="edac", edge=3e-3).init(KEY, jnp.zeros(100))["params"]
+    params = jax.jit(MLP((400,), 100, initializer="edac", edge=3e-3).init)(KEY, jnp.zeros(100))["params"]
     assert 0.095 < float(jnp.abs(params["Dense_0"]["kernel"]).max()) <= 0.1
     np.testing.assert_allclose(params["Dense_0"]["bias"], 0.1)
     for part in params["out"].values():
@@ -124,7 +125,7 @@ def test_edac_initialiser_has_bias_and_a_small_last_layer() -> None:
 
 def test_taps_give_every_hidden_layer() -> None:
     net = Critic(MLP((4, 6, 5), 1, "before"))
-    params = net.init(KEY, jnp.zeros(3), jnp.zeros(2))["params"]
+    params = parameters(net, jnp.zeros(3), jnp.zeros(2))
     obs, action = jnp.ones((7, 3)), jnp.ones((7, 2))
     layers = hidden_activations(net, params, obs, action)
     assert [layer.shape for layer in layers] == [(7, 4), (7, 6), (7, 5)]

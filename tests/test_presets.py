@@ -74,9 +74,7 @@ def test_what_table_9_gives_for_all(task_id: str) -> None:
         ("door-expert-v1", 10, 0.1, 0.001, 0.0, 0.001),
     ],
 )
-def test_table_10(
-    task_id: str, c: float, beta: float, alpha: float, beta_online: float, alpha_online: float
-) -> None:
+def test_table_10(task_id: str, c: float, beta: float, alpha: float, beta_online: float, alpha_online: float) -> None:
     cfg = config("pars", task_id)
     assert (cfg.reward_scale, cfg.bc_weight, cfg.penalty_weight) == (c, beta, alpha)
     assert (cfg.bc_weight_online, cfg.penalty_weight_online) == (beta_online, alpha_online)

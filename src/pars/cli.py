@@ -213,9 +213,9 @@ def gather(words: list[str]) -> list[str]:
     settings: list[str] = []
     rest: list[str] = []
     for before, word in pairwise(words):
-        free = not before.startswith("--") or before in ("--quiet", "--no-quiet")
+        free = not before.startswith("--") or "=" in before or before in ("--quiet", "--no-quiet")
         (settings if re.match(r"[a-z]\w*=", word) and free else rest).append(word)
-    return ["train", rest[0], *settings, *rest[1:]] if rest else words
+    return ["train", rest[0], *settings, *rest[1:]] if rest and not rest[0].startswith("-") else words
 
 
 def _explain(error: Exception) -> int:

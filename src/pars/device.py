@@ -7,6 +7,7 @@ critic's target, forward, backward and Adam stay in cache. On a GPU both axes ar
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ def setup(cache: bool = False) -> None:
     if cache:
         folder = cache_folder() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
+        _forget_half_written(folder)
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
         # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
@@ -37,6 +39,27 @@ def setup(cache: bool = False) -> None:
         jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:
         pass  # JAX is already running in this process: use the devices it has
+
+
+def _forget_half_written(folder: Path) -> None:
+    """Drop programs that a process which was killed may have been writing: JAX would warn of them at every start.
+
+    Every process leaves a marker while it runs; what is younger than the marker of a dead one goes.
+    """
+    for marker in folder.glob("running-*"):
+        try:
+            os.kill(int(marker.name.partition("-")[2]), 0)
+        except ProcessLookupError:
+            begun = marker.stat().st_mtime
+            for entry in folder.iterdir():
+                if entry.stat().st_mtime >= begun and not entry.name.startswith("running-"):
+                    entry.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
+        except (OSError, ValueError):
+            pass  # alive under another user, or not one of ours
+    marker = folder / f"running-{os.getpid()}"
+    marker.touch()
+    atexit.register(marker.unlink, missing_ok=True)
 
 
 def cores() -> int:

@@ -110,11 +110,12 @@ def check_description(path: Path, description: Mapping[str, Any]) -> None:
 
 
 def read_status(path: Path) -> dict[str, Any]:
-    """status.json of a group's folder; a fresh one has none."""
+    """status.json of a group's folder; a fresh one has none, and a damaged one counts as none."""
+    fresh = {"state": "new", "phase": "offline", "step": 0, "message": ""}
     try:
-        return json.loads((path / "status.json").read_text())
-    except (OSError, ValueError):
-        return {"state": "new", "phase": "offline", "step": 0, "message": ""}
+        return fresh | json.loads((path / "status.json").read_text())
+    except (OSError, ValueError, TypeError):
+        return fresh
 
 
 def _identity(description: Mapping[str, Any]) -> dict[str, Any]:

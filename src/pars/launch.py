@@ -77,6 +77,7 @@ def train_groups(
     Raises Interrupted, and after all other groups DivergenceError if one diverged.
     """
     looks, stop, diverged = find_probes(list(probes)), Stop(), []
+    _check_batches(groups, plan)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
     with stop.listening():
@@ -153,6 +154,16 @@ def _member(group: Group, index: int) -> str:
     settings = [to_dict(cfg) for cfg in group.configs]
     differ = [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
     return " ".join([f"{name}={settings[index][name]}" for name in differ] + [f"seed={group.seeds[index]}"])
+
+
+def _check_batches(groups: Sequence[Group], plan: Plan) -> None:
+    for group in groups:
+        rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
+        if plan.online_steps and group.algo.can_go_online and not 0 <= rows <= size:
+            raise UsageError(
+                f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}: it is the part of "
+                "an online batch that comes from the dataset; set offline_rows too"
+            )
 
 
 def _check_fit(dataset: Dataset, task: Task | None) -> None:

@@ -29,7 +29,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
         discount=DISCOUNT,
         polyak=0.1,
         critic_lr=2e-3,
-        actor_lr=2e-3,
+        actor_lr=5e-4,
+        reward_scale=10.0,
         bc_weight=0.01,
     ),
     "pars": dict(
@@ -40,7 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         discount=DISCOUNT,
         polyak=0.1,
         critic_lr=2e-3,
-        actor_lr=2e-3,
+        actor_lr=5e-4,
         reward_scale=10.0,
         bc_weight=0.001,
     ),

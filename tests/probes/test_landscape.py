@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import Spec
+from pars.core import Spec, make_normalizer
 from pars.probes.landscape import landscape
 
 ALGO = ALGORITHMS["td3_bc"]
@@ -19,7 +19,8 @@ def linear(action_dim: int, weights: list[list[float]]) -> tuple[object, object]
     """Twin critics that are linear in (obs, action), with a reward scale of 10."""
     cfg = ALGO.config(hidden=(), actor_hidden=(), reward_scale=10.0, normalize_obs=True)
     spec = Spec(1, action_dim, jnp.array([3.0]), jnp.array([1.999]))
-    state = ALGO.init(cfg, spec, jax.random.key(0))
+    shapes = jax.eval_shape(lambda key: ALGO.init(cfg, spec, key), jax.random.key(0))
+    state = jax.tree.map(lambda x: jnp.zeros(x.shape), shapes)._replace(norm=make_normalizer(True, spec))
     state.critic.params["mlp"]["out"] = {"kernel": jnp.array(weights)[..., None], "bias": jnp.zeros((2, 1))}
     return cfg, state
 

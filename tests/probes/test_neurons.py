@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import Spec, Transition
+from pars.core import Spec, Transition, make_normalizer
 from pars.probes.neurons import dormant_neurons, dormant_share, zero_share
 
+KEY = jax.random.key(0)
 HIDDEN = jnp.array([[0.0, 2.0, 0.0, 0.02], [0.0, 0.0, 1.0, 0.02]])  # mean size by unit: 0, 1, .5, .02
 
 
@@ -31,7 +32,8 @@ def test_a_critic_by_hand(layer_norm: Any) -> None:
     """Zeros are counted after the activation, wherever the layer norm stands."""
     algo = ALGORITHMS["pars"]
     cfg = algo.config(critics=2, hidden=(4,), actor_hidden=(4,), layer_norm=layer_norm, target_critics=1)
-    state = algo.init(cfg, Spec(1, 1), jax.random.key(0))
+    state = jax.tree.map(lambda x: jnp.zeros(x.shape), jax.eval_shape(lambda k: algo.init(cfg, Spec(1, 1), k), KEY))
+    state = state._replace(norm=make_normalizer(False, Spec(1, 1)))
     kernel = jnp.array([[[1.0, -1.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]], [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]])
     state.critic.params["mlp"]["Dense_0"] = {"kernel": kernel, "bias": jnp.zeros((2, 4))}
     batch = Transition(jnp.array([[1.0], [2.0], [-1.0], [3.0]]), jnp.zeros((4, 1)), None, None, None)
