@@ -88,6 +88,7 @@ class Learner:
         init = self.placement.map(lambda cfg, seed: algo.init(cfg, spec, stream(seed, INIT)))
         self.state: State = init(self.cfg, self.seed)
         self.sums: dict[bool, Metrics] = {}  # of the interval under way, by phase
+        self._names: dict[bool, list[str]] = {}
         self._blocks = {online: self._compile(online) for online in (False, True)}
         self._act = self.placement.map(self._act_one, shared=(4, 5))
         self._push = jax.jit(partial(jax.vmap(push, in_axes=(0, 0, None))), donate_argnums=0)
@@ -111,10 +112,11 @@ class Learner:
 
     def start_interval(self, online: bool) -> None:
         """Zero the running metrics."""
-        names = metric_names(self.algo, self.configs[0], self.spec, _slice(self.state), online)
-        fill = {name: -np.inf if name.endswith("_max") else 0.0 for name in names}
+        if online not in self._names:  # traced once: it takes a good part of a second
+            self._names[online] = metric_names(self.algo, self.configs[0], self.spec, _slice(self.state), online)
+        fill = {name: -np.inf if name.endswith("_max") else 0.0 for name in self._names[online]}
         rows = len(self.seeds)
-        self.sums[online] = self.placement.put({name: np.full(rows, fill[name], np.float32) for name in names})
+        self.sums[online] = self.placement.put({name: np.full(rows, fill[name], np.float32) for name in fill})
 
     def run(self, start: int, count: int, total: int, online: bool = False) -> None:
         """Dispatch `count` gradient steps from `start` of `total`; returns before they are done."""

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from tests.data.files import columns, write_npz
 
 from pars.data.card import data_card
 from pars.data.doctor import card_lines, check
 from pars.data.rows import checked_rows
 from pars.envs import make_task
 from pars.errors import DataError
+from tests.data.files import columns, write_npz
 
 UMAZE = make_task("pointmaze-umaze-diverse")
 

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 import pytest
-from tests.data.files import columns, write_hdf5, write_npz
 
 from pars.data import from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
 from pars.envs import make_task
 from pars.errors import DataError, ResourceError, UsageError
+from tests.data.files import columns, write_hdf5, write_npz
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 

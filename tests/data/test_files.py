@@ -5,10 +5,10 @@ import re
 import h5py
 import numpy as np
 import pytest
-from tests.data.files import columns, write_hdf5, write_npz
 
 from pars.data.files import read_columns
 from pars.errors import DataError, ResourceError
+from tests.data.files import columns, write_hdf5, write_npz
 
 WRITERS = [(write_hdf5, "a.hdf5"), (write_npz, "a.npz")]
 

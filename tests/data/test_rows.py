@@ -4,12 +4,12 @@ import re
 
 import numpy as np
 import pytest
-from tests.data.files import columns
 
 from pars.data.dataset import from_arrays
 from pars.data.rows import checked_rows
 from pars.envs import make_task
 from pars.errors import DataError
+from tests.data.files import columns
 
 
 def changed(key: str, row: object, value: float) -> dict[str, np.ndarray]:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.data.files import columns
 
 from pars.data.rows import Rows, checked_rows
 from pars.data.transitions import counted_cuts, episode_ends, terminals_end_episodes, to_transitions
+from tests.data.files import columns
 
 
 def rows(**changes) -> Rows:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.report.fabricate import write_group, write_probes
 
 from pars.errors import CheckpointError, UsageError
 from pars.report.load import read_group, read_run
+from tests.report.fabricate import write_group, write_probes
 
 SCORES = {"offline": {1000: [10.0, 20.0, 30.0], 2000: [40.0, 50.0, 60.0]}, "online": {500: [70.0, 80.0, 90.0]}}
 

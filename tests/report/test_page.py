@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from tests.report.fabricate import write_group
 
 from pars.report import summary, write_report
 from pars.report.load import read_run
 from pars.report.series import all_series, show
+from tests.report.fabricate import write_group
 
 PARS = {"offline": {4000: [40, 50, 60], 10000: [62, 71, 80]}, "online": {1500: [70, 80, 80], 3000: [82, 88, 94]}}
 TD3_BC = {"offline": {4000: [60, 62, 64], 10000: [0, 2, 4]}, "online": {1500: [0, 2, 4], 3000: [0, 3, 6]}}

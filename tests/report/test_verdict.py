@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.report.fabricate import write_group
 
 from pars.report.load import read_run
 from pars.report.series import all_series
 from pars.report.verdict import summary, verdict
+from tests.report.fabricate import write_group
 
 PARS = {"offline": {4000: [40, 50, 60], 10000: [62, 71, 80]}, "online": {3000: [82, 88, 94]}}
 TD3_BC = {"offline": {4000: [60, 62, 64], 10000: [0, 2, 4]}, "online": {3000: [0, 3, 6]}}
