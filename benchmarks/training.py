@@ -56,17 +56,19 @@ def training_rate(shape: Shape, members: int) -> tuple[Callable[[], float], floa
     learner.run(0, 1, 10**6)
     learner.metrics(1)
     compiled = time.perf_counter() - begin
-    done = 2
+    done, count = 1, 8
 
     def measure() -> float:
-        nonlocal done
-        count, begin, steps = 4, time.perf_counter(), 0
-        while time.perf_counter() - begin < SECONDS:
-            learner.run(done, count, 10**6)
-            learner.metrics(count)
-            done, steps, count = done + count, steps + count, min(2 * count, 16)
-        return steps * members / (time.perf_counter() - begin)
+        nonlocal done, count
+        begin = time.perf_counter()
+        learner.run(done, count, 10**6)  # one dispatch of about a second, as `pars train` does
+        learner.metrics(count)
+        seconds = time.perf_counter() - begin
+        done, rate = done + count, count / seconds
+        count = max(2, int(rate * SECONDS))
+        return rate * members
 
+    measure()
     return measure, compiled
 
 

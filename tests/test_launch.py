@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pars.algos import find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
-from pars.launch import make_groups, train_groups
+from pars.launch import check_ranges, make_groups, train_groups
 from pars.run import Plan
 
 
@@ -74,3 +75,20 @@ def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64: "):
         train_groups(groups, None, None, Plan(1, 1), tmp_path, None)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"hidden": (0,)}, "hidden=[0] must be at least 1"),
+        ({"updates_per_step": 0}, "updates_per_step=0 must be at least 1"),
+        ({"policy_delay": 0}, "policy_delay=0 must be at least 1"),
+        ({"discount": 2.0}, "discount=2.0 must lie between 0 and 1"),
+        ({"polyak": -1.0}, "polyak=-1.0 must lie between 0 and 1"),
+        ({"actor_lr": -1e-3}, "actor_lr=-0.001 must not be negative"),
+    ],
+)
+def test_settings_out_of_range_are_refused_in_one_line(settings, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        check_ranges(find_algorithm("pars").config(**settings))
+    check_ranges(find_algorithm("pars").config())

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LINES_MAX = 350
 
 BASE = {"config", "errors", "suggest", "device"}  # known to all, knowing nothing
-LOOPS = {"train", "learner", "rollout", "run", "launch", "watch", "folder", "checkpoint", "pictures"}
+LOOPS = {"learner", "rollout", "run", "launch", "watch", "folder", "checkpoint", "pictures"}
 LOOPS |= {"sweep", "report", "experiments", "paper", "presets", "cli"}
 KNOWS_ONLY = {
     **{name: set() for name in BASE - {"config"}},
@@ -34,7 +34,7 @@ KNOWS_NOTHING_OF = {
     "algos": {"envs", "data"} | LOOPS,
     "data": {"algos", "probes", "losses", "nets"} | LOOPS,
     "envs": {"algos", "probes", "losses", "nets"} | LOOPS,
-    "train": {"cli", "report", "experiments", "sweep"},
+    "learner": {"cli", "report", "experiments", "sweep", "envs", "data"},
     "rollout": {"cli", "report", "experiments", "sweep"},
 }
 TESTED = [pytest.param(path, id=str(path.relative_to(SOURCE))) for path in MODULES]
@@ -87,7 +87,7 @@ def test_nothing_loaded_can_execute_code(path: Path) -> None:
                 assert keyword.arg != "allow_pickle" or never, f"line {node.lineno}: allow_pickle must be False"
 
 
-@pytest.mark.parametrize("name", ["train", "learner", "rollout", "run", "source", "core"])
+@pytest.mark.parametrize("name", ["learner", "rollout", "run", "source", "core"])
 def test_loops_ask_for_no_name(name: str) -> None:
     """No task, dataset or algorithm is compared with by name where training happens."""
     path = SOURCE / f"{name}.py"

@@ -62,7 +62,7 @@ def train(
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
         probes: What to look at inside the networks at every evaluation.
-        quiet: Print only warnings and the last line.
+        quiet: Print only warnings and where the report is.
     """
     from pars import commands
 

@@ -26,7 +26,8 @@ def train(words: Sequence[str], **options: Any) -> None:
     if task and env and task != env:
         raise UsageError(f"the task is {task!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
-    report(api.train(algorithms, task or env, settings=axes, seeds=seeds, **options))
+    run = api.train(algorithms, task or env, settings=axes, seeds=seeds, **options)
+    report(run, quiet=options["quiet"])
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], str | None, dict[str, list[str]]]:
@@ -58,13 +59,13 @@ def evaluate(run: Path, episodes: int | None, first_episode: int) -> None:
     Console().print(table)
 
 
-def report(run: Path) -> None:
+def report(run: Path, quiet: bool = False) -> None:
     from pars.report import summary, write_report  # slow to import, and training can start without it
 
     api.run_folders(run)
     console = Console()
     path = write_report(run)
-    for line in summary(run):
+    for line in summary(run) if not quiet else []:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {path}", markup=False, soft_wrap=True)
 

@@ -32,7 +32,7 @@ def setup(cache: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_half_written(folder)
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # a start has many small programs
         # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
     try:

@@ -77,6 +77,9 @@ def train_groups(
     Raises Interrupted, and after all other groups DivergenceError if one diverged.
     """
     looks, stop, diverged = find_probes(list(probes)), Stop(), []
+    for group in groups:
+        for cfg in group.configs:
+            check_ranges(cfg)
     _check_batches(groups, plan)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
@@ -154,6 +157,19 @@ def _member(group: Group, index: int) -> str:
     settings = [to_dict(cfg) for cfg in group.configs]
     differ = [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
     return " ".join([f"{name}={settings[index][name]}" for name in differ] + [f"seed={group.seeds[index]}"])
+
+
+def check_ranges(cfg: Any) -> None:
+    """Refuse sizes below 1, negative rates and scales, and discounts and Polyak rates outside [0, 1]."""
+    for name, value in to_dict(cfg).items():
+        sizes = value if isinstance(value, list) else [value]
+        whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+        if whole and name != "offline_rows" and min(sizes, default=1) < 1:
+            raise UsageError(f"setting {name}={value} must be at least 1")
+        if name in ("discount", "polyak") and not 0.0 <= value <= 1.0:
+            raise UsageError(f"setting {name}={value} must lie between 0 and 1")
+        if name.endswith(("_lr", "_noise", "_clip")) and value < 0.0:
+            raise UsageError(f"setting {name}={value} must not be negative")
 
 
 def _check_batches(groups: Sequence[Group], plan: Plan) -> None:

@@ -30,7 +30,9 @@ def test_counts_by_hand():
     rewards[:10] = 0
     made = card(rewards=rewards)
     assert (made["rows"], made["transitions"], made["episodes"]) == (200, 180, 20)
+    histogram = made["episode_length"].pop("histogram")
     assert made["episode_length"] == {"min": 10, "median": 10, "mean": 10, "max": 10}
+    assert histogram == {"counts": [made["episodes"]], "edges": [9.5, 10.5]}
     assert made["returns"]["min"] == 0 and made["returns"]["max"] == 10 and made["returns"]["mean"] == 9.5
     assert sum(made["returns"]["histogram"]["counts"]) == 20
     assert made["reward"]["density"] == 0.95 and made["reward"]["positive_rows"] == 190

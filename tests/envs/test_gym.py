@@ -117,3 +117,19 @@ def test_what_does_not_fit_is_refused_in_one_line(name, words):
     with pytest.raises(TaskError) as error:
         make_task(name)
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("method", ["reset", "step"])
+def test_what_an_environment_raises_is_one_line(method, monkeypatch):
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        raise ZeroDivisionError("of its own\nin two lines")
+
+    env = GymBatch("Echo-v0", 1)
+    env.reset(np.array([0]), np.array([0]))
+    monkeypatch.setattr(Echo, method, broken)
+    with pytest.raises(
+        TaskError, match=rf"^Echo-v0 failed in {method}: ZeroDivisionError: of its own; mend the environment$"
+    ):
+        if method == "reset":
+            env.reset(np.array([0]), np.array([0]))
+        env.step(np.array([0]), np.zeros((1, 2)))

@@ -153,5 +153,9 @@ def _summary(values: Array) -> Card:
 
 
 def _histogram(values: Array) -> Card:
-    counts, edges = np.histogram(values, bins=20)
+    low, high = float(values.min()), float(values.max())
+    wide = high - low > 1e-6 * max(abs(low), abs(high))  # else the bins' edges would coincide
+    counts, edges = (
+        np.histogram(values, bins=20) if wide else (np.array([len(values)]), np.array([low - 0.5, high + 0.5]))
+    )
     return {"counts": counts.tolist(), "edges": edges.tolist()}

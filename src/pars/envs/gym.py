@@ -32,7 +32,7 @@ class GymBatch:
 
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k] from `seed` [k] -> obs [k, O]."""
-        return np.stack([self._obs(self._envs[i].reset(seed=int(s))[0]) for i, s in zip(index, seed, strict=True)])
+        return np.stack([self._obs(self._guard(i, "reset", seed=int(s))[0]) for i, s in zip(index, seed, strict=True)])
 
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
@@ -42,9 +42,20 @@ class GymBatch:
         obs, reward = [], np.zeros(k, np.float32)
         terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
         for row, i in enumerate(index):
-            seen, reward[row], terminal[row], truncated[row], _ = self._envs[i].step(scaled[row])
+            seen, reward[row], terminal[row], truncated[row], _ = self._guard(i, "step", scaled[row])
             obs.append(self._obs(seen))
         return StepResult(np.stack(obs), reward, terminal, truncated & ~terminal)
+
+    def _guard(self, i: int, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method of environment i; what it raises is the environment's fault and said so in one line."""
+        try:
+            return getattr(self._envs[i], method)(*args, **kwargs)
+        except Exception as error:
+            spec, line = self._envs[i].spec, str(error).partition("\n")[0]
+            name = spec.id if spec else "the environment"
+            raise TaskError(
+                f"{name} failed in {method}: {type(error).__name__}: {line}; mend the environment"
+            ) from error
 
     def close(self) -> None:
         """Close all environments."""
