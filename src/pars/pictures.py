@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from pars.data import Dataset
-from pars.envs.base import Task
 from pars.learner import Learner
 from pars.probes.landscape import landscape
 from pars.rollout import Evaluation
@@ -17,7 +16,7 @@ LINE = np.concatenate([-np.geomspace(2000, 0.01, 80), [0.0], np.geomspace(0.01, 
 NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to the one looked at
 
 
-def save_landscape(path: Path, learner: Learner, dataset: Dataset, task: Task | None) -> None:
+def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
     """Q over a slice of the action space, as `pars.report` reads it."""
     obs, actions = _typical_state(dataset)
     members = len(learner.seeds)

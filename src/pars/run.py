@@ -276,7 +276,7 @@ class _GroupRun:
         name = f"{self.position.phase}-{self.position.step}"
         folder = self.folder.path / "probes"
         if self.group.algo.critic is not None:
-            save_landscape(folder / f"landscape-{name}.npz", self.learner, self.dataset, self.task)
+            save_landscape(folder / f"landscape-{name}.npz", self.learner, self.dataset)
         if self.evaluator and self.task and self.task.maze:
             if not hasattr(self, "last_evaluation"):
                 self._evaluate(self.position)
