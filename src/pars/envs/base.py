@@ -58,7 +58,7 @@ class Task:
     """One task: what the agent sees and does, how long an episode lasts and how its return is scored."""
 
     id: str
-    family: str  # "pointmaze", "gym"
+    family: str  # "pointmaze", "antmaze", "adroit", "mujoco", "gym"
     obs_dim: int
     action_dim: int
     time_limit: int  # actions
@@ -162,8 +162,8 @@ class MujocoBatch:
         self.physics = Physics(model, n, frame_skip=frame_skip, threads=threads)
         self.count = np.zeros(n, np.int64)  # actions since the reset
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Draw qpos [nq] and qvel [nv] of a new episode."""
+    def start(self, i: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Draw qpos [nq] and qvel [nv] of a new episode of environment `i`, and whatever else belongs to it."""
         raise NotImplementedError
 
     def observe(self, index: Array) -> Array:
@@ -180,7 +180,7 @@ class MujocoBatch:
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k]; the start depends on `seed` [k] only. -> obs [k, O]."""
         index = np.asarray(index)
-        starts = [self.start(np.random.default_rng(int(s))) for s in seed]
+        starts = [self.start(int(i), np.random.default_rng(int(s))) for i, s in zip(index, seed, strict=True)]
         return self.place(index, np.stack([s[0] for s in starts]), np.stack([s[1] for s in starts]))
 
     def place(self, index: Array, qpos: Array, qvel: Array) -> Array:

@@ -62,7 +62,7 @@ class PointMaze(MujocoBatch):
         cells = free[(free != maze.goal_cell).any(axis=1)] if start == "random" else np.array([maze.start_cell])
         self._starts = maze.xy(cells)
 
-    def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
+    def start(self, i: int, rng: np.random.Generator) -> tuple[Array, Array]:
         centre = self._starts[rng.integers(len(self._starts))]
         return centre + rng.uniform(-START_NOISE, START_NOISE, 2), np.zeros(2)
 

@@ -1,0 +1,82 @@
+"""Physics as D4RL ran it: what MuJoCo changed after 2.1.0 is undone in the compiled model.
+
+1. Since 2.1.1 capsules have their exact mass and inertia; before, a capsule counted as a cylinder lengthened by half its
+   radius at each end.
+2. Since 3.2.0 a free joint's quaternion is no longer normalised in qpos: resets do that themselves (envs/antmaze.py).
+3. Since 3.3.0 convex geoms collide through MuJoCo's own code ("native CCD") and, 5., since 3.8.0 with several contacts.
+4. Since 3.5.0 the margins of two geoms add up; before, the larger one counted.
+
+What stays different: quaternions are integrated another way under RK4 since 4.0.0 (1e-5 per step of the ant), and the
+solver's islands and early stop (below 1e-8).
+"""
+
+from functools import cache
+from typing import Literal, get_args
+
+import mujoco
+import numpy as np
+
+from pars.errors import UsageError
+
+Mode = Literal["d4rl", "stock"]
+
+CAPSULE, CYLINDER = int(mujoco.mjtGeom.mjGEOM_CAPSULE), int(mujoco.mjtGeom.mjGEOM_CYLINDER)
+NEW_COLLISIONS = ("mjDSBL_NATIVECCD", "mjDSBL_MULTICCD")  # flags that newer versions have for changes 3 and 5
+
+
+def compile_model(xml: str, mode: Mode = "d4rl", assets: dict[str, bytes] | None = None) -> mujoco.MjModel:
+    """The model of an MJCF text; in mode "d4rl" with the physics of MuJoCo <= 2.1.0, in mode "stock" as it compiles."""
+    if mode not in get_args(Mode):
+        raise UsageError(f"physics={mode!r}; choose d4rl (as the datasets were made) or stock (MuJoCo as installed)")
+    model = mujoco.MjSpec.from_string(xml, assets=assets).compile()
+    return model if mode == "stock" else undo_changes(model, xml, assets)
+
+
+def undo_changes(model: mujoco.MjModel, xml: str, assets: dict[str, bytes] | None = None) -> mujoco.MjModel:
+    """`model`, compiled from `xml`, changed in place to MuJoCo <= 2.1.0's masses, margins and collisions."""
+    if (model.geom_type == CAPSULE).any():
+        old = _with_long_cylinders(xml, model, assets)
+        for field in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
+            getattr(model, field)[:] = getattr(old, field)
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+    if margins_add_up():
+        model.geom_margin[:] /= 2
+        model.pair_margin[:] /= 2
+    for name in NEW_COLLISIONS:
+        if (flag := getattr(mujoco.mjtDisableBit, name, None)) is not None:
+            model.opt.disableflags |= int(flag)
+    return model
+
+
+def _with_long_cylinders(xml: str, model: mujoco.MjModel, assets: dict[str, bytes] | None) -> mujoco.MjModel:
+    """The same model with every capsule replaced by the cylinder that MuJoCo <= 2.1.0 took for it.
+
+    `model` gives the capsules' compiled sizes: in MJCF they may follow from `fromto` or from defaults.
+    """
+    spec = mujoco.MjSpec.from_string(xml, assets=assets)
+    geoms = list(spec.geoms)
+    if len(geoms) != model.ngeom:
+        raise ValueError(f"the text has {len(geoms)} geoms, the compiled model {model.ngeom}")
+    spec.compile()  # numbers the geoms
+    for geom in geoms:
+        if model.geom_type[geom.id] != CAPSULE:
+            continue
+        radius, half = model.geom_size[geom.id][:2]
+        position, quaternion = model.geom_pos[geom.id].copy(), model.geom_quat[geom.id].copy()
+        geom.type = mujoco.mjtGeom.mjGEOM_CYLINDER
+        geom.fromto = np.full(6, np.nan)
+        geom.size = [radius, half + radius / 2, 0.0]
+        geom.pos, geom.quat = position, quaternion
+    return spec.compile()
+
+
+@cache
+def margins_add_up() -> bool:
+    """Whether this MuJoCo adds the margins of two geoms: seen at a sphere over a plane, both with margin 1."""
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><worldbody><geom type="plane" size="1 1 1" margin="1"/>'
+        '<body pos="0 0 .15"><freejoint/><geom size=".1" margin="1"/></body></worldbody></mujoco>'
+    )
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    return bool(data.contact.includemargin[0] > 1.5)
