@@ -174,6 +174,10 @@ class MujocoBatch:
         """Reward [k] and terminal [k], both from the state after the step."""
         raise NotImplementedError
 
+    def control(self, action: Array) -> Array:
+        """Controls [k, nu] of the simulator for actions [k, A] in [-1, 1]. Default: the actions themselves."""
+        return action
+
     def constrain(self, index: Array) -> None:
         """Change the states after the physics, for instance clip velocities. Default: nothing."""
 
@@ -192,7 +196,7 @@ class MujocoBatch:
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
         index = np.asarray(index)
-        self.physics.step(index, clipped(action))
+        self.physics.step(index, self.control(clipped(action)))
         self.constrain(index)
         self.count[index] += 1
         reward, terminal = self.outcome(index)

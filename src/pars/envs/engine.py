@@ -10,6 +10,7 @@ What stays different: quaternions are integrated another way under RK4 since 4.0
 solver's islands and early stop (below 1e-8).
 """
 
+import re
 from functools import cache
 from typing import Literal, get_args
 
@@ -22,18 +23,26 @@ Mode = Literal["d4rl", "stock"]
 
 CAPSULE, CYLINDER = int(mujoco.mjtGeom.mjGEOM_CAPSULE), int(mujoco.mjtGeom.mjGEOM_CYLINDER)
 NEW_COLLISIONS = ("mjDSBL_NATIVECCD", "mjDSBL_MULTICCD")  # flags that newer versions have for changes 3 and 5
+TOTAL_MASS = re.compile(r'\ssettotalmass="([^"]*)"')
 
 
 def compile_model(xml: str, mode: Mode = "d4rl", assets: dict[str, bytes] | None = None) -> mujoco.MjModel:
     """The model of an MJCF text; in mode "d4rl" with the physics of MuJoCo <= 2.1.0, in mode "stock" as it compiles."""
     if mode not in get_args(Mode):
         raise UsageError(f"physics={mode!r}; choose d4rl (as the datasets were made) or stock (MuJoCo as installed)")
+    total_mass = TOTAL_MASS.search(xml)  # applied below: newer versions warn of the attribute and will drop it
+    xml = TOTAL_MASS.sub("", xml)
     model = mujoco.MjSpec.from_string(xml, assets=assets).compile()
-    return model if mode == "stock" else undo_changes(model, xml, assets)
+    if mode == "d4rl":
+        undo_changes(model, xml, assets)
+    if total_mass:
+        mujoco.mj_setTotalmass(model, float(total_mass[1]))
+        mujoco.mj_setConst(model, mujoco.MjData(model))
+    return model
 
 
-def undo_changes(model: mujoco.MjModel, xml: str, assets: dict[str, bytes] | None = None) -> mujoco.MjModel:
-    """`model`, compiled from `xml`, changed in place to MuJoCo <= 2.1.0's masses, margins and collisions."""
+def undo_changes(model: mujoco.MjModel, xml: str, assets: dict[str, bytes] | None = None) -> None:
+    """Give `model`, compiled from `xml`, the masses, margins and collisions of MuJoCo <= 2.1.0, in place."""
     if (model.geom_type == CAPSULE).any():
         old = _with_long_cylinders(xml, model, assets)
         for field in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
@@ -45,7 +54,6 @@ def undo_changes(model: mujoco.MjModel, xml: str, assets: dict[str, bytes] | Non
     for name in NEW_COLLISIONS:
         if (flag := getattr(mujoco.mjtDisableBit, name, None)) is not None:
             model.opt.disableflags |= int(flag)
-    return model
 
 
 def _with_long_cylinders(xml: str, model: mujoco.MjModel, assets: dict[str, bytes] | None) -> mujoco.MjModel:

@@ -1,10 +1,14 @@
-"""All tasks by id. An id that looks like one of Gymnasium's (`Name-v0`) is made with Gymnasium."""
+"""All tasks by id. D4RL's are named as its datasets; an id that looks like one of Gymnasium's is made with Gymnasium."""
 
 import re
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
+from pars.envs.antmaze import antmaze
 from pars.envs.base import Task
 from pars.envs.gym import gym_task
+from pars.envs.locomotion import locomotion
 from pars.envs.pointmaze import pointmaze
 from pars.errors import UsageError
 from pars.suggest import unknown
@@ -15,18 +19,45 @@ POINTMAZE = {
     "medium": ("fixed", "play", "diverse"),
     "large": ("fixed", "play", "diverse"),
 }
-
-
-def _pointmaze(map_name: str, protocol: str) -> Callable[[], Task]:
-    task_id = f"pointmaze-{map_name}-{protocol}"
-    return lambda: pointmaze(task_id, map_name, dataset=task_id)
-
-
-TASKS: dict[str, Callable[[], Task]] = {
-    f"pointmaze-{map_name}-{protocol}": _pointmaze(map_name, protocol)
-    for map_name, protocols in POINTMAZE.items()
-    for protocol in protocols
+ANTMAZE = {
+    "umaze": ("umaze-v2", "umaze-diverse-v2"),
+    "medium": ("medium-play-v2", "medium-diverse-v2"),
+    "large": ("large-play-v2", "large-diverse-v2"),
+    "ultra": ("ultra-play-v0", "ultra-diverse-v0"),
 }
+ADROIT = {  # D4RL's returns that score 0 and 100
+    "pen": (96.262799, 3076.8331017826877),
+    "door": (-56.512833, 2880.5693087298737),
+    "hammer": (-274.856578, 12794.134825156867),
+    "relocate": (-6.425911, 4233.877797728884),
+}
+ROBOTS = ("halfcheetah", "hopper", "walker2d")
+QUALITIES = ("random", "medium-replay", "medium", "medium-expert", "expert")
+
+
+def adroit(*args: Any, **more: Any) -> Task:
+    from pars.envs.adroit import adroit
+
+    return adroit(*args, **more)
+
+
+Build = Callable[..., Task]
+
+
+def _own(build: Callable[..., Task], task_id: str, *args: Any, **more: Any) -> tuple[str, Build]:
+    return task_id, partial(build, task_id, *args, dataset=task_id, **more)
+
+
+TASKS: dict[str, Build] = dict(
+    [_own(pointmaze, f"pointmaze-{name}-{way}", name) for name, ways in POINTMAZE.items() for way in ways]
+    + [_own(antmaze, f"antmaze-{rest}", name) for name, ids in ANTMAZE.items() for rest in ids]
+    + [
+        _own(adroit, f"{hand}-{kind}-v1", hand, reference=scores)
+        for hand, scores in ADROIT.items()
+        for kind in ("cloned", "expert")
+    ]
+    + [_own(locomotion, f"{robot}-{quality}-v2", robot) for robot in ROBOTS for quality in QUALITIES]
+)
 
 
 def list_tasks() -> list[Task]:
@@ -34,10 +65,27 @@ def list_tasks() -> list[Task]:
     return [build() for build in TASKS.values()]
 
 
-def make_task(task_id: str) -> Task:
-    """The task of an id of `TASKS` or of Gymnasium. Raises UsageError (unknown id) or TaskError (cannot be made)."""
+def make_task(task_id: str, *, physics: str | None = None, goal: str | None = None) -> Task:
+    """The task of an id of `TASKS` or of Gymnasium.
+
+    Args:
+        physics: "d4rl" (the default of D4RL's tasks: the engine as the datasets were made) or "stock".
+        goal: of AntMaze, "episode" (default: drawn at every reset) or "fixed" (drawn once).
+
+    Raises UsageError (unknown id, option that the task has not) or TaskError (cannot be made).
+    """
+    options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
     if task_id in TASKS:
-        return TASKS[task_id]()
+        build: Any = TASKS[task_id]
+        if goal is not None and build.func is not antmaze:
+            raise UsageError(f"{task_id}: goal={goal} is for AntMaze tasks only; leave it out")
+        if physics is not None and build.func is pointmaze:
+            if physics != "stock":
+                raise UsageError(f"{task_id}: has no physics={physics}; PointMaze is our own, on MuJoCo as installed")
+            del options["mode"]
+        return build(**options)
     if re.search(r"-v\d+$", task_id) or ":" in task_id:
+        if goal is not None or physics not in (None, "stock"):
+            raise UsageError(f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out")
         return gym_task(task_id)
     raise UsageError(unknown("task", task_id, TASKS) + "; a Gymnasium id such as Hopper-v5 works too")
