@@ -34,7 +34,7 @@ WALL = '<geom type="box" pos="{} {} 1" size="{} {} 1" contype="1" conaffinity="1
 
 
 def ant_xml(maze: Maze | None) -> str:
-    """MJCF of D4RL's ant, which is gym's with a longer time step, softer contacts and weaker motors, and of the walls."""
+    """MJCF of D4RL's ant, which is gym's with a longer time step, softer contacts and weaker motors, with walls."""
     xml = gymnasium_xml("ant.xml")
     changes = (
         (r'timestep="0\.01"', 'timestep="0.02"'),

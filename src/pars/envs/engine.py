@@ -1,7 +1,7 @@
 """Physics as D4RL ran it: what MuJoCo changed after 2.1.0 is undone in the compiled model.
 
-1. Since 2.1.1 capsules have their exact mass and inertia; before, a capsule counted as a cylinder lengthened by half its
-   radius at each end.
+1. Since 2.1.1 capsules have their exact mass and inertia; before, a capsule counted as a cylinder lengthened by half
+   its radius at each end.
 2. Since 3.2.0 a free joint's quaternion is no longer normalised in qpos: resets do that themselves (envs/antmaze.py).
 3. Since 3.3.0 convex geoms collide through MuJoCo's own code ("native CCD") and, 5., since 3.8.0 with several contacts.
 4. Since 3.5.0 the margins of two geoms add up; before, the larger one counted.
@@ -48,6 +48,11 @@ def undo_changes(model: mujoco.MjModel, xml: str, assets: dict[str, bytes] | Non
         for field in ("body_mass", "body_inertia", "body_ipos", "body_iquat"):
             getattr(model, field)[:] = getattr(old, field)
         mujoco.mj_setConst(model, mujoco.MjData(model))
+    undo_contacts(model)
+
+
+def undo_contacts(model: mujoco.MjModel) -> None:
+    """Give `model` the margins and collisions of MuJoCo <= 2.1.0 (changes 3 to 5), in place."""
     if margins_add_up():
         model.geom_margin[:] /= 2
         model.pair_margin[:] /= 2

@@ -65,9 +65,27 @@ PLAY_GOALS: dict[str, tuple[tuple[int, int], ...]] = {
     # Ultra's collection map has 21 goals whose cells are not published with the task: these corners and junctions are
     # ours, as many and spread over the map.
     "ultra": (
-        (1, 7), (1, 9), (1, 14), (3, 7), (3, 10), (4, 3), (4, 14),
-        (5, 1), (5, 9), (5, 14), (6, 7), (7, 1), (7, 11), (8, 7), (8, 14),
-        (9, 2), (9, 9), (10, 2), (10, 7), (10, 12), (10, 14),
+        (1, 7),
+        (1, 9),
+        (1, 14),
+        (3, 7),
+        (3, 10),
+        (4, 3),
+        (4, 14),
+        (5, 1),
+        (5, 9),
+        (5, 14),
+        (6, 7),
+        (7, 1),
+        (7, 11),
+        (8, 7),
+        (8, 14),
+        (9, 2),
+        (9, 9),
+        (10, 2),
+        (10, 7),
+        (10, 12),
+        (10, 14),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""All tasks by id. D4RL's are named as its datasets; an id that looks like one of Gymnasium's is made with Gymnasium."""
+"""All tasks by id. D4RL's are named as its datasets; an id that looks like Gymnasium's is made with Gymnasium."""
 
 import re
 from collections.abc import Callable
@@ -86,6 +86,8 @@ def make_task(task_id: str, *, physics: str | None = None, goal: str | None = No
         return build(**options)
     if re.search(r"-v\d+$", task_id) or ":" in task_id:
         if goal is not None or physics not in (None, "stock"):
-            raise UsageError(f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out")
+            raise UsageError(
+                f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out"
+            )
         return gym_task(task_id)
     raise UsageError(unknown("task", task_id, TASKS) + "; a Gymnasium id such as Hopper-v5 works too")
