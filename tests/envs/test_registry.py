@@ -2,15 +2,49 @@
 
 import pytest
 
+from pars.data.d4rl import D4RL
 from pars.envs import TASKS, list_tasks, make_task
 from pars.errors import UsageError
 
 
 def test_every_task_is_itself():
     assert [task.id for task in list_tasks()] == list(TASKS)
-    assert len(TASKS) == 8
     for task in list_tasks():
-        assert task.dataset == task.id and task.maze is not None and task.maze.name in task.id
+        assert task.dataset == task.id
+        assert (task.maze is not None) == (task.family in ("pointmaze", "antmaze"))
+        assert task.maze is None or task.maze.name in task.id
+
+
+def test_all_28_of_d4rl_are_tasks_and_expert_sets_beside_them():
+    own = {name for name in TASKS if name.startswith("pointmaze")}
+    assert len(D4RL) == 28 and set(D4RL) <= set(TASKS)
+    assert set(TASKS) - set(D4RL) - own == {f"{robot}-expert-v2" for robot in ("halfcheetah", "hopper", "walker2d")}
+
+
+@pytest.mark.parametrize(
+    ("task_id", "sizes"),
+    [
+        ("antmaze-ultra-diverse-v0", (29, 8, 2000, 100)),
+        ("antmaze-umaze-v2", (29, 8, 700, 100)),
+        ("pen-expert-v1", (45, 24, 100, 10)),
+        ("door-cloned-v1", (39, 28, 200, 10)),
+        ("hammer-cloned-v1", (46, 26, 200, 10)),
+        ("relocate-cloned-v1", (39, 30, 200, 10)),
+        ("hopper-random-v2", (11, 3, 1000, 10)),
+        ("walker2d-medium-expert-v2", (17, 6, 1000, 10)),
+        ("halfcheetah-medium-replay-v2", (17, 6, 1000, 10)),
+    ],
+)
+def test_sizes(task_id, sizes):
+    task = make_task(task_id)
+    assert (task.obs_dim, task.action_dim, task.time_limit, task.eval_episodes) == sizes
+
+
+def test_reference_returns_score_0_and_100():
+    for task in list_tasks():
+        assert task.reference is not None
+        assert task.score(list(task.reference)) == pytest.approx([0, 100])
+    assert make_task("hopper-medium-v2").score([1000.0])[0] == pytest.approx(31.35, abs=0.01)
 
 
 def test_protocols_of_a_map_share_the_evaluation():
@@ -21,3 +55,24 @@ def test_protocols_of_a_map_share_the_evaluation():
 def test_unknown_id_suggests():
     with pytest.raises(UsageError, match=r"unknown task 'pointmaze-larg-play'; did you mean pointmaze-large-play"):
         make_task("pointmaze-larg-play")
+
+
+def test_options_are_kept_so_that_the_task_can_be_made_again():
+    task = make_task("antmaze-ultra-play-v0", physics="stock", goal="fixed")
+    assert task.options == (("physics", "stock"), ("goal", "fixed"))
+    assert make_task(task.id, **dict(task.options)).physics == "stock, fixed goal"
+    assert make_task("hopper-medium-v2").options == ()
+
+
+@pytest.mark.parametrize(
+    ("task_id", "options", "words"),
+    [
+        ("hopper-medium-v2", {"goal": "fixed"}, "is for AntMaze tasks only"),
+        ("pointmaze-umaze-diverse", {"physics": "d4rl"}, "PointMaze is our own"),
+        ("Hopper-v5", {"physics": "d4rl"}, "are for D4RL's tasks"),
+        ("hopper-medium-v2", {"physics": "new"}, "choose d4rl"),
+    ],
+)
+def test_options_that_a_task_has_not(task_id, options, words):
+    with pytest.raises(UsageError, match=words):
+        make_task(task_id, **options).make(1)

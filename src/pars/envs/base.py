@@ -1,9 +1,12 @@
 """What a task is, and the one batched environment class on raw MuJoCo.
 
-All environments of a batch share one compiled model. Their states are rows of one array, so observation, reward and
-termination are vectorised NumPy over the stepped rows, and only the physics runs per environment.
+All environments of a batch share one compiled model; what differs between them, where a door stands for instance, is
+written into it before their physics runs. Their states and sensor values are rows of two arrays, so observation, reward
+and termination are vectorised NumPy over the stepped rows, and only the physics runs per environment.
 """
 
+import copy
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -69,6 +72,7 @@ class Task:
     physics: str  # engine mode, printed with every score
     maze: Maze | None  # for pictures and coverage
     make: MakeEnv
+    options: tuple[tuple[str, str], ...] = ()  # what `make_task` was told besides the id
 
     def score(self, returns: Array) -> Array:
         """Normalised score 100 (R - low) / (high - low) of undiscounted, unscaled returns, any shape."""
@@ -83,22 +87,50 @@ def clipped(action: Array) -> Array:
     return np.clip(np.nan_to_num(np.asarray(action, np.float64), nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 
 
+class ModelField(NamedTuple):
+    """A row of one of the model's arrays, for instance ("body_pos", 31): the position of body 31."""
+
+    array: str
+    row: int
+
+
 class Physics:
     """States of n copies of one model, stepped on several threads.
 
     The state of an environment is its row of `state` and nothing else: the constraint solver starts cold at every
     control step. So results do not depend on the number of threads, on the neighbours, or on what ran before, and a
-    trajectory can be replayed bit for bit from any stored row.
+    trajectory can be replayed bit for bit from any stored row. With `own`, its rows of `own` and `warmstart` belong to
+    the state too: such models may leave the solver far from converged, and then where it starts shows in the result.
+
+    `sensors` [n, nsensordata] is what the model's sensors read in the last simulator step. MuJoCo fills them before it
+    moves on, so after a step they belong to the state one simulator step earlier (as do `xpos` and `site_xpos`, which
+    D4RL observes); after `place` they belong to the state itself.
+
+    Args:
+        own: parts of the model that each environment has of its own; `own[field]` [n, width] are their values. Only one
+            copy of the model per thread is kept, and each environment is stepped by a call of its own.
     """
 
-    def __init__(self, model: mujoco.MjModel, n: int, *, frame_skip: int, threads: int | None = None):
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        n: int,
+        *,
+        frame_skip: int,
+        threads: int | None = None,
+        own: Sequence[ModelField] = (),
+    ) -> None:
         self.model, self.n, self.frame_skip = model, n, frame_skip
         self.threads = max(1, min(threads or cores(), n))
         size = mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)
         self.state = np.zeros((n, size))  # rows: time, qpos, qvel, actuator states
         self.qpos = self.state[:, 1 : 1 + model.nq]
         self.qvel = self.state[:, 1 + model.nq : 1 + model.nq + model.nv]
-        self._models = [model] * n
+        self.sensors = np.zeros((n, model.nsensordata))
+        self.own = {field: np.tile(getattr(model, field.array)[field.row], (n, 1)) for field in own}
+        self.warmstart = np.zeros((n, model.nv))  # where the solver starts; zero after `place`
+        self._models = [copy.copy(model) if own else model for _ in range(self.threads)]
+        self._rows = [[getattr(m, field.array)[field.row] for field in own] for m in self._models]
         self._data = [mujoco.MjData(model) for _ in range(self.threads)]
         # Each thread runs its own slice inside one C++ call without the interpreter lock, the calling thread the first
         # one; this beat both a loop of mj_step in threads and MuJoCo's own thread pool (benchmarks/physics.py).
@@ -107,8 +139,25 @@ class Physics:
 
     def place(self, index: Array, qpos: Array, qvel: Array) -> None:
         """Put the environments `index` [k] into states qpos [k, nq], qvel [k, nv] at time 0."""
-        self.state[index] = 0.0
+        self.state[index], self.warmstart[index] = 0.0, 0.0
         self.qpos[index], self.qvel[index] = qpos, qvel
+        if self.sensors.size:
+            for i in index:
+                self.sensors[i] = self.forward(int(i)).sensordata
+
+    def model_of(self, i: int, thread: int = 0) -> mujoco.MjModel:
+        """The thread's model with the own values of environment `i`, until the next call."""
+        for row, values in zip(self._rows[thread], self.own.values()):
+            row[:] = values[i]
+        return self._models[thread]
+
+    def forward(self, i: int) -> mujoco.MjData:
+        """Everything MuJoCo derives from the state of environment `i` without moving it, until the next call."""
+        model, data = self.model_of(i), self._data[0]
+        mujoco.mj_resetData(model, data)
+        mujoco.mj_setState(model, data, self.state[i], mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        mujoco.mj_forward(model, data)
+        return data
 
     def step(self, index: Array, ctrl: Array) -> None:
         """Advance the environments `index` [k] by `frame_skip` simulator steps under constant ctrl [k, nu]."""
@@ -116,14 +165,13 @@ class Physics:
         before = self.state[index]
         controls = np.repeat(np.asarray(ctrl, np.float64)[:, None], self.frame_skip, axis=1)
         after = np.empty((k, self.frame_skip, before.shape[1]))
+        sensed = np.empty((k, self.frame_skip, self.sensors.shape[1])) if self.sensors.size else None
         slices = max(1, min(self.threads, k // MIN_SLICE))
         if slices > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1, thread_name_prefix="physics")
         edges = [k * i // slices for i in range(slices + 1)]
 
-        def run(i: int) -> None:
-            part = slice(edges[i], edges[i + 1])
-            models = self._models[: edges[i + 1] - edges[i]]
+        def advance(i: int, part: slice, models: list[mujoco.MjModel], warmstart: Array | None = None) -> None:
             self._rollouts[i].rollout(
                 models,
                 [self._data[i]],
@@ -131,14 +179,27 @@ class Physics:
                 controls[part],
                 nstep=self.frame_skip,
                 skip_checks=True,
+                initial_warmstart=warmstart,
                 state=after[part],
+                sensordata=sensed if sensed is None else sensed[part],
             )
+
+        def run(i: int) -> None:
+            low, high = edges[i], edges[i + 1]
+            if not self.own:
+                return advance(i, slice(low, high), [self.model] * (high - low))
+            for row in range(low, high):
+                j = int(index[row])
+                advance(i, slice(row, row + 1), [self.model_of(j, i)], self.warmstart[j : j + 1])
+                self.warmstart[j] = self._data[i].qacc_warmstart
 
         futures = [self._pool.submit(run, i) for i in range(1, slices)] if self._pool else []
         run(0)
         for future in futures:
             future.result()
         self.state[index] = after[:, -1]
+        if sensed is not None:
+            self.sensors[index] = sensed[:, -1]
 
     def close(self) -> None:
         """Stop the threads."""
@@ -154,12 +215,19 @@ class MujocoBatch:
     """
 
     def __init__(
-        self, model: mujoco.MjModel, n: int, *, frame_skip: int, time_limit: int, threads: int | None = None
+        self,
+        model: mujoco.MjModel,
+        n: int,
+        *,
+        frame_skip: int,
+        time_limit: int,
+        threads: int | None = None,
+        own: Sequence[ModelField] = (),
     ) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one environment, got {n}")
         self.n, self.time_limit = n, time_limit
-        self.physics = Physics(model, n, frame_skip=frame_skip, threads=threads)
+        self.physics = Physics(model, n, frame_skip=frame_skip, threads=threads, own=own)
         self.count = np.zeros(n, np.int64)  # actions since the reset
 
     def start(self, i: int, rng: np.random.Generator) -> tuple[Array, Array]:

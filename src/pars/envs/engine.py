@@ -68,14 +68,17 @@ def _with_long_cylinders(xml: str, model: mujoco.MjModel, assets: dict[str, byte
     """
     spec = mujoco.MjSpec.from_string(xml, assets=assets)
     geoms = list(spec.geoms)
-    if len(geoms) != model.ngeom:
-        raise ValueError(f"the text has {len(geoms)} geoms, the compiled model {model.ngeom}")
-    spec.compile()  # numbers the geoms
+    for i, geom in enumerate(geoms):  # the order of the text is not the compiled one, so names must tell
+        geom.name = geom.name or f"geom {i}"
+    named = spec.compile()
+    if named.ngeom != model.ngeom:
+        raise ValueError(f"the text has {named.ngeom} geoms, the compiled model {model.ngeom}")
     for geom in geoms:
-        if model.geom_type[geom.id] != CAPSULE:
+        i = named.geom(geom.name).id
+        if model.geom_type[i] != CAPSULE:
             continue
-        radius, half = model.geom_size[geom.id][:2]
-        position, quaternion = model.geom_pos[geom.id].copy(), model.geom_quat[geom.id].copy()
+        radius, half = model.geom_size[i][:2]
+        position, quaternion = model.geom_pos[i].copy(), model.geom_quat[i].copy()
         geom.type = mujoco.mjtGeom.mjGEOM_CYLINDER
         geom.fromto = np.full(6, np.nan)
         geom.size = [radius, half + radius / 2, 0.0]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -83,7 +84,8 @@ def make_task(task_id: str, *, physics: str | None = None, goal: str | None = No
             if physics != "stock":
                 raise UsageError(f"{task_id}: has no physics={physics}; PointMaze is our own, on MuJoCo as installed")
             del options["mode"]
-        return build(**options)
+        told = (("physics", physics), ("goal", goal))
+        return replace(build(**options), options=tuple((name, value) for name, value in told if value is not None))
     if re.search(r"-v\d+$", task_id) or ":" in task_id:
         if goal is not None or physics not in (None, "stock"):
             raise UsageError(
