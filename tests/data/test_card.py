@@ -1,16 +1,16 @@
 """The data card, from files small enough to count by hand."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from pars.data.card import data_card
-from pars.data.doctor import card_lines, check
 from pars.data.rows import checked_rows
+from pars.data.scan import duplicates
 from pars.envs import make_task
-from pars.errors import DataError
-from tests.data.files import columns, write_npz
+from tests.data.files import columns
 
 UMAZE = make_task("pointmaze-umaze-diverse")
 
@@ -118,11 +118,77 @@ def test_maze_coverage_by_hand():
     assert warned(card(UMAZE, observations=obs), "5.0% of the positions are in walls")
 
 
-def test_check_reads_a_file_and_lines_fit_a_terminal(tmp_path):
-    path = write_npz(tmp_path / "a.npz", columns() | {"rewards": np.zeros(200)})
-    lines = card_lines(check(path))
-    assert lines[0] == "rows         200 (180 transitions, 20 episodes)"
-    assert lines[-1].startswith("warning      all rewards are 0")
-    assert all("\n" not in line and len(line) < 140 for line in lines)
-    with pytest.raises(DataError, match=r"a\.npz: 'observations' is 3 wide"):
-        check(str(path), UMAZE)
+def test_off_the_map_and_chunks(monkeypatch):
+    """Positions outside count as such, and the size of a chunk does not matter."""
+    obs = np.random.default_rng(0).uniform(-3, 5, (200, 4)).astype(np.float32)
+    whole = card(UMAZE, observations=obs)
+    assert np.sum(whole["maze"]["coverage"]["counts"]) < 200 and whole["maze"]["outside"] > 0.5
+    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    small = card(UMAZE, observations=obs)
+    assert small["maze"] == whole["maze"] and small["warnings"] == whole["warnings"]
+    np.testing.assert_allclose(small["obs"]["std"], whole["obs"]["std"], rtol=1e-12)
+    assert small["obs"]["min"] == whole["obs"]["min"] and small["duplicate_rows"] == whole["duplicate_rows"]
+
+
+def test_duplicate_rows():
+    assert card()["duplicate_rows"] == {"copies": 0, "first": -1, "earlier": -1, "looked_at": 200}
+    assert not warned(card(), "repeat an earlier one")
+    data = columns()
+    data["observations"][[50, 40, 30]] = data["observations"][3]
+    data["actions"][[50, 40]] = data["actions"][3]  # row 30 acts differently
+    data["observations"][120], data["actions"][120] = 0.0, 0.0
+    data["observations"][121], data["actions"][121] = -0.0, 0.0
+    made = card(**data)
+    assert made["duplicate_rows"] == {"copies": 3, "first": 40, "earlier": 3, "looked_at": 200}
+    assert warned(made, "3 rows repeat an earlier one, the first is row 40 (= row 3); drop them")
+
+
+def test_duplicates_of_many_rows_are_those_of_numpy():
+    values = np.random.default_rng(0).integers(0, 40, (70_000, 3)).astype(np.float32)
+    _, first = np.unique(values, axis=0, return_index=True)
+    found = duplicates(values[:, :2], values[:, 2:])
+    copies = np.setdiff1d(np.arange(len(values)), first)
+    assert (found.copies, found.first) == (len(copies), copies[0])
+    assert (values[found.earlier] == values[found.first]).all() and found.earlier in first
+    assert duplicates(values[:, :2], values[:, 2:], most=30).looked_at == 30
+
+
+def test_time_limits_recorded_as_terminals():
+    ends = np.arange(200) % 20 == 19
+    marked = card(terminals=ends, timeouts=np.zeros(200, bool))
+    assert warned(marked, "10 of 10 terminals stand in row 20 of an episode, the longest there is")
+    early = ends.copy()
+    early[[5, 45, 105]] = True  # episodes do end before: but most do not
+    assert not warned(card(terminals=early, timeouts=np.zeros(200, bool)), "the longest there is")
+    assert not warned(card(), "the longest there is")
+
+
+def test_rows_that_are_terminal_and_cut():
+    made = card(terminals=np.isin(np.arange(200), (9, 13)))
+    assert (made["terminals"], made["timeouts"], made["terminal_timeouts"], made["ends"]) == (2, 20, 1, 21)
+
+
+def test_actions_of_another_scale_and_at_the_bound_by_dimension():
+    tiny = columns()["actions"] * 0.05
+    assert warned(card(actions=tiny), "no action is beyond +-0.04") and not warned(card(), "no action is beyond")
+    half = columns()["actions"]
+    half[:100, 1] = -1
+    made = card(actions=half)
+    assert made["action"]["at_bound"] == [0, 0.5] and made["action"]["saturation"] == 0.25
+    assert warned(made, "25% of the action values are at the bound of -1 or 1 (most in dimension 1, 50%)")
+
+
+def test_rewards_of_two_values():
+    """As in mazes that cost 1 a step: the higher value is the reward."""
+    assert warned(card(rewards=np.where(np.arange(200) < 99, 0.0, -1.0)), "only 99 rows carry a reward")
+    assert not warned(card(rewards=np.where(np.arange(200) < 100, 0.0, -1.0)), "carry a reward")
+    assert warned(card(rewards=np.full(200, -1.0)), "all rewards are -1")
+
+
+def test_memory_maps_of_other_types_are_looked_at_as_float32(tmp_path):
+    data = columns()
+    whole = card()
+    np.save(tmp_path / "obs.npy", data["observations"].astype(np.float64))
+    rows = checked_rows(data, "test", None, "shift")
+    rows = dataclasses.replace(rows, obs=np.load(tmp_path / "obs.npy", mmap_mode="r"))
+    assert data_card(rows, None, "shift") == whole
