@@ -59,6 +59,18 @@ def explored_action(key: Array, action: Array, noise: Any) -> Array:
     return jnp.clip(action + noise * jax.random.normal(key, action.shape), -1.0, 1.0)
 
 
+def tanh_sample(key: Array, mean: Array, log_std: Array) -> tuple[Array, Array]:
+    """tanh(z), z ~ N(mean, std^2), and its log-density (Haarnoja et al. 2018, appendix C). [.., A] -> [.., A], [..].
+
+    log(1 - tanh(z)^2) = 2 (log 2 - z - softplus(-2 z)): exact also where tanh is 1 to rounding.
+    """
+    noise = jax.random.normal(key, mean.shape)
+    z = mean + jnp.exp(log_std) * noise
+    log_normal = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2 * jnp.pi)
+    log_slope = 2.0 * (jnp.log(2.0) - z - jax.nn.softplus(-2.0 * z))
+    return jnp.tanh(z), jnp.sum(log_normal - log_slope, axis=-1)
+
+
 def bc_loss(policy_action: Array, action: Array, reduce: Literal["sum", "mean"]) -> Array:
     """Squared distance to the dataset action, summed or averaged over A, averaged over B. [B, A] -> scalar."""
     if policy_action.shape != action.shape:

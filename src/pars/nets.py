@@ -82,9 +82,22 @@ class Actor(nn.Module):
         return jnp.tanh(self.mlp(obs))
 
 
-def action_dim(params: Any) -> int:
-    """Width of an actor's output, read off its parameters."""
-    return params["mlp"]["out"]["bias"].shape[-1]
+class GaussianActor(nn.Module):
+    """Gaussian policy before a tanh; the MLP gives 2 A numbers. obs [.., O] -> mean [.., A], log standard deviation."""
+
+    mlp: MLP
+    log_std_min: float = -5.0
+    log_std_max: float = 2.0
+
+    @nn.compact
+    def __call__(self, obs: Array) -> tuple[Array, Array]:
+        mean, log_std = jnp.split(self.mlp(obs), 2, axis=-1)
+        return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
+
+
+def action_dim(params: Any, per_action: int = 1) -> int:
+    """Width of an actor's action, read off its parameters. per_action: outputs for each dimension (2: a Gaussian)."""
+    return params["mlp"]["out"]["bias"].shape[-1] // per_action
 
 
 def init_ensemble(module: nn.Module, count: int, key: Array, *inputs: Array) -> Any:
