@@ -1,0 +1,56 @@
+"""Datasets from a trained run of ours: its policy with noise, in any environment that it was trained for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mujoco
+
+from pars import api
+from pars.collect.rollouts import Progress, noisy, roll_out
+from pars.data.cache import data_folder
+from pars.data.collect import write
+from pars.errors import TaskError, UsageError
+
+ROWS = 100_000
+
+
+def collect_run(
+    run: Path,
+    rows: int | None = None,
+    *,
+    seed: int = 0,
+    member: int = 0,
+    noise: float = 0.1,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write `rows` rows of the policy of one member with Gaussian action noise. -> the file
+
+    Raises UsageError for numbers that make no sense, TaskError for a run without an environment, CheckpointError.
+    """
+    rows = ROWS if rows is None else rows
+    if rows < 2 or seed < 0 or noise < 0:
+        raise UsageError(f"rows={rows} seed={seed} noise={noise}; at least 2 rows, a seed from 0 and no negative noise")
+    folders = api.run_folders(run)
+    if len(folders) > 1:
+        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
+    learner, task, position = api.restore(folders[0])
+    if task is None:
+        raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
+    policy = api.load_policy(run, member)
+    columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)
+    where = f"{position.phase} step {position.step:,}"
+    name = f"{task.id.replace('/', '-').replace(':', '-')}-{learner.algo.name}-{position.phase}-{position.step}"
+    out = out or data_folder() / "runs" / f"{name}-member{member}-noise{noise:g}-{rows}-seed{seed}.hdf5"
+    facts = {
+        "dataset": out.stem,
+        "rows": rows,
+        "seed": seed,
+        "physics": task.physics,
+        "mujoco": mujoco.__version__,
+        "made": f"{learner.algo.title} (training seed {learner.seeds[member]}) at {where} in {task.id}, "
+        f"action noise {noise:g}, seed {seed}",
+    }
+    write(out, columns, facts)
+    return out
