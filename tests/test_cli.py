@@ -97,6 +97,8 @@ WRONG_WORDS = [
     (["pars"], "nothing to train on; name a task with a dataset"),
     (["pars", "Pendulum-v1"], "Pendulum-v1 has no dataset of its own; name a task with a dataset"),
     (["pars", TASK, "--env", "Hopper-v5"], f"the task is '{TASK}' and --env is 'Hopper-v5'; name one of them"),
+    (["td3_bc", TASK, "--preset", "single"], "unknown preset 'single'; td3_bc has paper, tuned"),
+    (["pars", TASK, "--preset", "single"], f"pars has no preset 'single' for {TASK}; leave it out or choose paper"),
     (["pars", TASK, "--steps", "0"], "0 offline and 0 online steps; give at least one"),
 ]
 
@@ -295,9 +297,10 @@ def test_report_writes_a_page_and_a_summary(pars: Pars, tmp_path: Path) -> None:
 
 def test_algos_and_tasks(pars: Pars) -> None:
     said = pars("algos")
-    assert said.code == 0 and all(name in said.out for name in ("pars", "td3_bc", "bc", "2507.08761"))
+    assert said.code == 0 and all(name in said.out for name in ("pars", "td3_bc", "bc", "2507.08761", "paper, tuned"))
     said = pars("tasks")
     assert said.code == 0 and said.out.count("pointmaze-") == 8 and "stock" in said.out
+    one_line(pars("tasks", "--measure", "--seconds", "0"), 2, "measure each task for a time above 0")
 
 
 def test_data_commands(pars: Pars, own_folders: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 from pars import presets
 from pars.algos import ALGORITHMS
 from pars.config import from_dict
+from pars.errors import UsageError
+from pars.launch import make_groups
 from pars.presets import pars as pars_preset
 from pars.presets import td3_bc as td3_bc_preset
 
@@ -152,6 +154,39 @@ def test_single_setting_of_table_13_and_td3_bc() -> None:
     for task_id, tuned in td3_bc_preset.TUNED.items():
         assert task_id in D4RL
         from_dict(ALGORITHMS["td3_bc"].config, tuned)
+
+
+def test_another_preset_is_a_layer_over_the_papers() -> None:
+    assert presets.choices("pars") == ["paper", "single"] and presets.choices("td3_bc") == ["paper", "tuned"]
+    assert presets.choices("bc") == presets.choices("sac") == ["paper"]
+    paper, single = (presets.settings("pars", ANTMAZE[0], name) for name in ("paper", "single"))
+    assert paper == presets.settings("pars", ANTMAZE[0])
+    assert single == paper | {"reward_scale": 10_000.0, "penalty_weight": 0.001, "bc_weight": 0.01} != paper
+    tuned = presets.settings("td3_bc", "antmaze-umaze-v2", "tuned")
+    assert (tuned["reward_shift"], tuned["reward_scale"], tuned["bc_weight"]) == (0.0, 100.0, 0.4)
+
+
+@pytest.mark.parametrize("task_id", [*ANTMAZE[:6], *ADROIT, *MUJOCO])
+def test_the_tuned_baseline_builds_a_config(task_id: str) -> None:
+    cfg = from_dict(ALGORITHMS["td3_bc"].config, presets.settings("td3_bc", task_id, "tuned"))
+    assert (cfg.q_weight, cfg.bc_reduce, cfg.normalize_obs) == (1.0, "sum", False)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "task_id", "preset"),
+    [("pars", "hopper-medium-v2", "single"), ("td3_bc", "antmaze-ultra-play-v0", "tuned"), ("td3_bc", None, "tuned")],
+)
+def test_a_preset_that_does_not_cover_a_task(algorithm: str, task_id: str | None, preset: str) -> None:
+    with pytest.raises(UsageError, match=f"{algorithm} has no preset '{preset}' for {task_id or 'data'}"):
+        presets.settings(algorithm, task_id, preset)
+
+
+def test_beside_an_algorithm_that_lacks_a_preset_the_other_keeps_its_paper() -> None:
+    pars, td3_bc = make_groups(["pars", "td3_bc"], "hopper-medium-v2", {}, [0], "tuned")
+    assert pars.configs == make_groups(["pars"], "hopper-medium-v2", {}, [0])[0].configs
+    assert td3_bc.configs[0].bc_weight == 0.05
+    with pytest.raises(UsageError, match="unknown preset 'tune'; pars has paper, single; td3_bc has paper, tuned"):
+        make_groups(["pars", "td3_bc"], "hopper-medium-v2", {}, [0], "tune")
 
 
 def test_lengths() -> None:

@@ -184,7 +184,9 @@ def test_divergence_stops_the_group_and_keeps_the_last_finite_checkpoint(tmp_pat
 def test_rewards_beyond_float32_diverge(tmp_path: Path) -> None:
     """10 x 1e38 is infinite; rewards are scaled by 10 inside the loss."""
     plain = runs.few_rows()
-    huge = dataclasses.replace(plain, columns=plain.columns._replace(reward=1e38 * np.ones(len(plain.last))))
+    packed = np.array(plain.packed)
+    packed[:, -2] = 1e38  # the reward
+    huge = dataclasses.replace(plain, packed=packed)
     with pytest.raises(DivergenceError, match=r"member 0 .seed 0., 1 .seed 1. is not finite at offline step 8"):
         train(tmp_path, seeds=(0, 1), data=huge)
 

@@ -22,9 +22,10 @@ from pars.errors import CheckpointError, TaskError, UsageError
 from pars.folder import read_description
 from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, train_groups
 from pars.learner import Learner
-from pars.progress import make_view
+from pars.progress import make_view, progress_bar
 from pars.rollout import Evaluation, Evaluator
 from pars.run import Plan
+from pars.stream import DataIn
 
 Data = str | Path | Dataset | Mapping[str, Any]
 
@@ -35,6 +36,7 @@ def train(
     *,
     data: Data | None = None,
     settings: Mapping[str, Sequence[Any]] | None = None,
+    preset: str = presets.PAPER,
     seeds: Sequence[int] = (0,),
     steps: int | None = None,
     online_steps: int = 0,
@@ -43,7 +45,12 @@ def train(
     eval_episodes: int | None = None,
     out: Path | str | None = None,
     next_obs: str = "shift",
+    mapping: Mapping[str, str] | None = None,
+    data_goal: tuple[float, float] | None = None,
+    physics: str | None = None,
+    goal: str | None = None,
     probes: Sequence[str] = DEFAULT_PROBES,
+    data_in: DataIn = "auto",
     quiet: bool = False,
     command: str = "",
 ) -> Path:
@@ -52,44 +59,83 @@ def train(
     Args:
         algorithms: one name or several, see pars.ALGORITHMS.
         task: id, Task, or None to train without an environment (no scores, offline only).
-        data: dataset id, path of an .hdf5 or .npz file, arrays by D4RL's keys, or a Dataset; by default the task's own.
+        data: dataset id, path of a file, arrays by D4RL's keys, or a Dataset; by default the task's own. "twin" is the
+            task's twin, "twin:ID" that of another id: data of our own making, see pars.collect.twins.
         settings: name -> values; every combination is trained, floats in one program.
+        preset: the settings under them, see `pars.presets.choices`.
         steps: offline gradient steps; by default the preset's.
         online_steps: environment steps of each member.
         eval_every, online_eval_every: gradient steps, environment steps.
         out: folder of the run; by default a name below `runs/` that depends on everything above.
         next_obs: "shift" (D4RL's way) or "file" (the file's own column).
+        mapping, data_goal: how a file of your own is read, see `load_dataset`'s mapping and goal.
+        physics, goal: of the task, see `make_task`.
+        data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
+            "auto" (what fits); changes nothing but the speed.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
     names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
-    task = make_task(task) if isinstance(task, str) else task
+    task = make_task(task, physics=physics, goal=goal) if isinstance(task, str) else task
     name = task.id if task else None
-    groups = make_groups(names, name, settings or {}, seeds)
+    groups = make_groups(names, name, settings or {}, seeds, preset)
     plan = make_plan(task, steps, online_steps, eval_every, online_eval_every, eval_episodes)
     if plan.online_steps and task is None:
         raise TaskError("online steps need an environment; name a task or give --env")
-    dataset = open_dataset(data, task, next_obs)
-    out = Path(out) if out else Path("runs") / _run_name(names, name or dataset.name, groups, plan, dataset)
+    columns = tuple(sorted({column for group in groups for column in group.algo.columns}))
+    dataset = open_dataset(data, task, next_obs, columns, mapping=mapping, goal=data_goal)
+    out = Path(out) if out else Path("runs") / _run_name(names, task, groups, plan, dataset)
     view = make_view(quiet=quiet)
     for warning in dataset.card["warnings"]:
         view.note(f"data: {warning}")
     view.note(f"run: {out}")
-    train_groups(groups, dataset, task, plan, out, view, command=command, probes=probes)
+    train_groups(groups, dataset, task, plan, out, view, command=command, probes=probes, data_in=data_in)
     return out
 
 
-def open_dataset(data: Data | None, task: Task | None, next_obs: str = "shift") -> Dataset:
-    """The dataset that `data` names or is, else the task's own, collected on the spot if it is absent."""
+def open_dataset(
+    data: Data | None,
+    task: Task | None,
+    next_obs: str = "shift",
+    columns: Sequence[str] = (),
+    mapping: Mapping[str, str] | None = None,
+    goal: tuple[float, float] | None = None,
+) -> Dataset:
+    """The dataset that `data` names or is, else the task's own, collected or downloaded if it is absent.
+
+    Args:
+        columns: extra ones, of pars.data.extras.COLUMNS; a Dataset must have them already.
+        mapping, goal: of a file, see `load_dataset`.
+    """
     if isinstance(data, Dataset):
         return data
     if isinstance(data, Mapping):
-        return from_arrays(data, task=task, next_obs=next_obs)  # type: ignore[arg-type]
+        return from_arrays(data, task=task, next_obs=next_obs, columns=columns)  # type: ignore[arg-type]
     name = data or (task.dataset if task else None)
     if name is None:
         known = "name a task with a dataset (pars tasks) or give --data FILE"
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
-    return load_dataset(name, task=task, next_obs=next_obs)  # type: ignore[arg-type]
+    if (twin := twin_of(name, task)) is not None:
+        name = collected_twin(twin)
+    return load_dataset(name, task=task, next_obs=next_obs, mapping=mapping, goal=goal, columns=columns)  # type: ignore[arg-type]
+
+
+def twin_of(data: str | Path, task: Task | None) -> str | None:
+    """The dataset id that "twin" or "twin:ID" stands for; None for anything else."""
+    word, _, dataset_id = str(data).partition(":")
+    if word != "twin":
+        return None
+    if not dataset_id and task is None:
+        raise UsageError("--data twin is the twin of the task's dataset; name a task, or give --data twin:ID")
+    return dataset_id or task.id  # type: ignore[union-attr]
+
+
+def collected_twin(dataset_id: str) -> Path:
+    """The file of a twin, collected with a progress bar if it is absent."""
+    from pars.collect.twins import collect_twin  # brings the simulator and SAC along
+
+    with progress_bar(f"twin of {dataset_id}") as advance:
+        return collect_twin(dataset_id, progress=advance)
 
 
 def make_plan(
@@ -117,9 +163,15 @@ def make_plan(
     return plan
 
 
-def _run_name(algorithms: Sequence[str], name: str, groups: Sequence[Group], plan: Plan, dataset: Dataset) -> str:
+def _run_name(
+    algorithms: Sequence[str], task: Task | None, groups: Sequence[Group], plan: Plan, dataset: Dataset
+) -> str:
     """The same call gives the same folder, another one another."""
-    text = json.dumps([[group.name for group in groups], str(plan), dataset.fingerprint])
+    name = task.id if task else dataset.name
+    options = dict(task.options) if task else {}
+    text = json.dumps(
+        [[group.name for group in groups], str(plan), dataset.fingerprint, *([options] if options else [])]
+    )
     return f"{'+'.join(algorithms)}-{name.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
@@ -192,12 +244,13 @@ def restore(folder: Path) -> tuple[Learner, Task | None, Position]:
     members = description["members"]
     configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
     spec = Spec(*description["spec"])
-    learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec)
+    extra = tuple((name, tuple(shape)) for name, shape in description.get("columns", []))
+    learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec, extra)
     checkpoint = latest(folder / "checkpoints")
     if checkpoint is None:
         raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
     if checkpoint.position.phase == "online":
         learner.go_online()
     learner.restore(checkpoint)
-    task = make_task(description["task"]) if description["task"] else None
+    task = make_task(description["task"], **description.get("task_options", {})) if description["task"] else None
     return learner, task, checkpoint.position

@@ -30,6 +30,12 @@ def train(
     data: str | None = None,
     env: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
+    map: str | None = None,
+    goal: str | None = None,
+    data_in: Literal["auto", "memory", "stream"] = "auto",
+    physics: Literal["d4rl", "stock"] | None = None,
+    task_goal: Literal["episode", "fixed"] | None = None,
+    preset: str = "paper",
     steps: int | None = None,
     online_steps: int = 0,
     eval_every: int | None = None,
@@ -52,9 +58,16 @@ def train(
     Args:
         words: Algorithms, a task id (see `pars tasks`), and settings: a list of values or a range such as seed=0..4
             trains a population.
-        data: A dataset id or your own .hdf5 or .npz file; by default the task's dataset.
+        data: A dataset id or your own file (HDF5, npz, CSV, Parquet, a Minari folder); by default the task's dataset.
+            `twin`: data of our own making for a D4RL task.
         env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
+        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
+        goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
+        physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
+        task_goal: Of AntMaze: drawn for every episode, or fixed.
+        preset: Published settings of the algorithm to start from, see `pars algos`.
         steps: Offline gradient steps.
         online_steps: Environment steps of each member after that.
         eval_every: Gradient steps between evaluations.
@@ -71,6 +84,12 @@ def train(
         data=data,
         env=env,
         next_obs=next_obs,
+        map=map,
+        data_goal=goal,
+        data_in=data_in,
+        physics=physics,
+        goal=task_goal,
+        preset=preset,
         steps=steps,
         online_steps=online_steps,
         eval_every=eval_every,
@@ -114,11 +133,17 @@ def algos() -> None:
     commands.algos()
 
 
-def tasks() -> None:
-    """List the tasks."""
+def tasks(measure: bool = False, seconds: float = 1.0, csv: Path | None = None) -> None:
+    """List the tasks.
+
+    Args:
+        measure: Measure their speed on this machine too, and ask Gymnasium's check_env about them.
+        seconds: How long to measure each.
+        csv: Write the table to this file too.
+    """
     from pars import commands
 
-    commands.tasks()
+    commands.tasks(measure, seconds, csv)
 
 
 def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False) -> None:
@@ -134,18 +159,48 @@ def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False
     experiment.run(out, short, quiet)
 
 
-def collect(dataset: Positional[str], rows: int | None = None, seed: int = 0, force: bool = False) -> None:
-    """Collect one of the library's datasets, deterministically, into the data folder.
+def collect(
+    dataset: Positional[str | None] = None,
+    rows: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+    run: Path | None = None,
+    member: int = 0,
+    noise: float = 0.1,
+    out: Path | None = None,
+) -> None:
+    """Collect a dataset, deterministically, into the data folder: PointMaze's, twins of D4RL's, or a policy's rollouts.
+
+    `pars data collect antmaze-medium-play-v2`: a twin, not D4RL's file: data of our own making for the same task.
+
+    `pars data collect --run runs/RUN --rows 100000 --noise 0.1`: what a policy of yours does in its task.
 
     Args:
         dataset: A dataset id (see `pars data list`).
-        rows: How many rows; 100,000 by default.
+        rows: How many rows; by default as many as the original has, 100,000 for PointMaze, Adroit and runs.
         seed: Another seed gives another draw.
         force: Collect again even if it is there.
+        run: Collect with a policy of this run (one group's folder, or a run of one group).
+        member: Which of the run's policies.
+        noise: Standard deviation of the noise on the policy's actions.
+        out: The file to write (only with --run).
     """
     from pars import commands
 
-    commands.collect(dataset, rows, seed, force)
+    commands.collect(dataset, rows, seed, force, run, member, noise, out)
+
+
+def train_ant(out: Path = Path("ant.safetensors"), steps: int = 480_000, seed: int = 0) -> None:
+    """Train the walking ant that AntMaze twins are collected with (its weights come with the package): 8 CPU-minutes.
+
+    Args:
+        out: The weights to write.
+        steps: Environment steps.
+        seed: Another seed gives another ant.
+    """
+    from pars import commands
+
+    commands.train_ant(out, steps, seed)
 
 
 def list_() -> None:
@@ -155,17 +210,50 @@ def list_() -> None:
     commands.list_datasets()
 
 
-def check(data: Positional[str], task: str | None = None, next_obs: Literal["shift", "file"] = "shift") -> None:
-    """Check a dataset: print its card and warnings, or refuse it with exit code 3.
+def check(
+    data: Positional[str],
+    task: str | None = None,
+    next_obs: Literal["shift", "file"] = "shift",
+    map: str | None = None,
+    goal: str | None = None,
+    html: Path | None = None,
+) -> None:
+    """Check a dataset: print what is in it, warnings with their remedies, and a verdict; refuse it with exit code 3.
 
     Args:
-        data: A dataset id or the path of an .hdf5 or .npz file.
+        data: A dataset id, `twin:ID`, or the path of a file or Minari folder.
         task: The task that the data should fit.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
+        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
+        goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        html: Write the check with pictures to this file too, one self-contained page.
     """
     from pars import commands
 
-    commands.check(data, task, next_obs)
+    commands.check(data, task, next_obs, map, goal, html)
+
+
+def verify(
+    data: Positional[str],
+    task: str | None = None,
+    rows: int = 1000,
+    physics: Literal["d4rl", "stock"] | None = None,
+    episodes: int = 0,
+) -> None:
+    """Step the simulator from recorded states and compare with the rows that follow: was this file made with it?
+
+    The file needs `infos/qpos` and `infos/qvel`. If no physics reproduces the file, the exit code is 3.
+
+    Args:
+        data: A dataset id, `twin:ID`, or the path of an HDF5 or npz file.
+        task: The task that the data was recorded in; of a dataset id, by default its own.
+        rows: How many rows, evenly drawn.
+        physics: Only this engine mode; by default all that the task has.
+        episodes: Roll out the policy that recorded the file, if it holds one, and compare the returns.
+    """
+    from pars import commands
+
+    commands.verify(data, task, rows, physics, episodes)
 
 
 def data() -> None:
@@ -181,7 +269,14 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "demo": demo,
     "data": data,  # for the help; its own subcommands are DATA_COMMANDS
 }
-DATA_COMMANDS: dict[str, Callable[..., Any]] = {"collect": collect, "list": list_, "show": check, "check": check}
+DATA_COMMANDS: dict[str, Callable[..., Any]] = {
+    "collect": collect,
+    "list": list_,
+    "show": check,
+    "check": check,
+    "verify": verify,
+    "train-ant": train_ant,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:

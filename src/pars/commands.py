@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
-from pars import api, device
+from pars import api, device, presets
 from pars.algos import ALGORITHMS
 from pars.config import parse_axes
-from pars.data import card_lines, collect_dataset, load_dataset
+from pars.data import DATASETS, collect_dataset, doctor
 from pars.data import list_datasets as known_datasets
-from pars.envs import list_tasks, make_task
-from pars.errors import UsageError
+from pars.data import verify as verification
+from pars.data.dataset import NextObs
+from pars.data.mapping import parse_mapping
+from pars.data.ogbench import parse_goal
+from pars.envs import TASKS, list_tasks, make_task
+from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
+from pars.errors import ResourceError, UsageError
+from pars.progress import progress_bar
+from pars.suggest import unknown
 
 device.setup(cache=True)
 
@@ -26,6 +35,9 @@ def train(words: Sequence[str], **options: Any) -> None:
     if task and env and task != env:
         raise UsageError(f"the task is {task!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
+    text = options.pop("map")
+    options["mapping"] = parse_mapping(text) if text else None
+    options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
     run = api.train(algorithms, task or env, settings=axes, seeds=seeds, **options)
     report(run, quiet=options["quiet"])
 
@@ -71,27 +83,80 @@ def report(run: Path, quiet: bool = False) -> None:
 
 
 def algos() -> None:
-    table = Table("name", "algorithm", "paper", "fine-tunes online", "file")
+    table = Table("name", "algorithm", "paper", "fine-tunes online", "presets", "file")
     for name, algo in ALGORITHMS.items():
-        table.add_row(name, algo.title, algo.paper, "yes" if algo.can_go_online else "no", f"pars/algos/{name}.py")
+        online, known = "yes" if algo.can_go_online else "no", ", ".join(presets.choices(name))
+        table.add_row(name, algo.title, algo.paper, online, known, f"pars/algos/{name}.py")
     Console().print(table)
 
 
-def tasks() -> None:
-    table = Table(Column("task", overflow="fold"), "obs", "actions", "limit", "score 0..100", "episodes", "physics")
+def tasks(measure: bool = False, seconds: float = 1.0, file: Path | None = None) -> None:
+    found: dict[str, Measurement] | None = None
+    if measure:
+        with progress_bar("measuring") as advance:
+            found = measure_all(list_tasks(), seconds, advance)
+    header = ["task", "obs", "actions", "limit", "score 0..100", "episodes", "physics"]
+    header += ["steps/s", "check_env"] if found else []
+    rows = []
     for task in list_tasks():
         reference = f"{task.reference[0]:g}..{task.reference[1]:g}" if task.reference else "raw return"
         sizes = (str(task.obs_dim), str(task.action_dim), str(task.time_limit))
-        table.add_row(task.id, *sizes, reference, str(task.eval_episodes), task.physics)
+        row = [task.id, *sizes, reference, str(task.eval_episodes), task.physics]
+        if found:
+            speed, check = found[task.id]
+            row += ["-" if speed is None else f"{speed:.0f}", check]
+        rows.append(row)
+    table = Table(Column(header[0], overflow="fold"), *header[1:])
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
+    if found:
+        how = f"{ENVIRONMENTS} environments of one task, random actions, {device.cores()} cores, {seconds:g} s each"
+        Console().print(f"steps/s: {how}; ids that differ in their dataset alone share a measurement")
+    if file:
+        write_csv(file, [header, *rows])
     Console().print(
         "Any Gymnasium id with a Box action space works too, with your own data: --env Hopper-v5 --data FILE"
     )
 
 
-def collect(dataset: str, rows: int | None, seed: int, force: bool) -> None:
-    path = collect_dataset(dataset, rows, seed, force=force)
+def collect(
+    dataset: str | None,
+    rows: int | None,
+    seed: int,
+    force: bool,
+    run: Path | None,
+    member: int,
+    noise: float,
+    out: Path | None,
+) -> None:
+    if (dataset is None) == (run is None):
+        raise UsageError("name a dataset id (pars data list) or give --run RUN, one of the two")
+    if dataset is not None and dataset not in TASKS:
+        raise UsageError(unknown("dataset", dataset, TASKS))
+    with progress_bar(str(dataset or run)) as advance:
+        if run is not None:
+            from pars.collect.runs import collect_run
+
+            path = collect_run(run, rows, seed=seed, member=member, noise=noise, out=out, progress=advance)
+        elif dataset in DATASETS:
+            path = collect_dataset(dataset, rows, seed, force=force, progress=advance)
+        else:
+            from pars.collect.twins import collect_twin
+
+            path = collect_twin(str(dataset), rows, seed, force=force, progress=advance)
     Console().print(str(path), soft_wrap=True)
+
+
+def train_ant(out: Path, steps: int, seed: int) -> None:
+    from pars.collect.train_ant import train_ant as train
+
+    with progress_bar("walking ant") as advance:
+        skill = train(out, steps=steps, seed=seed, progress=advance)
+    facts = skill.facts
+    print(
+        f"{out}: {facts['speed']:.2f} m/s along the wanted direction, {facts['fallen']:.0%} of 64 walks end in a fall"
+    )
 
 
 def list_datasets() -> None:
@@ -104,8 +169,56 @@ def list_datasets() -> None:
     Console().print(table)
 
 
-def check(data: str, task_id: str | None, next_obs: str) -> None:
-    task = make_task(task_id) if task_id else None
-    dataset = load_dataset(data, task=task, next_obs=next_obs)  # type: ignore[arg-type]
-    for line in card_lines(dataset.card):
-        print(line)
+def check(
+    data: str, task_id: str | None, next_obs: NextObs, mapping: str | None, goal: str | None, page: Path | None
+) -> None:
+    path, task_id = _file_and_task(data, task_id)
+    found = doctor.check(
+        path,
+        make_task(task_id) if task_id else None,
+        next_obs=next_obs,
+        mapping=parse_mapping(mapping) if mapping else None,
+        goal=parse_goal(goal) if goal else None,
+    )
+    print_pairs(doctor.page_lines(found))
+    if page is not None:
+        from pars.report.doctor import write_page  # slow to import
+
+        Console().print(f"page: {write_page(found, page)}", markup=False, soft_wrap=True)
+    if found.refusal:
+        raise found.refusal
+
+
+def verify(data: str, task_id: str | None, rows: int, physics: str | None, episodes: int) -> None:
+    path, task_id = _file_and_task(data, task_id)
+    found = verification.verify(path, task_id, rows=rows, physics=physics, episodes=episodes)
+    print_pairs(verification.page_lines(found))
+    if found.refusal:
+        raise found.refusal
+
+
+def _file_and_task(data: str, task_id: str | None) -> tuple[str, str | None]:
+    """A twin's file (collected if it is absent) and task; anything else as it is."""
+    twin = api.twin_of(data, make_task(task_id) if task_id else None)
+    return (data, task_id) if twin is None else (str(api.collected_twin(twin)), task_id or twin)
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write a table. Raises ResourceError if that is impossible."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file to --csv") from error
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]], console: Console | None = None) -> None:
+    """Names and texts as two columns; a name stands once above texts that share it."""
+    table, before = Table.grid(padding=(0, 1)), ""
+    table.add_column(min_width=12, no_wrap=True)
+    table.add_column(overflow="fold")
+    colors = {"warning": "yellow", "verdict": "bold"}
+    for name, words in pairs:
+        table.add_row("" if name == before else Text(name), Text(words, style=colors.get(name, "")))
+        before = name
+    (console or Console()).print(table)

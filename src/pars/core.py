@@ -107,6 +107,7 @@ class Algorithm:
     critic: Callable[[Any], Any] | None = None  # cfg -> module of `state.critic`, called with (obs, action)
     go_online: Callable[[Any, State, Array], State] = _keep
     can_go_online: bool = True
+    columns: tuple[str, ...] = ()  # of pars.data.extras, in `Transition.extra` of every batch
 
 
 ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced

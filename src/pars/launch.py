@@ -25,6 +25,7 @@ from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError
 from pars.folder import check_description, read_description, read_status
 from pars.probes import find_probes
 from pars.run import Group, Plan, run_group
+from pars.stream import DataIn
 from pars.suggest import unknown
 from pars.watch import Stop, View
 
@@ -32,12 +33,15 @@ Axes = Mapping[str, Sequence[Any]]
 DEFAULT_PROBES = ("actions", "neurons")
 
 
-def make_groups(algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int]) -> list[Group]:
+def make_groups(
+    algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int], preset: str = presets.PAPER
+) -> list[Group]:
     """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
 
-    An axis applies to each algorithm that has the setting; UsageError if none has it.
+    An axis or a preset applies to each algorithm that has it; UsageError if none has it.
     """
     algos = [find_algorithm(name) for name in algorithms]
+    presets.check_choice(algorithms, preset)
     fields = {name for algo in algos for name in field_types(algo.config)}
     for name in axes:
         if name not in fields:
@@ -46,7 +50,7 @@ def make_groups(algorithms: Sequence[str], task_id: str | None, axes: Axes, seed
         raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
     groups = []
     for algo in algos:
-        base: Any = from_dict(algo.config, presets.settings(algo.name, task_id))
+        base: Any = from_dict(algo.config, presets.settings(algo.name, task_id, preset))
         alike: dict[Any, list[Any]] = defaultdict(list)
         for cfg in grid(base, {name: values for name, values in axes.items() if name in field_types(algo.config)}):
             alike[structure(cfg)].append(cfg)
@@ -71,6 +75,7 @@ def train_groups(
     *,
     command: str = "",
     probes: Sequence[str] = DEFAULT_PROBES,
+    data_in: DataIn = "auto",
 ) -> Path:
     """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
 
@@ -95,7 +100,7 @@ def train_groups(
             phases = [("offline", own.offline_steps), ("online", own.online_steps)]
             view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
             try:
-                run_group(group, folder, description, dataset, task, own, looks, view, stop)
+                run_group(group, folder, description, dataset, task, own, looks, view, stop, data_in)
             except DivergenceError as error:
                 view.note(str(error))
                 diverged.append(str(error))
@@ -129,9 +134,11 @@ def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, comm
         "title": group.algo.title,
         "task": task.id if task else None,
         "physics": task.physics if task else None,
+        "task_options": dict(task.options) if task else {},
         "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
         "varied": [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)],
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
+        "columns": [[name, list(shape)] for name, shape in dataset.shapes(group.algo.columns)],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
         "dataset": {
             "name": dataset.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,9 +14,10 @@ from jax import Array
 
 from pars.checkpoint import Checkpoint
 from pars.config import stack
-from pars.core import Algorithm, Metrics, Spec, State, Step, Transition
+from pars.core import Algorithm, Metrics, Spec, State, Step
 from pars.device import Placement, place
-from pars.source import Source, draw, push
+from pars.source import Extra, Source, draw, pick, push, unpack, width
+from pars.stream import DataIn, Stream, chunk_steps, joined, on_host, streams
 
 # Randomness: fold_in(fold_in(key(seed), stream), step). No generator is stored anywhere.
 INIT, UPDATE, UPDATE_ONLINE, ACT, SWITCH = range(5)
@@ -24,6 +26,12 @@ INIT, UPDATE, UPDATE_ONLINE, ACT, SWITCH = range(5)
 def stream(seed: Array, number: int) -> Array:
     """The key of one stream of a run. seed: int32 scalar."""
     return jax.random.fold_in(jax.random.key(seed), number)
+
+
+def step_keys(key: Array, index: Array) -> tuple[Array, Array]:
+    """The keys of a gradient step: of its batch and of its update."""
+    k_batch, k_update = jax.random.split(jax.random.fold_in(key, index))
+    return k_batch, k_update
 
 
 def block(
@@ -36,6 +44,7 @@ def block(
     key: Array,
     span: tuple[Array, Array, Array],
     online: bool,
+    extra: Extra = (),
 ) -> tuple[State, Metrics]:
     """`count` gradient steps of one member from step `start` on; metrics are added to `sums`.
 
@@ -43,27 +52,32 @@ def block(
         span: start, count, and the steps planned in this phase; traced, so that no length compiles again.
         sums: running sums, but running maxima for names that end in `_max`; they make an interval's average
             independent of how it was cut into blocks.
+        extra: columns of the source's rows behind the usual five.
     """
     start, count, total = span
 
-    def body(index: Array, carry: tuple[State, Metrics]) -> tuple[State, Metrics]:
-        state, sums = carry
-        k_batch, k_update = jax.random.split(jax.random.fold_in(key, index))
-        batch = draw(source, k_batch, cfg.batch_size, cfg.offline_rows, spec.obs_dim)
-        state, metrics = algo.update(cfg, state, batch, k_update, Step(index, total, online))
-        return state, {name: fold(name, sums[name], value) for name, value in metrics.items()}
+    def fetch(index: Array) -> Array:
+        return draw(source, step_keys(key, index)[0], index, cfg.batch_size, cfg.offline_rows)
 
-    return jax.lax.fori_loop(start, start + count, body, (state, sums))
+    def body(index: Array, carry: tuple[State, Metrics, Array]) -> tuple[State, Metrics, Array]:
+        state, sums, rows = carry
+        batch = unpack(rows, spec.obs_dim, extra)
+        state, metrics = algo.update(cfg, state, batch, step_keys(key, index)[1], Step(index, total, online))
+        # the next rows are fetched here and carried over, so that no part of the update is fused with their fetching:
+        # it is compiled alike, to the last bit, wherever they come from
+        return state, {name: fold(name, sums[name], value) for name, value in metrics.items()}, fetch(index + 1)
+
+    state, sums, _ = jax.lax.fori_loop(start, start + count, body, (state, sums, fetch(start)))
+    return state, sums
 
 
 def fold(name: str, total: Array, value: Array) -> Array:
     return jnp.maximum(total, value) if name.endswith("_max") else total + value
 
 
-def metric_names(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool) -> list[str]:
+def metric_names(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool, extra: Extra = ()) -> list[str]:
     """What `algo.update` reports in this phase."""
-    obs, rows = jnp.zeros((cfg.batch_size, spec.obs_dim)), jnp.zeros(cfg.batch_size)
-    batch = Transition(obs, jnp.zeros((cfg.batch_size, spec.action_dim)), rows, obs, rows)
+    batch = unpack(jnp.zeros((cfg.batch_size, width(spec, extra))), spec.obs_dim, extra)
     step = Step(jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32), online)
     key = jax.random.key(0)
     return sorted(jax.eval_shape(lambda c, s, b, k: algo.update(c, s, b, k, step), cfg, state, batch, key)[1])
@@ -77,6 +91,7 @@ class Learner:
     configs: list[Any]
     seeds: list[int]
     spec: Spec
+    extra: Extra = ()  # columns that the algorithm asks for, with their shapes
 
     def __post_init__(self) -> None:
         self.placement: Placement = place(len(self.seeds))
@@ -87,43 +102,90 @@ class Learner:
         # under jit, so that targets do not alias parameters and the state can be donated
         init = self.placement.map(lambda cfg, seed: algo.init(cfg, spec, stream(seed, INIT)))
         self.state: State = init(self.cfg, self.seed)
+        self.width = width(spec, self.extra)
         self.sums: dict[bool, Metrics] = {}  # of the interval under way, by phase
+        self._streams: dict[bool, Stream] = {}
         self._names: dict[bool, list[str]] = {}
-        self._blocks = {online: self._compile(online) for online in (False, True)}
         self._act = self.placement.map(self._act_one, shared=(4, 5))
         self._push = jax.jit(partial(jax.vmap(push, in_axes=(0, 0, None))), donate_argnums=0)
 
+    def load(self, packed: np.ndarray, extra: Mapping[str, np.ndarray] | None = None, data_in: DataIn = "auto") -> None:
+        """The dataset's packed rows [N, W] and columns [N, ..] behind them; every member shares them.
+
+        Args:
+            data_in: "memory" of the devices; "stream": the host fetches the rows of coming steps; "auto": as it fits.
+        """
+        parts = [packed, *((extra or {})[name] for name, _ in self.extra)]
+        copies = 1 if jax.default_backend() != "cpu" else self.placement.mesh.size
+        self.streaming = streams(4 * len(packed) * self.width * copies, self.placement, data_in)
+        if self.streaming:
+            self._streams = {online: self._stream(parts, online) for online in (False, True)}
+        else:
+            self.data = self.placement.share(joined(parts))
+        self._blocks = {online: self._compile(online) for online in (False, True)}
+
     def _compile(self, online: bool) -> Any:
-        algo, spec = self.algo, self.spec
+        algo, spec, streaming, extra = self.algo, self.spec, self.streaming, self.extra
 
         def run(cfg: Any, seed: Array, state: State, sums: Metrics, data: Array, span: Any, *replay: Any) -> Any:
             source = Source(data, *replay)
+            if streaming:
+                source = source._replace(data=None, fetched=data, first=span[3])
             key = stream(seed, UPDATE_ONLINE if online else UPDATE)
-            return block(algo, cfg, spec, state, sums, source, key, span, online)
+            return block(algo, cfg, spec, state, sums, source, key, span[:3], online, extra)
 
-        return self.placement.map(run, shared=(4, 5, 7), whole=(6,), donate=(2, 3))
+        return self.placement.map(run, shared=(5, 7) if streaming else (4, 5, 7), whole=(6,), donate=(2, 3))
+
+    def _stream(self, parts: list[np.ndarray], online: bool) -> Stream:
+        """Fetches the rows that `draw` would pick from the dataset in the batches of a phase."""
+        cfg, rows, seeds = self.configs[0], len(parts[0]), np.asarray(self.seeds, np.int32)
+        count = cfg.offline_rows if online else cfg.batch_size
+        steps = chunk_steps(4 * len(seeds) * count * self.width)
+
+        def one(seed: Array, index: Array) -> Array:
+            key = stream(seed, UPDATE_ONLINE if online else UPDATE)
+            return pick(step_keys(key, index)[0], count, rows, online)
+
+        own = jax.vmap(one, in_axes=(None, 0))
+        picks = on_host(lambda seeds, first: jax.vmap(own, in_axes=(0, None))(seeds, first + jnp.arange(steps)))
+        return Stream(parts, lambda first: picks(seeds, np.int32(first)), steps, self.placement.put)
+
+    def close(self) -> None:
+        """Stop fetching."""
+        for line in self._streams.values():
+            line.close()
 
     def _act_one(self, cfg: Any, seed: Array, state: State, obs: Array, step: Array, explore: Array) -> Array:
         return self.algo.act(cfg, state, obs, jax.random.fold_in(stream(seed, ACT), step), explore)
 
-    def load(self, columns_packed: np.ndarray) -> None:
-        """Put the dataset's packed rows [N, W] on the devices; every member shares them."""
-        self.data = self.placement.share(columns_packed)
-
     def start_interval(self, online: bool) -> None:
         """Zero the running metrics."""
         if online not in self._names:  # traced once: it takes a good part of a second
-            self._names[online] = metric_names(self.algo, self.configs[0], self.spec, _slice(self.state), online)
+            self._names[online] = metric_names(
+                self.algo, self.configs[0], self.spec, _slice(self.state), online, self.extra
+            )
         fill = {name: -np.inf if name.endswith("_max") else 0.0 for name in self._names[online]}
         rows = len(self.seeds)
         self.sums[online] = self.placement.put({name: np.full(rows, fill[name], np.float32) for name in fill})
 
     def run(self, start: int, count: int, total: int, online: bool = False) -> None:
         """Dispatch `count` gradient steps from `start` of `total`; returns before they are done."""
-        span = tuple(np.int32(number) for number in (start, count, total))
+        if not self.streaming:
+            self._dispatch(self.data, (start, count, total), online)
+            return
+        line = self._streams[online]
+        for number in range(start // line.steps, (start + count - 1) // line.steps + 1):
+            first = number * line.steps
+            begin, end = max(start, first), min(start + count, first + line.steps)
+            chunk = line(number, total)
+            if begin > start:  # no more chunks on the devices than one that is used and those to come
+                jax.block_until_ready(self.sums[online])
+            self._dispatch(chunk, (begin, end - begin, total, first), online)
+
+    def _dispatch(self, data: Any, span: tuple[int, ...], online: bool) -> None:
         replay = (self.replay, np.int32(self.filled)) if online else ()
         self.state, self.sums[online] = self._blocks[online](
-            self.cfg, self.seed, self.state, self.sums[online], self.data, span, *replay
+            self.cfg, self.seed, self.state, self.sums[online], data, tuple(map(np.int32, span)), *replay
         )
 
     def metrics(self, count: int, online: bool = False) -> dict[str, np.ndarray]:
@@ -159,13 +221,17 @@ class Learner:
         self.state = switch(self.cfg, self.seed, self.state)
 
     def set_replay(self, rows: np.ndarray, capacity: int) -> None:
-        """Replays with room for `capacity` transitions per member that hold rows [T, P, W] of earlier steps."""
-        replay = np.zeros((len(self.seeds), capacity, self.data.shape[1]), np.float32)
-        replay[:, : len(rows)] = rows.swapaxes(0, 1)
+        """Replays with room for `capacity` transitions per member that hold rows [T, P, W] of earlier steps.
+
+        Rows that are met online have no extra columns: those are zero in the replay.
+        """
+        replay = np.zeros((len(self.seeds), capacity, self.width), np.float32)
+        replay[:, : len(rows), : rows.shape[-1]] = rows.swapaxes(0, 1)
         self.replay, self.filled = self.placement.put(replay), len(rows)
 
     def push(self, rows: np.ndarray) -> None:
         """One transition [P, W] per member into the replays."""
+        rows = np.pad(rows, ((0, 0), (0, self.width - rows.shape[1])))
         self.replay = self._push(self.replay, self.placement.pad(rows), np.int32(self.filled))
         self.filled += 1
 

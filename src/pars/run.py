@@ -24,7 +24,8 @@ from pars.learner import Learner
 from pars.pictures import save_landscape, save_trajectories
 from pars.probes import Probe
 from pars.rollout import Evaluation, Evaluator, Interaction
-from pars.source import pack, width
+from pars.source import width
+from pars.stream import DataIn
 from pars.watch import Stop, View
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
@@ -63,6 +64,7 @@ def run_group(
     probes: Sequence[Probe],
     view: View,
     stop: Stop,
+    data_in: DataIn = "auto",
 ) -> str:
     """Train `group` to the end of `plan`; idempotent: resumes from the newest checkpoint in `folder`. -> its digest.
 
@@ -77,7 +79,7 @@ def run_group(
             raise DivergenceError(status["message"])
         with (
             closing(RunFolder(folder, description)) as opened,
-            closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop)) as run,
+            closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop, data_in)) as run,
         ):
             return run.finish()
 
@@ -93,32 +95,30 @@ class _GroupRun:
         probes: Sequence[Probe],
         view: View,
         stop: Stop,
+        data_in: DataIn,
     ):
         self.group, self.folder, self.dataset, self.task, self.plan = group, folder, dataset, task, plan
-        self.view, self.stop = view, stop
-        self.members = len(group.seeds)
-        columns = dataset.columns
-        self.spec = Spec(
-            columns.obs.shape[1], columns.action.shape[1], np.mean(columns.obs, axis=0), np.std(columns.obs, axis=0)
-        )
-        self.learner = Learner(group.algo, list(group.configs), list(group.seeds), self.spec)
-        self.learner.load(pack(columns))
+        self.view, self.stop, self.members = view, stop, len(group.seeds)
+        self.spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
+        columns = dataset.shapes(group.algo.columns)
+        self.learner = Learner(group.algo, [*group.configs], [*group.seeds], self.spec, columns)
+        self.learner.load(dataset.packed, dataset.extra, data_in)
         self.evaluator = Evaluator(task, self.members, plan.eval_episodes) if task else None
         self.interaction: Interaction | None = None
         place = self.learner.placement
         self.probes = [
-            place.map(lambda cfg, state, batch, p=probe: p(group.algo, cfg, state, batch), shared=(2,))
-            for probe in probes
+            place.map(lambda cfg, state, batch, look=look: look(group.algo, cfg, state, batch), shared=(2,))
+            for look in probes
         ]
-        picks = np.linspace(0, len(columns.obs) - 1, min(PROBE_ROWS, len(columns.obs))).astype(int)
-        self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), columns))
+        picks = np.linspace(0, len(dataset.last) - 1, min(PROBE_ROWS, len(dataset.last))).astype(int)
+        self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), dataset.columns))
         self.position = Position("offline", 0)
         self.since = 0  # first step of the metrics interval under way
         self.saved = time.monotonic()
         self.started = self.saved - folder.elapsed()
 
     def close(self) -> None:
-        for part in (self.evaluator, self.interaction):
+        for part in (self.evaluator, self.interaction, self.learner):
             if part is not None:
                 part.close()
 

@@ -8,6 +8,7 @@ from pars.data import DATASETS, collect_dataset, list_datasets, load_dataset
 from pars.data import collect as collector
 from pars.data.catalog import dataset_path
 from pars.data.collect import EPISODE, collect, control
+from pars.data.d4rl import D4RL
 from pars.envs import make_task
 from pars.envs.maze import PLAY_GOALS
 from pars.errors import UsageError
@@ -124,7 +125,7 @@ def test_collected_once_and_again_when_forced_damaged_or_out_of_date():
 def test_load_by_id_collects_and_tells_how_it_was_made(monkeypatch):
     monkeypatch.setattr("pars.data.catalog.ROWS", 1200)
     listed = {entry["id"]: entry for entry in list_datasets()}
-    assert set(listed) == set(DATASETS) and not any(entry["cached"] for entry in listed.values())
+    assert set(listed) == {*DATASETS, *D4RL} and not any(entry["cached"] for entry in listed.values())
     dataset = load_dataset("pointmaze-umaze-diverse")
     assert dataset.name == dataset.source == "pointmaze-umaze-diverse"
     assert len(dataset.last) == 1200 - 20 and dataset.last.sum() == 20

@@ -4,11 +4,13 @@ import json
 import os
 import re
 
+import h5py
 import numpy as np
 import pytest
 
 from pars.data import from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
+from pars.data.files import read_columns
 from pars.envs import make_task
 from pars.errors import DataError, ResourceError, UsageError
 from tests.data.files import columns, write_hdf5, write_npz
@@ -90,7 +92,7 @@ def test_hashes_are_remembered_for_files_at_rest(tmp_path):
 def test_a_damaged_copy_is_made_again(tmp_path, damage):
     path = write_npz(tmp_path / "a.npz", columns())
     good = from_file(path)
-    column = converted()[0] / "reward.npy"
+    column = converted()[0] / "packed.npy"
     if damage == "shorter":
         column.write_bytes(column.read_bytes()[:-4])
     elif damage == "missing":
@@ -103,13 +105,13 @@ def test_a_damaged_copy_is_made_again(tmp_path, damage):
 
 def test_flipped_bits_are_found_when_asked(tmp_path):
     path = write_npz(tmp_path / "a.npz", columns())
-    good = np.array(from_file(path).columns.reward)
-    column = converted()[0] / "reward.npy"
+    good = np.array(from_file(path).packed)
+    column = converted()[0] / "packed.npy"
     content = bytearray(column.read_bytes())
     content[-1] ^= 1
     column.write_bytes(content)
-    assert (from_file(path).columns.reward != good).any()
-    assert (from_file(path, verify=True).columns.reward == good).all()
+    assert (from_file(path).packed != good).any()
+    assert (from_file(path, verify=True).packed == good).all()
 
 
 def test_no_trace_of_a_refused_file(tmp_path):
@@ -146,6 +148,19 @@ def test_load_dataset_takes_paths(tmp_path, monkeypatch):
         load_dataset("a.npz", rows=10)
 
 
+def test_the_card_says_how_the_file_was_made(tmp_path):
+    path = write_hdf5(tmp_path / "a.hdf5", columns())
+    before = from_file(path)
+    assert "made" not in before.card
+    for said in ("a twin,\nnot D4RL's file", "a twin, not D4RL's file"):
+        with h5py.File(path, "a") as file:
+            file.attrs["made"] = said
+        assert from_file(path).card == before.card | {"made": "a twin, not D4RL's file"}
+    with h5py.File(path, "a") as file:
+        file.attrs["made"] = np.zeros(3)
+    assert "made" not in from_file(path).card
+
+
 def test_folder_for_data(monkeypatch, tmp_path):
     assert data_folder() == tmp_path / "data"
     monkeypatch.delenv("PARS_DATA_DIR")
@@ -153,3 +168,45 @@ def test_folder_for_data(monkeypatch, tmp_path):
     assert str(data_folder()) == "/x/pars/datasets"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert data_folder().parts[-3:] == (".cache", "pars", "datasets")
+
+
+def test_statistics_are_those_of_the_transitions(tmp_path, monkeypatch):
+    """In chunks as in one piece, and where the mean is large beside the spread."""
+    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    data = columns() | {"observations": columns()["observations"] + np.array([0, 1000, -3], np.float32)}
+    data["observations"][:, 2] = 4.0
+    loaded = [from_arrays(data), from_file(write_npz(tmp_path / "a.npz", data))]
+    for dataset in [*loaded, from_file(tmp_path / "a.npz")]:
+        obs = np.asarray(dataset.columns.obs, np.float64)
+        np.testing.assert_allclose(dataset.obs_mean, obs.mean(axis=0), rtol=1e-6)
+        np.testing.assert_allclose(dataset.obs_std, obs.std(axis=0), rtol=1e-6, atol=1e-12)
+        assert dataset.obs_mean.dtype == dataset.obs_std.dtype == np.float32
+    assert same(loaded[0], loaded[1]) and loaded[0].fingerprint == loaded[1].fingerprint
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_too_large_for_memory_give_the_same_dataset(tmp_path, monkeypatch, dtype):
+    """They come as memory maps, from a folder that is gone afterwards."""
+    data = {key: values.astype(dtype) for key, values in columns().items()}
+    path = write_npz(tmp_path / "a.npz", data)
+    want = from_arrays(data, columns=("next_action",))
+    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    seen = []
+
+    def on_disk(*args, **options):
+        seen.append(read_columns(*args, **options, in_memory=1))
+        return seen[-1]
+
+    monkeypatch.setattr("pars.data.dataset.read_columns", on_disk)
+    got = from_file(path, columns=("next_action",))
+    assert isinstance(seen[0]["observations"], np.memmap)
+    assert same(got, want) and got.fingerprint == want.fingerprint
+    np.testing.assert_array_equal(got.extra["next_action"], want.extra["next_action"])
+    np.testing.assert_array_equal(got.obs_mean, want.obs_mean)
+    assert all(not folder.name.startswith(".") for folder in converted())
+
+
+def test_columns_are_views_of_the_packed_rows():
+    dataset = from_arrays(columns())
+    assert dataset.packed.shape == (180, 10) and dataset.packed.dtype == np.float32
+    assert all(np.shares_memory(column, dataset.packed) for column in dataset.columns[:5])

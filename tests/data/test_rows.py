@@ -87,3 +87,9 @@ def test_actions_a_hair_outside_are_accepted_as_they_are():
 def test_nothing_but_timeouts_leaves_no_transition():
     with pytest.raises(DataError, match="every row is a timeout"):
         from_arrays(columns() | {"timeouts": np.ones(200)})
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED)
+def test_refused_a_chunk_at_a_time(data, words, monkeypatch):
+    monkeypatch.setattr("pars.data.scan.CHUNK", 4)
+    test_refused(data, words)

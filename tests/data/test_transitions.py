@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 
+from pars.core import Transition
 from pars.data.rows import Rows, checked_rows
-from pars.data.transitions import counted_cuts, episode_ends, terminals_end_episodes, to_transitions
+from pars.data.transitions import counted_cuts, episode_ends, kept_rows, terminals_end_episodes, transitions
 from tests.data.files import columns
 
 
 def rows(**changes) -> Rows:
     return checked_rows(columns() | changes, "test", None, "shift")
+
+
+def to_transitions(data: Rows, next_obs: str, time_limit: int | None) -> tuple[Transition, np.ndarray]:
+    kept, last = kept_rows(data, next_obs, time_limit)
+    return transitions(data, kept, next_obs), last
 
 
 def reference(data: Rows, time_limit: int | None) -> list[tuple[int, int, bool]]:

@@ -146,6 +146,15 @@ def test_names_are_escaped(tmp_path: Path):
         ElementTree.fromstring(svg)
 
 
+def test_the_page_says_on_top_how_the_data_was_made(tmp_path: Path):
+    made = "twin of hopper-medium-v2, not D4RL's file: our own SAC, seed 0"
+    for name in ("pars", "bc"):  # on the same data, so it is said once
+        dataset = {"name": "hopper-medium-v2", "fingerprint": "ab", "card": {"made": made}}
+        write_group(tmp_path / name, name, PARS, dataset=dataset, physics="d4rl")
+    head, _, _ = open_page(tmp_path).text.partition("percentile bootstrap")
+    assert "Physics: d4rl." in head and head.count(f"Data hopper-medium-v2: {made}.") == 1
+
+
 def test_unfinished_run_with_half_a_line(tmp_path: Path):
     folder = write_group(tmp_path / "pars-1", "pars", {"offline": {1000: [1, 2, 3]}}, state="running")
     with open(folder / "metrics.csv", "a") as file:

@@ -189,3 +189,12 @@ def test_summary_is_five_lines(tmp_path: Path):
     assert lines[2] == "data      umaze-diverse, 100,000 rows, 1 warning"
     assert lines[3] == "speed     PARS 410 updates/s offline (median of 2), 31 s in all"
     assert lines[4] == "state     PARS finished at online step 3,000"
+    assert lines[0].endswith(". Physics: stock.")
+
+
+def test_summary_says_how_the_data_was_made(tmp_path: Path):
+    made = "twin of hopper-medium-v2, not D4RL's file: our own SAC, seed 0"
+    dataset = {"name": "hopper-medium-v2", "fingerprint": "ab", "rows": 3, "card": {"warnings": [], "made": made}}
+    write_group(tmp_path / "pars-1", "pars", PARS, dataset=dataset, physics="d4rl")
+    lines = summary(read_run(tmp_path))
+    assert lines[0].endswith("Physics: d4rl.") and lines[2].endswith(f"hopper-medium-v2, 3 rows, 0 warnings; {made}")

@@ -1,4 +1,4 @@
-"""The data folder, fingerprints, and converted copies: one .npy per column, checksummed and memory-mapped."""
+"""The data folder, fingerprints, and converted copies: .npy files written in chunks, checksummed and memory-mapped."""
 
 import contextlib
 import hashlib
@@ -7,15 +7,15 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pars.errors import ResourceError
 
-FORMAT = 1  # of converted copies; a change makes older ones unused
+FORMAT = 2  # of converted copies; a change makes older ones unused
 LEFT_BEHIND = 86_400.0  # seconds after which an unfinished copy is cleared away
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 
@@ -37,7 +37,7 @@ def writing(target: Path) -> Iterator[Path]:
                 shutil.rmtree(left, ignore_errors=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise cannot_write(target, error) from error
     try:
         yield aside / target.name
         with contextlib.suppress(FileNotFoundError):
@@ -45,12 +45,12 @@ def writing(target: Path) -> Iterator[Path]:
                 os.replace(target, aside / "old")  # a folder cannot be renamed over another
         os.replace(aside / target.name, target)
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise cannot_write(target, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _cannot_write(target: Path, error: OSError) -> ResourceError:
+def cannot_write(target: Path, error: OSError) -> ResourceError:
     return ResourceError(
         f"cannot write {target}: {error.strerror or error}; free some space, or set PARS_DATA_DIR to another folder"
     )
@@ -92,23 +92,45 @@ def fingerprint(checksums: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(checksums, sort_keys=True).encode()).hexdigest()
 
 
-def store(folder: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
+class Pieces(NamedTuple):
+    """An array that is never whole in memory."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    parts: Iterable[np.ndarray]  # along the first axis
+
+
+def pieces(array: np.ndarray) -> Pieces:
+    """An array in one piece."""
+    return Pieces(array.shape, array.dtype, [array])
+
+
+def store(folder: Path, arrays: dict[str, Pieces], facts: Callable[[], dict[str, Any]]) -> None:
     """Write the arrays and a manifest with their sizes and checksums, all or nothing.
 
     Args:
-        facts: JSON-serialisable, kept in the manifest.
+        facts: called when all arrays are written; JSON-serialisable, kept in the manifest.
     """
     with writing(folder) as aside:
         aside.mkdir()
-        columns = {}
-        for name, array in arrays.items():
-            with (aside / f"{name}.npy").open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
-                columns[name] = {"bytes": file.tell(), "sha256": array_sha256(array)}
-        manifest = {"format": FORMAT, "columns": columns, **facts}
+        columns = {name: _write(aside / f"{name}.npy", array) for name, array in arrays.items()}
+        manifest = {"format": FORMAT, "columns": columns, **facts()}
         (aside / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+def _write(path: Path, array: Pieces) -> dict[str, Any]:
+    """Write one .npy file. -> its entry in the manifest, with the checksum of `array_sha256`."""
+    digest = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    with path.open("wb") as file:
+        header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in array.parts:
+            content = np.ascontiguousarray(part, array.dtype).data
+            digest.update(content)
+            file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
 def restore(folder: Path, *, verify: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:

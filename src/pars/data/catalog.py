@@ -1,17 +1,22 @@
-"""Datasets by id: where they are kept, and collection on the spot when they are absent."""
+"""Datasets by id: where they are kept, and how they come here when they are absent.
 
+PointMaze's are collected on the spot. D4RL's are looked for on this machine and else downloaded.
+"""
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 
-from pars.data import collect
+from pars.data import collect, d4rl, minari
 from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
+from pars.data.download import bar
 from pars.data.files import SUFFIXES
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, make_task
-from pars.errors import UsageError
+from pars.errors import ResourceError, UsageError
 from pars.suggest import unknown
 
 ROWS = 100_000  # of a dataset that is asked for by its id alone
@@ -66,45 +71,84 @@ def load_dataset(
     *,
     task: Task | None = None,
     next_obs: NextObs = "shift",
+    mapping: Mapping[str, str] | None = None,
+    goal: tuple[float, float] | None = None,
+    columns: Sequence[str] = (),
     rows: int | None = None,
     seed: int = 0,
     verify: bool = False,
     progress: collect.Progress | None = None,
 ) -> Dataset:
-    """A dataset by id (collected on the spot if absent) or by the path of an .hdf5, .h5 or .npz file.
+    """A dataset by id (see above) or by the path of a file or Minari folder (`pars.data.files` lists the forms).
 
     Args:
         task: whose widths, time limit and maze the data should fit; of an id, by default its own task.
         next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`.
-        rows, seed: only for ids; another size or draw than the usual one.
+        mapping: our names to the file's own, see `pars.data.mapping`.
+        goal: (x, y) that OGBench's files, which have no rewards, are relabelled for.
+        columns: extra ones, of `pars.data.extras.COLUMNS`.
+        rows, seed: only for ids that are collected; another size or draw than the usual one.
         verify: compare the checksums of an existing converted copy, not only its sizes.
 
-    Raises UsageError (unknown id), DataError (must not be trained on) or ResourceError (cannot be written).
+    Raises UsageError (unknown id), DataError (must not be trained on) or ResourceError (cannot be written or fetched).
     """
     name = str(name_or_path)
+    options: dict[str, Any] = {"next_obs": next_obs, "columns": columns, "verify": verify}
     if name in DATASETS:
         path = collect_dataset(name, rows, seed, progress=progress)
-        return from_file(path, name=name, source=name, task=task or make_task(name), next_obs=next_obs, verify=verify)
-    path = Path(name).expanduser()
-    if not (path.exists() or path.suffix in SUFFIXES or "/" in name):
-        raise UsageError(
-            unknown("dataset", name, DATASETS) + "; a file is given by its path, such as my.hdf5 or my.npz"
-        )
+        return from_file(path, name=name, source=name, task=task or make_task(name), **options)
     if rows is not None or seed:
         raise UsageError(f"{name}: rows and seed are for datasets that are collected; a file is taken as it is")
-    return from_file(path, task=task, next_obs=next_obs, verify=verify)
+    if name in d4rl.D4RL:
+        return from_file(original(name), name=name, source=name, task=task or make_task(name), **options)
+    path = Path(name).expanduser()
+    if "/" in name and not path.exists() and minari.is_id(name):
+        path = minari.download(name)
+    if not (path.exists() or path.suffix in SUFFIXES or "/" in name):
+        raise UsageError(
+            unknown("dataset", name, [*DATASETS, *d4rl.D4RL])
+            + "; a file is given by its path, such as my.hdf5 or my.npz"
+        )
+    return from_file(path, task=task, mapping=mapping, goal=goal, **options)
+
+
+def original(dataset_id: str) -> Path:
+    """D4RL's own file of an id, found on this machine or downloaded. Raises ResourceError if that is impossible."""
+    if path := d4rl.locate(dataset_id, download=False):
+        return path
+    try:
+        with bar(dataset_id) as report:
+            found = d4rl.locate(dataset_id, download=True, progress=report)
+    except ResourceError as error:
+        raise ResourceError(f"{error}; or train on a twin of our own making: --data twin") from error
+    assert found is not None
+    return found
 
 
 def list_datasets() -> list[dict[str, Any]]:
     """Known datasets, then other files in the data folder: id, cached, rows, path, made (how, or how it would be)."""
     listed = {dataset_path(dataset_id): dataset_id for dataset_id in DATASETS}
-    others = {path: path.stem for path in sorted(data_folder().glob("*.hdf5")) if path not in listed}
-    return [_entry(name, path) for path, name in (listed | others).items()]
+    files = [*sorted(data_folder().glob("*.hdf5")), *sorted(data_folder().glob("twins/*.hdf5"))]
+    others = {path: path.stem for path in files if path not in listed}
+    own = [_entry(name, path) for path, name in (listed | others).items()]
+    return own + [_original_entry(name) for name in d4rl.D4RL]
+
+
+def _original_entry(dataset_id: str) -> dict[str, Any]:
+    path = d4rl.find(dataset_id)
+    size = d4rl.D4RL[dataset_id].mebibytes
+    return {
+        "id": dataset_id,
+        "cached": path is not None,
+        "rows": None,
+        "path": str(path or d4rl.own_path(dataset_id)),
+        "made": "" if path else f"D4RL's file, downloaded when it is first used{f' ({size} MiB)' if size else ''}",
+    }
 
 
 def _entry(name: str, path: Path) -> dict[str, Any]:
     attributes = _attributes(path)
-    cached = bool(attributes.get("recipe") == collect.RECIPE)
+    cached = "made" in attributes and (name not in DATASETS or attributes.get("recipe") == collect.RECIPE)
     return {
         "id": name,
         "cached": cached,

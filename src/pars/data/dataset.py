@@ -1,23 +1,44 @@
 """A dataset as training sees it, from a file or from arrays in memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from pars.core import Transition
-from pars.data.cache import array_sha256, converted_folder, file_sha256, fingerprint, restore, store
+from pars.data.cache import (
+    Pieces,
+    array_sha256,
+    cannot_write,
+    converted_folder,
+    file_sha256,
+    fingerprint,
+    pieces,
+    restore,
+    store,
+)
 from pars.data.card import Card, data_card
-from pars.data.files import read_columns
+from pars.data.extras import COLUMNS, STORED, episode, stored_column
+from pars.data.fields import made
+from pars.data.files import read_columns, source_file
+from pars.data.layout import Columns
 from pars.data.rows import checked_rows
-from pars.data.transitions import to_transitions
+from pars.data.scan import chunks
+from pars.data.transitions import kept_rows, transitions
 from pars.envs.base import Task
 from pars.errors import DataError, ResourceError, UsageError
+from pars.source import Extra, pack, unpack
+from pars.suggest import unknown
 
+Array = np.ndarray
 NextObs = Literal["shift", "file"]
-COLUMNS = ("obs", "action", "reward", "next_obs", "terminal")
+BASE = "packed"  # of the converted copies of a file, the one without extra columns
 
 
 @dataclass(frozen=True)
@@ -25,23 +46,120 @@ class Dataset:
     """Transitions in the order of the file, raw rewards, with everything worth knowing about where they come from."""
 
     name: str
-    columns: Transition  # NumPy, float32; possibly read-only memory maps
-    last: np.ndarray  # [N] bool, last kept row of an episode
-    fingerprint: str  # SHA-256 over the columns
+    packed: Array  # [N, W] float32, rows of `pars.source.pack`; possibly a read-only memory map
+    last: Array  # [N] bool, last kept row of an episode
+    fingerprint: str  # SHA-256 over the two
     source: str  # path, dataset id, or "arrays"
     card: Card  # see data/card.py
+    obs_mean: Array  # [O] float32, over the transitions
+    obs_std: Array  # [O]
+    extra: Mapping[str, Array] = field(default_factory=dict)  # columns that were asked for, see data/extras.py
+
+    @property
+    def obs_dim(self) -> int:
+        return len(self.obs_mean)
+
+    @property
+    def action_dim(self) -> int:
+        return self.packed.shape[1] - 2 * self.obs_dim - 2
+
+    @cached_property
+    def columns(self) -> Transition:
+        """The five columns as views of the packed rows, and the extra ones."""
+        return unpack(self.packed, self.obs_dim)._replace(extra=dict(self.extra))
+
+    def shapes(self, names: Sequence[str]) -> Extra:
+        """The named extra columns with the shape of one value. Raises UsageError if one is not there."""
+        for name in names:
+            if name not in self.extra:
+                raise UsageError(f"{self.name} has no column {name}; load it with columns={list(names)}")
+        return tuple((name, self.extra[name].shape[1:]) for name in names)
+
+    def with_extra(self, **columns: Array) -> "Dataset":
+        """The same transitions with more columns [N] or [N, width], such as `mc_return` for a run's discount."""
+        for name, column in columns.items():
+            if np.ndim(column) not in (1, 2) or len(column) != len(self.last):
+                raise UsageError(
+                    f"column {name} has shape {np.shape(column)}; {self.name} has {len(self.last)} transitions"
+                )
+        return replace(self, extra={**self.extra, **columns})
+
+
+class Moments:
+    """Mean and standard deviation of columns that come in chunks, in float64."""
+
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
+
+    def add(self, chunk: Array) -> None:
+        """chunk: [n, width]."""
+        values = chunk.astype(np.float64)
+        count, mean = self.count + len(values), values.mean(axis=0)
+        apart = mean - self.mean
+        self.squares = self.squares + ((values - mean) ** 2).sum(axis=0) + apart**2 * self.count * len(values) / count
+        self.mean, self.count = self.mean + apart * len(values) / count, count
+
+    def facts(self) -> dict[str, list[float]]:
+        return {"obs_mean": self.mean.tolist(), "obs_std": np.sqrt(self.squares / self.count).tolist()}
+
+
+class _Conversion:
+    """Checked rows of one source on their way to transitions."""
+
+    def __init__(self, columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str):
+        if isinstance(columns, Columns) and columns.next_obs == "file":
+            next_obs = "file"
+        self.columns, self.source, self.task, self.next_obs = columns, source, task, next_obs
+        self.time_limit = task.time_limit if task else None
+        self.rows = checked_rows(columns, source, task, next_obs)
+        self.kept, self.last = kept_rows(self.rows, next_obs, self.time_limit)
+        if not len(self.last):
+            raise DataError(f"{source}: every row is a timeout, no transition is left; mark only the ends of episodes")
+
+    def packed(self) -> Pieces:
+        """Rows of `pack`; `moments` are complete when they have been read."""
+        self.moments = Moments()
+        obs_dim, action_dim = self.rows.obs.shape[1], self.rows.action.shape[1]
+        shape = (len(self.kept), 2 * obs_dim + action_dim + 2)
+
+        def parts() -> Iterator[Array]:
+            for part in chunks(len(self.kept)):
+                columns = transitions(self.rows, self.kept[part], self.next_obs)
+                self.moments.add(columns.obs)
+                yield pack(columns)
+
+        return Pieces(shape, np.dtype(np.float32), parts())
+
+    def extra(self, name: str) -> Array:
+        return stored_column(name, self.columns, self.rows, self.kept, self.source, self.time_limit)
+
+    def card(self) -> Card:
+        return data_card(self.rows, self.task, self.next_obs)
 
 
 def from_arrays(
-    arrays: Mapping[str, Any], *, name: str = "arrays", task: Task | None = None, next_obs: NextObs = "shift"
+    arrays: Mapping[str, Any],
+    *,
+    name: str = "arrays",
+    task: Task | None = None,
+    next_obs: NextObs = "shift",
+    columns: Sequence[str] = (),
 ) -> Dataset:
     """A dataset from arrays with D4RL's keys: observations, actions, rewards, terminals, timeouts, next_observations.
 
     Raises DataError if the arrays must not be trained on.
     """
-    converted, card = _convert({key: np.asarray(value) for key, value in arrays.items()}, name, task, next_obs)
-    checksums = {key: array_sha256(array) for key, array in converted.items()}
-    return _dataset(name, "arrays", converted, fingerprint(checksums), card)
+    _check_columns(columns)
+    conversion = _Conversion({key: np.asarray(value) for key, value in arrays.items()}, name, task, next_obs)
+    pieces_, at = conversion.packed(), 0
+    packed = np.empty(pieces_.shape, pieces_.dtype)
+    for part in pieces_.parts:
+        packed[at : at + len(part)] = part
+        at += len(part)
+    checksum = fingerprint({BASE: array_sha256(packed), "last": array_sha256(conversion.last)})
+    extra = {key: conversion.extra(key) for key in columns if key in STORED}
+    facts = conversion.moments.facts() | {"card": conversion.card()}
+    return _dataset(name, "arrays", packed, conversion.last, checksum, facts, columns, extra)
 
 
 def from_file(
@@ -51,64 +169,105 @@ def from_file(
     source: str | None = None,
     task: Task | None = None,
     next_obs: NextObs = "shift",
+    mapping: Mapping[str, str] | None = None,
+    goal: tuple[float, float] | None = None,
+    columns: Sequence[str] = (),
     verify: bool = False,
 ) -> Dataset:
-    """A dataset from an HDF5 or npz file in D4RL's layout, converted on first use and memory-mapped from then on.
+    """A dataset from a file, converted on first use and memory-mapped from then on; it may be larger than memory.
 
     Args:
         task: whose widths and time limit the file should fit.
-        next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`.
+        next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`; formats whose own
+            are known to be true and complete are read with them in any case.
+        mapping, goal: see `read_columns`.
+        columns: extra ones, of `pars.data.extras.COLUMNS`.
         verify: compare the checksums of an existing converted copy, not only its sizes.
 
     Raises DataError if the file must not be trained on, ResourceError if the converted copy cannot be written.
     """
     if next_obs not in ("shift", "file"):
         raise UsageError(f"next_obs={next_obs!r}; choose shift (the following row) or file (its next_observations)")
+    _check_columns(columns)
     name, source = name or path.stem, source or str(path)
-    if not path.is_file():
-        read_columns(path)  # raises with the reason
+    options = _options(task, next_obs) | {"mapping": dict(mapping or {}), "goal": goal}
     try:
-        folder = converted_folder(file_sha256(path), _options(task, next_obs))
+        digest = file_sha256(source_file(path))
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error
-    stored = restore(folder, verify=verify) or _convert_file(path, folder, task, next_obs)
-    arrays, manifest = stored
-    checksums = {key: column["sha256"] for key, column in manifest["columns"].items()}
-    return _dataset(name, source, arrays, fingerprint(checksums), manifest["card"])
+    folders = {BASE: converted_folder(digest, options)}
+    folders |= {key: converted_folder(digest, options | {"column": key}) for key in columns if key in STORED}
+    found = {key: restore(folder, verify=verify) for key, folder in folders.items()}
+    missing = {key: folders[key] for key, copy in found.items() if copy is None}
+    if missing:
+        with _scratch(folders[BASE]) as scratch:
+            read = read_columns(path, mapping=mapping, goal=goal, infos="goal" in missing, scratch=scratch)
+            conversion = _Conversion(read, str(path), task, next_obs)
+            found |= {key: _convert(conversion, key, folder, options) for key, folder in missing.items()}
+    stored = {key: copy for key, copy in found.items() if copy is not None}
+    arrays, manifest = stored.pop(BASE)
+    checksum = fingerprint({key: column["sha256"] for key, column in manifest["columns"].items()})
+    extra = {key: copy[0][key] for key, copy in stored.items()}
+    facts = manifest | {"card": manifest["card"] | ({"made": said} if (said := made(path)) else {})}
+    return _dataset(name, source, arrays[BASE], arrays["last"], checksum, facts, columns, extra)
 
 
-def _convert_file(
-    path: Path, folder: Path, task: Task | None, next_obs: str
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Convert, store and read back."""
-    converted, card = _convert(read_columns(path), str(path), task, next_obs)
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Where columns that do not fit into memory can be written to, beside the converted copies; gone afterwards."""
+    path = folder.parent / f".{folder.name}.{os.getpid()}"
+    try:
+        yield path
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _convert(
+    conversion: _Conversion, what: str, folder: Path, options: dict[str, Any]
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Convert one of the copies of a file, store it and read it back."""
+    facts: dict[str, Any] = {"source": conversion.source, "options": options}
+    if what == BASE:
+        facts["card"] = conversion.card()
     for _ in range(2):  # another process that stores the same copy may take ours away for a moment
-        store(folder, converted, {"source": str(path), "options": _options(task, next_obs), "card": card})
+        if what == BASE:
+            arrays = {BASE: conversion.packed(), "last": pieces(conversion.last)}
+            store(folder, arrays, lambda: facts | conversion.moments.facts())
+        else:
+            store(folder, {what: pieces(conversion.extra(what))}, lambda: facts)
         if stored := restore(folder, verify=True):
             return stored
     raise ResourceError(f"{folder}: reads back differently from what was written; check the disk")
 
 
+def _check_columns(columns: Sequence[str]) -> None:
+    for name in columns:
+        if name not in COLUMNS:
+            raise UsageError(unknown("column", name, COLUMNS))
+
+
 def _options(task: Task | None, next_obs: str) -> dict[str, Any]:
-    """Everything but the file that a conversion and its card depend on."""
+    """Everything but the file and how it is read that a conversion and its card depend on."""
     if task is None:
         return {"next_obs": next_obs, "task": None}
     maze = task.maze.card() if task.maze else None
     return {"next_obs": next_obs, "task": [task.id, task.obs_dim, task.action_dim, task.time_limit, maze]}
 
 
-def _convert(
-    columns: Mapping[str, np.ndarray], source: str, task: Task | None, next_obs: str
-) -> tuple[dict[str, np.ndarray], Card]:
-    rows = checked_rows(columns, source, task, next_obs)
-    transitions, last = to_transitions(rows, next_obs, task.time_limit if task else None)
-    if not len(last):
-        raise DataError(f"{source}: every row is a timeout, no transition is left; mark only the ends of episodes")
-    arrays = {key: getattr(transitions, key) for key in COLUMNS}
-    return arrays | {"last": last}, data_card(rows, task, next_obs)
-
-
-def _dataset(name: str, source: str, arrays: dict[str, np.ndarray], checksum: str, card: Card) -> Dataset:
-    obs, action, reward, next_obs, terminal = (arrays[key] for key in COLUMNS)
-    columns = Transition(obs, action, reward, next_obs, terminal)
-    return Dataset(name, columns, arrays["last"], checksum, source, card)
+def _dataset(
+    name: str,
+    source: str,
+    packed: Array,
+    last: Array,
+    checksum: str,
+    facts: dict[str, Any],
+    columns: Sequence[str],
+    extra: dict[str, Array],
+) -> Dataset:
+    """The dataset with its columns in the order in which they were asked for."""
+    if "episode" in columns:
+        extra["episode"] = episode(last)
+    mean, std = (np.asarray(facts[key], np.float32) for key in ("obs_mean", "obs_std"))
+    return Dataset(name, packed, last, checksum, source, facts["card"], mean, std, {key: extra[key] for key in columns})

@@ -9,7 +9,7 @@ from pars.data.card import Card
 from pars.data.catalog import dataset_path, load_dataset
 from pars.data.d4rl import D4RL, find
 from pars.data.dataset import NextObs
-from pars.data.fields import Field, Values, attributes, list_fields, scan_values
+from pars.data.fields import Field, Values, list_fields, made, scan_values
 from pars.data.files import OPTIONAL, REQUIRED, SUFFIXES
 from pars.data.fingerprints import compare
 from pars.envs.base import Task
@@ -55,12 +55,19 @@ class Checkup:
         return f"warnings ({len(self.warnings)}): fit for training, but read {those} first"
 
 
-def check(name_or_path: str | Path, task: Task | None = None, *, next_obs: NextObs = "shift") -> Checkup:
+def check(
+    name_or_path: str | Path,
+    task: Task | None = None,
+    *,
+    next_obs: NextObs = "shift",
+    mapping: Mapping[str, str] | None = None,
+    goal: tuple[float, float] | None = None,
+) -> Checkup:
     """Check a dataset's id, or a file. What must not be trained on comes back as a refusal, with what could be read.
 
     Args:
         task: whose widths and maze the data should fit; None: an id's own task, of a file only the file itself.
-        next_obs: "shift" or "file", as in `load_dataset`.
+        next_obs, mapping, goal: as in `load_dataset`.
 
     Raises UsageError for an unknown id.
     """
@@ -68,18 +75,17 @@ def check(name_or_path: str | Path, task: Task | None = None, *, next_obs: NextO
     if task is None and name in TASKS:
         task = make_task(name)
     try:
-        card = load_dataset(name_or_path, task=task, next_obs=next_obs).card
+        card = load_dataset(name_or_path, task=task, next_obs=next_obs, mapping=mapping, goal=goal).card
     except DataError as refusal:
         path = file_of(name)
         values = scan_values(path, (*REQUIRED, *OPTIONAL)) if path.is_file() else []
         return Checkup(name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values)
     path = file_of(name)
-    made = _made(path)
-    warnings, notes = list(card["warnings"]), list(made)
+    warnings, notes = list(card["warnings"]), _made(path)
     if not card["terminals_end_episodes"]:
         notes.append(LINGERING)
     found = compare(card, path.name, *([task.id] if task else []))
-    if found and (found.matches or made):  # a file that says how it was made claims to be no original
+    if found and (found.matches or "made" in card):  # a file that says how it was made claims to be no original
         notes.append(found.sentence)
     elif found:
         warnings.append(f"{found.sentence}; download it again, or give it another name")
@@ -96,8 +102,7 @@ def file_of(name: str) -> Path:
 
 def _made(path: Path) -> list[str]:
     """How the file says it was made."""
-    made = attributes(path).get("made") if path.is_file() else None
-    return [f"made: {made}"] if isinstance(made, str) else []
+    return [f"made: {said}"] if (said := made(path)) else []
 
 
 def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:

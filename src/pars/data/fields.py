@@ -16,6 +16,7 @@ import numpy as np
 Array = np.ndarray
 
 MOST_FIELDS = 200
+MOST_LETTERS = 500  # of the sentence on how a file was made
 MOST_VALUES = 1 << 28  # a field that claims more is described, not read
 FIRST_ROWS = 5  # that are named where values are not finite
 OTHER = "other"  # records, complex numbers, times
@@ -74,18 +75,20 @@ def scan_values(path: Path, columns: tuple[str, ...]) -> list[Values]:
     return found
 
 
-def attributes(path: Path) -> dict[str, Any]:
-    """The attributes of an HDF5 file; none of any other."""
+def made(path: Path) -> str | None:
+    """How an HDF5 file says it was made, in one line; None if it does not say."""
     try:
         with h5py.File(path, "r") as file:
-            return dict(file.attrs)
-    except DAMAGE:
-        return {}
+            said = file.attrs.get("made")
+    except (*DAMAGE, TypeError):  # TypeError: an attribute of a kind that NumPy lacks
+        return None
+    return " ".join(said.split())[:MOST_LETTERS] or None if isinstance(said, str) else None
 
 
-def _field(name: str, dtype: np.dtype, shape: tuple[int, ...]) -> Field:
+def _field(name: str, dtype: np.dtype, shape: tuple[int, ...] | None) -> Field:
+    """`shape` is None of an HDF5 dataset that was made without values."""
     kind = "text" if dtype.kind in "OSU" else dtype.name if dtype.kind in "fiub" else OTHER
-    return Field(name, kind, tuple(shape))
+    return Field(name, kind, tuple(shape or ()))
 
 
 def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:

@@ -1,4 +1,7 @@
-"""Checked rows of one file. Everything that must stop a training is found here, with the place and the remedy."""
+"""Checked rows of one file. Everything that must stop a training is found here, with the place and the remedy.
+
+Columns may be memory maps larger than memory: they are looked at a chunk at a time and never copied whole.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pars.data.files import REQUIRED
+from pars.data.scan import chunks
 from pars.envs.base import Task
 from pars.errors import DataError
 
@@ -16,7 +20,10 @@ ACTION_TOLERANCE = 1e-3
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows in the order of the file; row i's reward is paid for arriving where row i + 1 begins."""
+    """Rows in the order of the file; row i's reward is paid for arriving where row i + 1 begins.
+
+    Memory maps of another number type stay as they are on file; whoever reads a part casts it.
+    """
 
     obs: Array  # [N, O] float32
     action: Array  # [N, A] float32
@@ -41,9 +48,9 @@ def checked_rows(columns: Mapping[str, Array], source: str, task: Task | None, n
         raise DataError(f"{source}: no 'next_observations'; leave next_obs at 'shift' to take the following row")
     _check_lengths(columns, source)
 
-    obs = _matrix(columns, "observations", source)
-    action = _matrix(columns, "actions", source)
-    following = _matrix(columns, "next_observations", source) if "next_observations" in columns else None
+    obs = matrix(columns, "observations", source)
+    action = matrix(columns, "actions", source)
+    following = matrix(columns, "next_observations", source) if "next_observations" in columns else None
     if following is not None and following.shape != obs.shape:
         raise DataError(
             f"{source}: 'next_observations' is {following.shape[1]} wide, 'observations' {obs.shape[1]}; "
@@ -76,25 +83,38 @@ def _check_lengths(columns: Mapping[str, Array], source: str) -> None:
 
 
 def _float32(columns: Mapping[str, Array], key: str, source: str) -> Array:
-    """The column as float32, finite throughout."""
-    column = np.asarray(columns[key])
+    """The column, finite throughout as float32, which it is unless it is a memory map."""
+    column = np.asanyarray(columns[key])
     if column.dtype.kind not in "fiub":
         raise DataError(
             f"{source}: '{key}' holds {column.dtype} values, expected plain numbers; save it as one float32 array"
         )
-    with np.errstate(over="ignore"):
-        narrow = np.ascontiguousarray(column, np.float32)
-    finite = np.isfinite(narrow)
-    if not finite.all():
-        row = int(np.argmin(finite.reshape(len(narrow), -1).all(axis=1)))
-        count = int(narrow.size - finite.sum())
+    if not isinstance(column, np.memmap):
+        with np.errstate(over="ignore"):
+            column = np.ascontiguousarray(column, np.float32)
+    count, row = _not_finite(column)
+    if count:
         raise DataError(
             f"{source}: '{key}' has {count} NaN or infinite values, the first in row {row}; drop those episodes"
         )
-    return narrow
+    return column
 
 
-def _matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
+def _not_finite(column: Array) -> tuple[int, int]:
+    """How many values are NaN or infinite as float32, and the first row with one."""
+    count, first = 0, -1
+    for part in chunks(len(column)):
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(column[part].astype(np.float32, copy=False))
+        if not finite.all():
+            count += int(finite.size - finite.sum())
+            if first < 0:
+                first = part.start + int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
+    return count, first
+
+
+def matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
+    """[N, width], finite. Raises DataError."""
     shape = np.shape(columns[key])
     if len(shape) != 2 or shape[1] == 0:
         raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows, width]; flatten each step to one vector")
@@ -106,7 +126,7 @@ def _vector(columns: Mapping[str, Array], key: str, source: str) -> Array:
     shape = np.shape(columns[key])
     if len(shape) != 1 and shape[1:] != (1,):
         raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows]; keep one value per step")
-    return _float32(columns, key, source).reshape(-1)
+    return np.asarray(_float32(columns, key, source), np.float32).reshape(-1)
 
 
 def _flags(columns: Mapping[str, Array], key: str, source: str) -> Array:
@@ -130,11 +150,17 @@ def _check_task(obs: Array, action: Array, source: str, task: Task | None) -> No
 
 
 def _check_actions(action: Array, source: str) -> None:
-    bad = (np.abs(action) > 1.0 + ACTION_TOLERANCE).any(axis=1)
-    if bad.any():
+    low, high, first = np.inf, -np.inf, -1
+    for part in chunks(len(action)):
+        values = action[part].astype(np.float32, copy=False)
+        bad = (np.abs(values) > 1.0 + ACTION_TOLERANCE).any(axis=1)
+        if first < 0 and bad.any():
+            first = part.start + int(np.argmax(bad))
+        low, high = min(low, values.min()), max(high, values.max())
+    if first >= 0:
         raise DataError(
-            f"{source}: actions reach from {action.min():.4g} to {action.max():.4g} (first outside in row "
-            f"{int(np.argmax(bad))}), expected [-1, 1]; scale them so that the action bounds become -1 and 1"
+            f"{source}: actions reach from {low:.4g} to {high:.4g} (first outside in row "
+            f"{first}), expected [-1, 1]; scale them so that the action bounds become -1 and 1"
         )
 
 

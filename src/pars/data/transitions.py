@@ -58,8 +58,8 @@ def episode_ends(rows: Rows, time_limit: int | None) -> Array:
     return end
 
 
-def to_transitions(rows: Rows, next_obs: str, time_limit: int | None) -> tuple[Transition, Array]:
-    """Transitions [M] and `last` [M] bool, true on the last kept row of each episode.
+def kept_rows(rows: Rows, next_obs: str, time_limit: int | None) -> tuple[Array, Array]:
+    """Rows of the file that become transitions [M], and `last` [M] bool, true on the last kept row of each episode.
 
     With the file's own next observations (`next_obs="file"`) every row is kept.
     """
@@ -67,17 +67,20 @@ def to_transitions(rows: Rows, next_obs: str, time_limit: int | None) -> tuple[T
     if next_obs == "file":
         if rows.next_obs is None:
             raise ValueError("the rows have no next_obs of their own")
-        kept, following, last = np.arange(len(rows.obs)), rows.next_obs, end
-    else:
-        kept = np.flatnonzero(~cuts(rows, time_limit)[:-1])
-        following = rows.obs[kept + 1]
-        episode = np.cumsum(end) - end
-        last = np.append(np.diff(episode[kept]) > 0, True) if len(kept) else np.zeros(0, bool)
-    columns = Transition(
-        obs=rows.obs[kept],
-        action=rows.action[kept],
+        return np.arange(len(end)), end
+    kept = np.flatnonzero(~cuts(rows, time_limit)[:-1])
+    # a kept row is the last of its episode if an end lies between it and the next kept row
+    return kept, np.logical_or.reduceat(end, kept) if len(kept) else np.zeros(0, bool)
+
+
+def transitions(rows: Rows, kept: Array, next_obs: str) -> Transition:
+    """The float32 transitions that begin in the rows `kept`."""
+    own = rows.next_obs if next_obs == "file" else None
+    following = rows.obs[kept + 1] if own is None else own[kept]
+    return Transition(
+        obs=np.asarray(rows.obs[kept], np.float32),
+        action=np.asarray(rows.action[kept], np.float32),
         reward=rows.reward[kept],
-        next_obs=following,
+        next_obs=np.asarray(following, np.float32),
         terminal=rows.terminal[kept].astype(np.float32),
     )
-    return columns, last

@@ -1,17 +1,21 @@
 """The papers' settings as data: differences from an algorithm's defaults only, each with its source.
 
-Layers, each over the one before: the config's defaults, FAMILY[family], TASK[dataset id].
+Layers, each over the one before: the config's defaults, FAMILY[family], ROBOT[robot], TASK[dataset id], and of a preset
+other than "paper" its CHOICES[preset][dataset id or family].
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from pars.errors import UsageError
 from pars.presets import bc, pars, td3_bc
 
 PRESETS: dict[str, ModuleType] = {"pars": pars, "td3_bc": td3_bc, "bc": bc}
+PAPER = "paper"  # the preset that every algorithm has
 
 ADROIT = ("pen", "door", "hammer", "relocate")
 MUJOCO = ("halfcheetah", "hopper", "walker2d")
@@ -40,14 +44,37 @@ def family(task_id: str | None) -> str:
     return name if name in ("antmaze", "pointmaze") else "own"
 
 
-def settings(algorithm: str, task_id: str | None) -> dict[str, Any]:
-    """Published (or, for pointmaze, our) settings of `algorithm` on a dataset or Gymnasium id; {} if there are none."""
-    preset = PRESETS.get(algorithm)
-    if preset is None or task_id is None:
-        return {}
-    layers = dict(preset.FAMILY.get(family(task_id), {}))
-    layers |= preset.ROBOT.get(task_id.lower().partition("-")[0], {})
-    return layers | preset.TASK.get(task_id, {})
+def choices(algorithm: str) -> list[str]:
+    """The presets that an algorithm has, the default first."""
+    return [PAPER, *(PRESETS[algorithm].CHOICES if algorithm in PRESETS else ())]
+
+
+def check_choice(algorithms: Iterable[str], preset: str) -> None:
+    """UsageError if none of the algorithms has the preset."""
+    known = {name: choices(name) for name in algorithms}
+    if not any(preset in names for names in known.values()):
+        have = "; ".join(f"{name} has {', '.join(names)}" for name, names in known.items())
+        raise UsageError(f"unknown preset {preset!r}; {have}")
+
+
+def settings(algorithm: str, task_id: str | None, preset: str = PAPER) -> dict[str, Any]:
+    """Published (or, for pointmaze, our) settings of `algorithm` on a dataset or Gymnasium id; {} if there are none.
+
+    An algorithm without this preset keeps its "paper". Raises UsageError if it has it, but not for this id.
+    """
+    module = PRESETS.get(algorithm)
+    layers: dict[str, Any] = {}
+    if module is not None and task_id is not None:
+        robot = task_id.lower().partition("-")[0]
+        layers = module.FAMILY.get(family(task_id), {}) | module.ROBOT.get(robot, {}) | module.TASK.get(task_id, {})
+    if module is None or preset not in module.CHOICES:
+        return layers
+    choice = module.CHOICES[preset]
+    for key in (task_id, family(task_id)):
+        if key in choice:
+            return layers | choice[key]
+    what = task_id or "data without a task"
+    raise UsageError(f"{algorithm} has no preset {preset!r} for {what}; leave it out or choose {PAPER}")
 
 
 def lengths(task_id: str | None) -> Lengths:

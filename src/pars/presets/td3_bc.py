@@ -60,3 +60,5 @@ TUNED: dict[str, dict[str, Any]] = {
     "walker2d-medium-replay-v2": _tuned(0.1),
     "walker2d-medium-expert-v2": _tuned(0.05),  # the authors' score file says 0.1
 }
+
+CHOICES = {"tuned": TUNED}

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from pars.data.doctor import Checkup
 from pars.errors import ResourceError
 from pars.report import html
-from pars.report.maze import _draw_maze, _histogram
-from pars.report.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
+from pars.report.maze import coverage, histogram
+from pars.report.plot import COLORS, INK, Picture, figure, style, to_csv, to_svg
 
 Card = Mapping[str, Any]
 LONG = 12  # rows of a table that still stand open
@@ -95,48 +94,11 @@ def _spread(values: Card) -> str:
 
 def _pictures(card: Card, name: str) -> str:
     found = [
-        _coverage(card["maze"], name) if card["maze"] else None,
-        _histogram(card["returns"]["histogram"], "returns", "Returns of episodes", "raw return", name),
-        _histogram(card["episode_length"]["histogram"], "lengths", "Lengths of episodes", "actions", name),
+        coverage(card["maze"]["coverage"], card["maze"], name) if card["maze"] else None,
+        histogram(card["returns"]["histogram"], "returns", "Returns of episodes", "raw return", name),
+        histogram(card["episode_length"]["histogram"], "lengths", "Lengths of episodes", "actions", name),
     ]
     return html.figures([picture for picture in found if picture is not None], "third")
-
-
-def _coverage(maze: Card, name: str) -> Picture:
-    """Where the rows are: walls, start, goal, and how many rows each quarter of a cell has."""
-    coverage = maze["coverage"]
-    counts = np.asarray(coverage["counts"], float)
-    x, y = np.asarray(coverage["x_edges"]), np.asarray(coverage["y_edges"])
-    with style():
-        fig = figure((3.7, 3.0))
-        ax = fig.subplots()
-        _draw_maze(ax, maze)
-        image = ax.imshow(
-            np.where(counts > 0, counts, np.nan),
-            extent=(x[0], x[-1], y[-1], y[0]),
-            norm=LogNorm(1, max(counts.max(), 2.0)),
-            cmap="viridis_r",
-            interpolation="none",
-            zorder=2,
-        )
-        ax.scatter(0, 0, s=55, marker="o", color=COLORS[1], edgecolor="white", linewidth=0.8, zorder=6)
-        ax.set(xlim=(x[0], x[-1]), ylim=(y[-1], y[0]))
-        bar = fig.colorbar(image, ax=ax, shrink=0.8, pad=0.02, aspect=24)
-        bar.outline.set_visible(False)
-        plain_log(bar.ax.yaxis)
-        svg = to_svg(fig)
-    rows = [(x[j], x[j + 1], y[i], y[i + 1], int(c)) for (i, j), c in np.ndenumerate(counts)]
-    caption = (
-        f"{int(counts.sum()):,} rows, log scale. Dot: start of the map. Star and circle: goal. Empty: never visited."
-    )
-    return Picture(
-        name="coverage",
-        title=f"Coverage of {maze['name']}",
-        caption=caption,
-        alt=f"Heat map of the positions in {name} over the maze {maze['name']}, with start and goal.",
-        svg=svg,
-        csv=to_csv(("x_low", "x_high", "y_low", "y_high", "rows"), rows),
-    )
 
 
 def _at_bound(card: Card, name: str) -> list[Picture]:

@@ -88,6 +88,13 @@ class Group:
         return float(value) if isinstance(value, int | float) else None
 
     @property
+    def made(self) -> str:
+        """How the dataset's file says it was made, for instance as a twin; empty if it does not say."""
+        card = self.dataset.get("card")
+        said = card.get("made") if isinstance(card, dict) else None
+        return said if isinstance(said, str) else ""
+
+    @property
     def maze(self) -> dict[str, Any] | None:
         maze = self.task_card.get("maze")
         return maze if isinstance(maze, dict) and maze.get("map") else None

@@ -16,6 +16,7 @@ from pars.report.series import STEP_NAMES, Series
 
 MOST = 12  # trajectory pictures
 EPISODES = 60  # drawn in one picture
+WALL = "#9a9a9a"
 
 
 def trajectories(series: list[Series]) -> list[Picture]:
@@ -40,7 +41,7 @@ def _trajectories(one: Series, probe: Probe) -> Picture:
     with style():
         fig = figure((3.2, 3.2))
         ax = fig.subplots()
-        _draw_maze(ax, maze)
+        draw_maze(ax, maze)
         for good, color, dashes, width in ((False, COLORS[1], (0, (3, 1.2)), 0.9), (True, COLORS[0], "-", 0.9)):
             chosen = [paths[i][np.isfinite(paths[i]).all(axis=1)] for i in shown if success[i] == good]
             chosen = [path for path in chosen if len(path)]
@@ -70,7 +71,7 @@ def _trajectories(one: Series, probe: Probe) -> Picture:
     return Picture("trajectories", f"{one.label}, {probe.phase}", caption, alt, svg, csv)
 
 
-def _draw_maze(ax: Axes, maze: Mapping[str, Any], face: str = "#9a9a9a") -> None:
+def draw_maze(ax: Axes, maze: Mapping[str, Any]) -> None:
     """Walls, goal, limits. The centre of row i, column j is cell * (j - origin column, i - origin row); y runs down."""
     rows, cell = maze["map"], float(maze.get("cell", 1.0))
     row0, column0 = maze.get("origin") or (0, 0)
@@ -81,7 +82,7 @@ def _draw_maze(ax: Axes, maze: Mapping[str, Any], face: str = "#9a9a9a") -> None
         for j, mark in enumerate(row)
         if mark == "#"
     ]
-    ax.add_collection(PatchCollection(walls, facecolor=face, edgecolor=face, linewidth=0.8))
+    ax.add_collection(PatchCollection(walls, facecolor=WALL, edgecolor=WALL, linewidth=0.8))
     if maze.get("goal"):
         goal = [float(value) for value in maze["goal"][:2]]
         radius = float(maze.get("goal_radius") or 0.0)
@@ -102,9 +103,9 @@ def data_pictures(group: Group) -> list[Picture]:
         return []
     name = str(group.dataset.get("name") or "the dataset")
     found = [
-        _coverage(_part(card, "maze").get("coverage"), group.maze, name),
-        _histogram(_part(card, "returns").get("histogram"), "returns", "Returns of episodes", "raw return", name),
-        _histogram(_part(card, "episode_length").get("histogram"), "lengths", "Lengths of episodes", "actions", name),
+        coverage(_part(card, "maze").get("coverage"), group.maze, name),
+        histogram(_part(card, "returns").get("histogram"), "returns", "Returns of episodes", "raw return", name),
+        histogram(_part(card, "episode_length").get("histogram"), "lengths", "Lengths of episodes", "actions", name),
     ]
     return [picture for picture in found if picture is not None]
 
@@ -114,13 +115,19 @@ def _part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _coverage(coverage: Any, maze: Mapping[str, Any] | None, name: str) -> Picture | None:
-    """coverage: {"counts": [y bins, x bins], "x_edges", "y_edges"}; None if there is no maze or nothing to see."""
-    if maze is None or not isinstance(coverage, dict):
+def coverage(rows: Any, maze: Mapping[str, Any] | None, name: str) -> Picture | None:
+    """Where the rows of a dataset are: walls, start, goal, and how many rows each part of a cell has.
+
+    Args:
+        rows: {"counts": [y bins, x bins], "x_edges", "y_edges"}, as the data card has it.
+
+    None if there is no maze or nothing to see.
+    """
+    if maze is None or not isinstance(rows, dict):
         return None
     try:
-        counts = np.asarray(coverage["counts"], float)
-        x, y = np.asarray(coverage["x_edges"], float), np.asarray(coverage["y_edges"], float)
+        counts = np.asarray(rows["counts"], float)
+        x, y = np.asarray(rows["x_edges"], float), np.asarray(rows["y_edges"], float)
     except (KeyError, ValueError, TypeError):
         return None
     if counts.ndim != 2 or counts.shape != (y.size - 1, x.size - 1) or not counts.max(initial=0) > 0:
@@ -128,7 +135,8 @@ def _coverage(coverage: Any, maze: Mapping[str, Any] | None, name: str) -> Pictu
     with style():
         fig = figure((3.7, 3.0))
         ax = fig.subplots()
-        _draw_maze(ax, maze)
+        draw_maze(ax, maze)
+        limits = ax.get_xlim(), ax.get_ylim()
         image = ax.imshow(
             np.where(counts > 0, counts, np.nan),
             extent=(x[0], x[-1], y[-1], y[0]),
@@ -137,24 +145,23 @@ def _coverage(coverage: Any, maze: Mapping[str, Any] | None, name: str) -> Pictu
             interpolation="none",
             zorder=2,
         )
-        row, column = maze.get("origin") or (0, 0)
-        cell = float(maze.get("cell", 1.0))
-        left, top = cell * (-0.5 - column), cell * (-0.5 - row)
-        width, height = cell * max(len(r) for r in maze["map"]), cell * len(maze["map"])
-        ax.set(xlim=(left, left + width), ylim=(top + height, top))
+        ax.scatter(0, 0, s=55, marker="o", color=COLORS[1], edgecolor="white", linewidth=0.8, zorder=6)
+        ax.set(xlim=limits[0], ylim=limits[1])  # imshow has set its own
         bar = fig.colorbar(image, ax=ax, shrink=0.8, pad=0.02, aspect=24)
         bar.outline.set_visible(False)
         plain_log(bar.ax.yaxis)
         svg = to_svg(fig)
-    rows = [(x[j], x[j + 1], y[i], y[i + 1], int(c)) for (i, j), c in np.ndenumerate(counts)]
-    csv = to_csv(("x_low", "x_high", "y_low", "y_high", "rows"), rows)
+    cells = [(x[j], x[j + 1], y[i], y[i + 1], int(c)) for (i, j), c in np.ndenumerate(counts)]
+    csv = to_csv(("x_low", "x_high", "y_low", "y_high", "rows"), cells)
     caption = (
-        f"Where the rows of {name} were recorded ({int(counts.sum()):,} rows, log scale). Star: goal. Empty: never."
+        f"Where the {int(counts.sum()):,} rows of {name} were recorded, log scale. Dot: start of the map. Star and "
+        "circle: goal. Empty: never visited."
     )
-    return Picture("coverage", "Coverage of the maze", caption, f"Heat map of the positions in {name}.", svg, csv)
+    alt = f"Heat map of the positions in {name} over the maze, with start and goal."
+    return Picture("coverage", f"Coverage of {maze.get('name', 'the maze')}", caption, alt, svg, csv)
 
 
-def _histogram(raw: Any, key: str, title: str, unit: str, name: str) -> Picture | None:
+def histogram(raw: Any, key: str, title: str, unit: str, name: str) -> Picture | None:
     """raw: {"counts": [B], "edges": [B + 1]}; None if the card has no such thing."""
     try:
         counts, edges = np.asarray(raw["counts"], float), np.asarray(raw["edges"], float)

@@ -87,6 +87,8 @@ def _head(run: Run, found: Verdict, task: str) -> str:
     )
     meaning = f"{meaning}mean over its evaluation episodes." if physics else ""
     parts.append(html.note(f"{_score_meaning(run)}{meaning}"))
+    for group in {group.made: group for group in run.groups if group.made}.values():
+        parts.append(html.note(f"Data {group.dataset.get('name', 'unknown')}: {group.made}."))
     return "".join([*parts, "</header>"])
 
 

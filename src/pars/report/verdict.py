@@ -59,9 +59,11 @@ def summary(run: Run) -> list[str]:
     rows, warnings = first.dataset.get("rows"), (first.dataset.get("card") or {}).get("warnings") or []
     data = f"data      {first.dataset.get('name', 'unknown')}" + (f", {rows:,} rows" if isinstance(rows, int) else "")
     data += f", {len(warnings)} warning{'s' if len(warnings) != 1 else ''}"
+    data += f"; {first.made}" if first.made else ""
+    physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
     state = "; ".join(f"{g.title} {g.state} at {g.phase} step {g.step:,}" for g in run.groups)
     return [
-        f"result    {found.headline}",
+        f"result    {found.headline}" + (f" Physics: {physics}." if physics else ""),
         f"beside    {' '.join(found.others) or 'no other algorithm in this run'}",
         data,
         f"speed     {'; '.join(_speed(g) for g in run.groups)}",
