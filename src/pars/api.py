@@ -17,7 +17,7 @@ from pars.checkpoint import Position, latest
 from pars.config import from_dict
 from pars.core import Spec
 from pars.data import Dataset, from_arrays, load_dataset
-from pars.envs import Task, make_task
+from pars.envs import TASKS, Task, make_task
 from pars.errors import CheckpointError, TaskError, UsageError
 from pars.folder import read_description
 from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, train_groups
@@ -130,10 +130,13 @@ def twin_of(data: str | Path, task: Task | None) -> str | None:
     return dataset_id or task.id  # type: ignore[union-attr]
 
 
-def collected_twin(dataset_id: str) -> Path:
-    """The file of a twin, collected with a progress bar if it is absent."""
-    from pars.collect.twins import collect_twin  # brings the simulator and SAC along
+def collected_twin(name: str) -> Path:
+    """The file of a twin, by id (collected with a progress bar if it is absent) or as `pars data list` calls it."""
+    from pars.collect.twins import collect_twin, twin_path  # brings the simulator and SAC along
 
+    if name not in TASKS and twin_path(name).is_file():
+        return twin_path(name)
+    dataset_id = name
     with progress_bar(f"twin of {dataset_id}") as advance:
         return collect_twin(dataset_id, progress=advance)
 

@@ -31,10 +31,10 @@ def train(
     env: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
-    goal: str | None = None,
+    data_goal: str | None = None,
     data_in: Literal["auto", "memory", "stream"] = "auto",
     physics: Literal["d4rl", "stock"] | None = None,
-    task_goal: Literal["episode", "fixed"] | None = None,
+    goal: Literal["episode", "fixed"] | None = None,
     preset: str = "paper",
     steps: int | None = None,
     online_steps: int = 0,
@@ -63,10 +63,10 @@ def train(
         env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
-        goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
-        task_goal: Of AntMaze: drawn for every episode, or fixed.
+        goal: Of AntMaze: drawn for every episode, or fixed.
         preset: Published settings of the algorithm to start from, see `pars algos`.
         steps: Offline gradient steps.
         online_steps: Environment steps of each member after that.
@@ -85,10 +85,10 @@ def train(
         env=env,
         next_obs=next_obs,
         map=map,
-        data_goal=goal,
+        data_goal=data_goal,
         data_in=data_in,
         physics=physics,
-        goal=task_goal,
+        goal=goal,
         preset=preset,
         steps=steps,
         online_steps=online_steps,
@@ -177,7 +177,8 @@ def collect(
 
     Args:
         dataset: A dataset id (see `pars data list`).
-        rows: How many rows; by default as many as the original has, 100,000 for PointMaze, Adroit and runs.
+        rows: How many rows; by default as many as the original has, 100,000 for PointMaze, Adroit and runs. Medium and
+            expert sets train a policy first (minutes, once), however few rows are asked for.
         seed: Another seed gives another draw.
         force: Collect again even if it is there.
         run: Collect with a policy of this run (one group's folder, or a run of one group).
@@ -215,7 +216,7 @@ def check(
     task: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
-    goal: str | None = None,
+    data_goal: str | None = None,
     html: Path | None = None,
 ) -> None:
     """Check a dataset: print what is in it, warnings with their remedies, and a verdict; refuse it with exit code 3.
@@ -225,12 +226,12 @@ def check(
         task: The task that the data should fit.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
-        goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         html: Write the check with pictures to this file too, one self-contained page.
     """
     from pars import commands
 
-    commands.check(data, task, next_obs, map, goal, html)
+    commands.check(data, task, next_obs, map, data_goal, html)
 
 
 def verify(

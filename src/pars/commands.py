@@ -108,7 +108,7 @@ def tasks(measure: bool = False, seconds: float = 1.0, file: Path | None = None)
         rows.append(row)
     table = Table(Column(header[0], overflow="fold"), *header[1:])
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # as it is: Rich takes brackets for markup
     Console().print(table)
     if found:
         how = f"{ENVIRONMENTS} environments of one task, random actions, {device.cores()} cores, {seconds:g} s each"
@@ -132,6 +132,8 @@ def collect(
 ) -> None:
     if (dataset is None) == (run is None):
         raise UsageError("name a dataset id (pars data list) or give --run RUN, one of the two")
+    if out is not None and run is None:
+        raise UsageError("--out goes with --run; a dataset's own place is in the data folder (PARS_DATA_DIR)")
     if dataset is not None and dataset not in TASKS:
         raise UsageError(unknown("dataset", dataset, TASKS))
     with progress_bar(str(dataset or run)) as advance:

@@ -47,6 +47,17 @@ def test_the_state_is_the_one_before_the_step() -> None:
         np.testing.assert_allclose(result.reward[0], made["rewards"][row], atol=1e-4)
 
 
+def test_a_hands_scene_is_recorded_and_brings_the_state_back() -> None:
+    task = make_task("relocate-cloned-v1")
+    made = roll_out(task, uniform(30, 0), 40, 0)
+    env, only = task.make(1), np.array([0])
+    for row in (3, 20):
+        infos = {key.removeprefix("infos/"): made[key][row : row + 1] for key in made if key.startswith("infos/")}
+        env.restore(only, infos["qpos"], infos["qvel"], infos)  # type: ignore[attr-defined]
+        result = env.step(only, made["actions"][row : row + 1])
+        np.testing.assert_allclose(result.obs[0], made["next_observations"][row], atol=1e-5)
+
+
 def test_uniform_actions_fill_the_box() -> None:
     actions = columns()["actions"]
     assert np.abs(actions).max() <= 1 and actions.min() < -0.99 and actions.max() > 0.99

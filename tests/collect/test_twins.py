@@ -103,9 +103,12 @@ def test_a_replay_twin_is_a_learning_run_and_says_what_it_reached() -> None:
     assert "while it learned for 400 steps" in str(about["made"]) and "mean return" in str(about["made"])
 
 
-@pytest.mark.parametrize("bad", ["pointmaze-umaze-diverse", "hopper-medum-v2"])
-def test_other_ids_have_no_twin(bad: str) -> None:
-    with pytest.raises(UsageError, match="unknown dataset"):
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [("pointmaze-umaze-diverse", "are ours already"), ("hopper-medum-v2", "did you mean hopper-medium")],
+)
+def test_other_ids_have_no_twin(bad: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
         collect_twin(bad)
 
 

@@ -205,7 +205,7 @@ FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "damaged Parquet": (damaged_parquet, ["this Parquet file is truncated or damaged"], []),
     "OGBench without a goal": (
         lambda folder: write_npz(folder / "a.npz", ogbench([9, 9])),
-        ["no 'rewards', as in OGBench's files", "--goal X,Y"],
+        ["no 'rewards', as in OGBench's files", "--data-goal X,Y"],
         [],
     ),
     "Minari with an episode cut short": (

@@ -103,7 +103,7 @@ def test_folders_and_options_that_do_not_fit(tmp_path):
     with pytest.raises(DataError, match=r"a folder without Minari's data/main_data\.hdf5"):
         read_columns(tmp_path)
     path = write_minari(tmp_path / "x", minari_episodes([3, 2]))
-    with pytest.raises(UsageError, match="leave --map and --goal out"):
+    with pytest.raises(UsageError, match="leave --map and --data-goal out"):
         read_columns(path, mapping={"obs": "x"})
 
 

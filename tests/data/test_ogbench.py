@@ -80,9 +80,9 @@ def test_goals_in_words():
 
 
 def test_a_goal_is_needed_there_and_only_there(tmp_path):
-    with pytest.raises(DataError, match="give its position by --goal X,Y"):
+    with pytest.raises(DataError, match="give its position by --data-goal X,Y"):
         read_columns(write_npz(tmp_path / "a.npz", ogbench([9, 9])))
     for path in (write_npz(tmp_path / "b.npz", columns()), write_hdf5(tmp_path / "b.hdf5", columns())):
-        with pytest.raises(UsageError, match="leave --goal out"):
+        with pytest.raises(UsageError, match="leave --data-goal out"):
             read_columns(path, goal=GOAL)
         assert read_columns(path).next_obs == "shift"

@@ -21,14 +21,15 @@ class Recorder:
     """Rows of n environments, step by step; `columns` puts every environment's episodes one after another."""
 
     def __init__(self, env: BatchEnv):
-        self.physics = env.physics if isinstance(env, MujocoBatch) else None
+        self.simulator = env if isinstance(env, MujocoBatch) else None
         self.steps: dict[str, list[Array]] = {}
 
     def step(self, env: BatchEnv, obs: Array, action: Array) -> StepResult:
         """Step all environments and keep the row: the state before the step, and what the step gave."""
         row = {"observations": obs, "actions": action}
-        if self.physics is not None:
-            row |= {"infos/qpos": self.physics.qpos, "infos/qvel": self.physics.qvel}
+        if self.simulator is not None:
+            row |= {"infos/qpos": self.simulator.physics.qpos, "infos/qvel": self.simulator.physics.qvel}
+            row |= {f"infos/{key}": value for key, value in self.simulator.scene(np.arange(env.n)).items()}
         row = {key: np.array(value) for key, value in row.items()}
         result = env.step(np.arange(env.n), action)
         row |= {"next_observations": result.obs, "rewards": result.reward}

@@ -67,6 +67,8 @@ def collect_twin(
 
 def twin_task(dataset_id: str) -> Task:
     """The task of an id that twins are made of. Raises UsageError for any other."""
+    if dataset_id in TASKS and dataset_id.startswith("pointmaze"):
+        raise UsageError(f"{dataset_id}: PointMaze's own datasets are ours already; leave `twin` out")
     known = [task_id for task_id in TASKS if not task_id.startswith("pointmaze")]
     if dataset_id not in known:
         raise UsageError(unknown("dataset", dataset_id, known))

@@ -15,7 +15,7 @@ from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
 from pars.data.files import SUFFIXES
 from pars.envs.base import Task
-from pars.envs.registry import POINTMAZE, make_task
+from pars.envs.registry import POINTMAZE, TASKS, make_task
 from pars.errors import ResourceError, UsageError
 from pars.suggest import unknown
 
@@ -101,6 +101,10 @@ def load_dataset(
         raise UsageError(f"{name}: rows and seed are for datasets that are collected; a file is taken as it is")
     if name in d4rl.D4RL:
         return from_file(original(name), name=name, source=name, task=task or make_task(name), **options)
+    if name in TASKS:
+        raise UsageError(
+            f"{name} has no published file here; use a twin of our own making: --data twin, or twin:{name}"
+        )
     path = Path(name).expanduser()
     if "/" in name and not path.exists() and minari.is_id(name):
         path = minari.download(name)
@@ -120,7 +124,7 @@ def original(dataset_id: str) -> Path:
         with bar(dataset_id) as report:
             found = d4rl.locate(dataset_id, download=True, progress=report)
     except ResourceError as error:
-        raise ResourceError(f"{error}; or train on a twin of our own making: --data twin") from error
+        raise ResourceError(f"{error}; or use a twin of our own making: --data twin, or twin:{dataset_id}") from error
     assert found is not None
     return found
 
@@ -129,7 +133,9 @@ def list_datasets() -> list[dict[str, Any]]:
     """Known datasets, then other files in the data folder: id, cached, rows, path, made (how, or how it would be)."""
     listed = {dataset_path(dataset_id): dataset_id for dataset_id in DATASETS}
     files = [*sorted(data_folder().glob("*.hdf5")), *sorted(data_folder().glob("twins/*.hdf5"))]
-    others = {path: path.stem for path in files if path not in listed}
+    others = {
+        path: ("twin:" if path.parent.name == "twins" else "") + path.stem for path in files if path not in listed
+    }
     own = [_entry(name, path) for path, name in (listed | others).items()]
     return own + [_original_entry(name) for name in d4rl.D4RL]
 

@@ -85,9 +85,9 @@ def check(
     if not card["terminals_end_episodes"]:
         notes.append(LINGERING)
     found = compare(card, path.name, *([task.id] if task else []))
-    if found and (found.matches or "made" in card):  # a file that says how it was made claims to be no original
+    if found and found.matches:
         notes.append(found.sentence)
-    elif found:
+    elif found and "made" not in card:  # a file that says how it was made claims to be no original
         warnings.append(f"{found.sentence}; download it again, or give it another name")
     return Checkup(name, task.id if task else None, list_fields(path), card, None, warnings, notes)
 

@@ -74,7 +74,7 @@ def read_columns(
     form = form_of(path)
     if form == "minari":
         if mapping or goal:
-            raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --goal out")
+            raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
             columns = Columns(load(path, minari.columns(path, file, infos), scratch, in_memory))
         columns.next_obs = "file"
@@ -83,7 +83,7 @@ def read_columns(
         chosen = plan(path, source.names, mapping)
         relabel = form == "npz" and ogbench.is_ogbench(chosen)
         if goal and not relabel:
-            raise UsageError(f"{path}: a goal is for OGBench files, which have no rewards; leave --goal out")
+            raise UsageError(f"{path}: a goal is for OGBench files, which have no rewards; leave --data-goal out")
         if not relabel:
             require(path, chosen, source.names)
         found = {key: _column(path, key, chosen, source, key in mapping or form in TABLES) for key in chosen}

@@ -27,7 +27,7 @@ def parse_goal(text: str) -> tuple[float, float]:
         x, y = map(float, text.split(","))
     except ValueError:
         raise UsageError(
-            f"--goal {text}: expected two numbers with a comma between them, as in --goal 12,-0.5"
+            f"--data-goal {text}: expected two numbers with a comma between them, as in --data-goal 12,-0.5"
         ) from None
     return x, y
 
@@ -57,7 +57,7 @@ def transitions(
     if goal is None:
         raise DataError(
             f"{path}: no 'rewards', as in OGBench's files, which are rewarded for a goal of your choice; "
-            "give its position by --goal X,Y, or add an array 'rewards'"
+            "give its position by --data-goal X,Y, or add an array 'rewards'"
         )
     rows = len(arrays["observations"])
     for key, array in arrays.items():

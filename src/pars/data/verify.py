@@ -233,7 +233,13 @@ def _set_states(env: Any, index: Array, state: dict[str, Array]) -> Array:
     """Put environments into recorded states, with whatever else of the model is recorded. -> obs."""
     qpos, qvel = np.asarray(state["qpos"], np.float64), np.asarray(state["qvel"], np.float64)
     if hasattr(env, "restore"):
-        return np.asarray(env.restore(index, qpos, qvel, state))
+        try:
+            return np.asarray(env.restore(index, qpos, qvel, state))
+        except KeyError as key:
+            raise DataError(
+                f"the file has no 'infos/{key.args[0]}', which belongs to this task's state; "
+                "only files that record it can be verified"
+            ) from key
     return np.asarray(env.place(index, qpos, qvel))
 
 

@@ -43,6 +43,9 @@ class Pen(Adroit):
     def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
         self.own[0][index] = infos["desired_orien"]
 
+    def scene(self, index: Array) -> dict[str, Array]:
+        return {"desired_orien": self.own[0][index]}
+
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index], self.physics.qvel[index]
         pen, axis, target = (self.see(index, name) for name in ("pen", "axis", "target"))
@@ -72,6 +75,9 @@ class Door(Adroit):
 
     def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
         self.own[0][index] = infos["door_body_pos"]
+
+    def scene(self, index: Array) -> dict[str, Array]:
+        return {"door_body_pos": self.own[0][index]}
 
     def observe(self, index: Array) -> Array:
         qpos = self.physics.qpos[index]
@@ -110,6 +116,9 @@ class Hammer(Adroit):
     def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
         self.own[0][index] = infos["board_pos"]
 
+    def scene(self, index: Array) -> dict[str, Array]:
+        return {"board_pos": self.own[0][index]}
+
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index, :-6], np.clip(self.physics.qvel[index, -6:], -1.0, 1.0)
         palm, hammer, nail = (self.see(index, name) for name in ("palm", "hammer", "nail"))
@@ -142,6 +151,9 @@ class Relocate(Adroit):
         slid = (qpos - self.timestep * qvel)[:, -6:-3]
         self.own[0][index] = infos["obj_pos"] - slid
         self.own[1][index] = infos["target_pos"]
+
+    def scene(self, index: Array) -> dict[str, Array]:
+        return {"obj_pos": self.see(index, "ball"), "target_pos": self.own[1][index]}
 
     def observe(self, index: Array) -> Array:
         palm, ball, target = (self.see(index, name) for name in ("palm", "ball", "target"))

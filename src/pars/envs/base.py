@@ -249,6 +249,10 @@ class MujocoBatch:
     def constrain(self, index: Array) -> None:
         """Change the states after the physics, for instance clip velocities. Default: nothing."""
 
+    def scene(self, index: Array) -> dict[str, Array]:
+        """What the environments `index` [k] hold besides qpos and qvel, by D4RL's keys below infos/. Default: {}."""
+        return {}
+
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k]; the start depends on `seed` [k] only. -> obs [k, O]."""
         index = np.asarray(index)
