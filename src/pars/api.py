@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -115,9 +116,10 @@ def open_dataset(
     if name is None:
         known = "name a task with a dataset (pars tasks) or give --data FILE"
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
-    if (twin := twin_of(name, task)) is not None:
-        name = collected_twin(twin)
-    return load_dataset(name, task=task, next_obs=next_obs, mapping=mapping, goal=goal, columns=columns)  # type: ignore[arg-type]
+    twin = twin_of(name, task)
+    file = name if twin is None else collected_twin(twin)
+    dataset = load_dataset(file, task=task, next_obs=next_obs, mapping=mapping, goal=goal, columns=columns)  # type: ignore[arg-type]
+    return dataset if twin is None else replace(dataset, name=f"twin:{twin}")
 
 
 def twin_of(data: str | Path, task: Task | None) -> str | None:
