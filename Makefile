@@ -39,7 +39,7 @@ format: $(READY) ## mend formatting and what lint can mend
 	@$(PY) -m ruff check --fix-only .
 	@$(PY) -m ruff format .
 
-bench: $(READY) ## gradient steps per second beside this machine's limit
+bench: $(READY) ## environment and gradient steps per second beside this machine's limits
 	@$(PY) -m benchmarks
 
 lock: $(READY) ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade: newest versions)

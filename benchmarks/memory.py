@@ -1,6 +1,6 @@
 """Training on data larger than memory: `python -m benchmarks.memory`, or `python -m benchmarks memory`.
 
-Writes a file whose packed rows take PARS_MEMORY_GB gigabytes (1 by default; the issue's number is 20), converts it and
+Writes a file whose packed rows take PARS_MEMORY_GB gigabytes (1 by default), converts it and
 trains PARS on it in a process whose own memory is limited (RLIMIT_DATA: what is not the map of a file), beside the same
 training on a part that is in memory. The file's pages are dropped from the system's cache before, so reads are cold.
 """

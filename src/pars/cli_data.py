@@ -42,7 +42,7 @@ def collect(
 
 
 def train_ant(out: Path = Path("ant.safetensors"), steps: int = 480_000, seed: int = 0) -> None:
-    """Train the walking ant that AntMaze twins are collected with (its weights come with the package): 8 CPU-minutes.
+    """Train the walking ant that AntMaze twins are collected with (its weights come with the package).
 
     Args:
         out: The weights to write.

@@ -44,8 +44,10 @@ def routes(maze: Maze, protocol: str, rng: np.random.Generator) -> tuple[Array, 
     return start, np.array(others[rng.integers(len(others))])
 
 
-def walk(env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int) -> dict[str, Array]:
-    """Walk the episodes `numbers` for `length` rows each. Columns [E, T, ...]; rewards are written later."""
+def walk(
+    env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int, told: Callable[[int], None]
+) -> dict[str, Array]:
+    """Walk the episodes `numbers` for `length` rows each and tell how many are done. Columns [E, T, ...], no rewards."""
     maze, everyone = env.maze, np.arange(len(numbers))
     rngs = [np.random.default_rng([seed, number]) for number in numbers]
     starts = [env.start(i, rng) for i, rng in enumerate(rngs)]
@@ -71,6 +73,7 @@ def walk(env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, l
         for key, value in zip(columns, (obs, action, qpos, qvel), strict=True):
             columns[key][:, t] = value
         obs = env.step(everyone, action).obs
+        told(t + 1)
     return columns
 
 
@@ -95,9 +98,12 @@ def collect(
     parts = []
     for first in range(0, episodes, BATCH):
         numbers = range(first, min(first + BATCH, episodes))
-        parts.append(walk(env, skill, protocol, seed, numbers, length))
-        if progress:
-            progress(min(rows, numbers.stop * length), rows)
+
+        def told(t: int, numbers: range = numbers) -> None:
+            if progress and (t % 50 == 0 or t == length):
+                progress(min(rows, numbers.start * length + t * len(numbers)), rows)
+
+        parts.append(walk(env, skill, protocol, seed, numbers, length, told))
     env.close()
     columns = {key: np.concatenate([p[key].reshape(-1, p[key].shape[2]) for p in parts])[:rows] for key in parts[0]}
     goal = draw_goal(maze, np.random.default_rng(seed))

@@ -61,7 +61,7 @@ def replay(robot: str, rows: int, seed: int, progress: Progress | None) -> tuple
     recorder = Recorder(recorder_env)
     skill, taken = _learn(task, recorder_env, recorder, rows, MEDIUM[robot], seed, progress)
     return recorder.columns(taken), (
-        f"all that a policy saw while it learned for {taken:,} steps, at the end of mean return "
+        f"all that a policy saw while it learned for {taken:,} steps, its best mean return "
         f"{skill.facts['return']:,.0f} (medium is {MEDIUM[robot]:,.0f})"
     )
 
