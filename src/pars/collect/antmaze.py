@@ -47,7 +47,7 @@ def routes(maze: Maze, protocol: str, rng: np.random.Generator) -> tuple[Array, 
 def walk(
     env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int, told: Callable[[int], None]
 ) -> dict[str, Array]:
-    """Walk the episodes `numbers` for `length` rows each and tell how many are done. Columns [E, T, ...], no rewards."""
+    """Walk the episodes `numbers` for `length` rows each, telling how many are done. Columns [E, T, ...]."""
     maze, everyone = env.maze, np.arange(len(numbers))
     rngs = [np.random.default_rng([seed, number]) for number in numbers]
     starts = [env.start(i, rng) for i, rng in enumerate(rngs)]
