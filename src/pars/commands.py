@@ -106,10 +106,14 @@ def tasks(measure: bool = False, seconds: float = 1.0, file: Path | None = None)
             speed, check = found[task.id]
             row += ["-" if speed is None else f"{speed:.0f}", check]
         rows.append(row)
-    table = Table(Column(header[0], overflow="fold"), *header[1:])
-    for row in rows:
-        table.add_row(*map(Text, row))  # as it is: Rich takes brackets for markup
+    short = ["task", "obs", "act", "limit", "returns", "eval", "mode", "steps/s", "check"][: len(header)]
+    table = Table(Column(short[0], no_wrap=True), *short[1:], box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for task, row in zip(list_tasks(), rows):
+        low, high = task.reference or (0.0, 0.0)
+        shown = [*row[:4], f"{low:.0f}..{high:.0f}" if task.reference else "raw", *row[5:]]
+        table.add_row(*map(Text, shown))  # as it is: Rich takes brackets for markup
     Console().print(table)
+    Console().print("limit: actions; returns: those that score 0 and 100; eval: episodes; mode: physics")
     if found:
         how = f"{ENVIRONMENTS} environments of one task, random actions, {device.cores()} cores, {seconds:g} s each"
         Console().print(f"steps/s: {how}; ids that differ in their dataset alone share a measurement")
