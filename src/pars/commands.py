@@ -161,7 +161,7 @@ def train_ant(out: Path, steps: int, seed: int) -> None:
         skill = train(out, steps=steps, seed=seed, progress=advance)
     facts = skill.facts
     print(
-        f"{out}: {facts['speed']:.2f} m/s along the wanted direction, {facts['fallen']:.0%} of 64 walks end in a fall"
+        f"{out}: {facts['speed']:.2f} m/s along the wanted direction, {facts['fallen']:.0%} of the walks end in a fall"
     )
 
 
