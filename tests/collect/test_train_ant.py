@@ -10,6 +10,7 @@ import pytest
 from pars.cli import main
 from pars.collect import train_ant
 from pars.collect.skill import load
+from pars.errors import UsageError
 
 
 @pytest.fixture
@@ -20,10 +21,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trains_examines_and_writes_an_ant(small: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as done:
-        main(["data", "train-ant", "--out", str(tmp_path / "ant.safetensors"), "--steps", "96"])
-        raise SystemExit(0)
-    assert done.value.code == 0
+    main(["data", "train-ant", "--out", str(tmp_path / "ant.safetensors"), "--steps", "96"])  # an error would exit
     said = capsys.readouterr().out
     assert "m/s along the wanted direction" in said and "walks end in a fall" in said
     skill = load(tmp_path / "ant.safetensors")
@@ -37,3 +35,10 @@ def test_an_examination_is_the_same_for_all_and_tells_falling_from_walking(small
     assert walk == train_ant.examine(shipped) and walk != train_ant.examine(shipped, seed=2)
     still = shipped._replace(layers=(*shipped.layers[:-1], tuple(0 * part for part in shipped.layers[-1])))
     assert walk.speed > 0.3 > abs(train_ant.examine(still).speed)
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"seed": -1}])
+def test_numbers_that_make_no_ant(options: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least 16 steps and a seed from 0"):
+        train_ant.train_ant(tmp_path / "ant.safetensors", **options)
+    assert not list(tmp_path.iterdir())

@@ -23,7 +23,6 @@ from pars.suggest import unknown
 ADROIT_ROWS = 100_000
 ADROIT_RECIPE = 1
 ANTMAZE_ROWS = 1_000_000
-FAMILIES = ("antmaze", "mujoco", "adroit")
 
 
 def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0) -> Path:
