@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.algos import find_algorithm
+from pars.algos import find_algorithm, sac
 from pars.core import Spec, Step, Transition
-from pars.device import Slot, cache_folder, cores, each, place
+from pars.device import Slot, cache_folder, cores, each, place, some
+from pars.errors import UsageError
+from pars.learner import Learner
+from pars.source import pack
 
 
 def test_each_is_a_loop_over_the_leading_axis() -> None:
@@ -22,10 +25,68 @@ def test_each_is_a_loop_over_the_leading_axis() -> None:
     np.testing.assert_array_equal(got["sum"], jax.vmap(lambda x, b: x.sum() * b)(xs, ys["b"]))
 
 
-def test_a_single_run_has_one_device_and_a_population_all() -> None:
-    assert place(1).mesh.size == 1
-    many = place(45)
-    assert many.mesh.size == min(45, len(jax.devices())) and many.rows % many.mesh.size == 0
+two_devices = pytest.mark.skipif(len(jax.devices()) != 2, reason="needs exactly two cores")
+
+
+@two_devices
+@pytest.mark.parametrize(
+    ("members", "critics", "axis", "rows"),
+    [
+        (1, 1, {"members": 1}, 1),
+        (1, 2, {"critics": 2}, 1),
+        (1, 3, {"members": 1}, 1),  # three critics do not divide
+        (2, 4, {"members": 2}, 2),
+        (5, 4, {"critics": 2}, 5),  # else one of six places would be wasted
+        (5, 1, {"members": 2}, 6),
+        (45, 2, {"members": 2}, 46),
+    ],
+)
+def test_devices_share_members_or_else_critics(
+    members: int, critics: int, axis: dict[str, int], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placement = place(members, critics)
+    assert (dict(placement.mesh.shape), placement.rows) == (axis, rows)
+    monkeypatch.setenv("PARS_DEVICES", "1")
+    assert place(members, critics).mesh.size == 1
+
+
+@pytest.mark.parametrize("text", ["0", "two", "-1", ""])
+def test_a_device_limit_that_is_no_count_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARS_DEVICES", text)
+    with pytest.raises(UsageError, match="PARS_DEVICES="):
+        place(1)
+
+
+@two_devices
+@pytest.mark.parametrize("name", ["pars", "td3_bc", "sac"])
+def test_shared_critics_give_what_one_device_gives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two members of four critics (or two), eight steps with delayed actors in between."""
+    algo = sac.ALGORITHM if name == "sac" else find_algorithm(name)
+    few = {"critics": 4} if name == "pars" else {}
+    cfg = algo.config(hidden=(8,), actor_hidden=(8,), batch_size=6, **few)
+    rng = np.random.default_rng(0)
+    columns = Transition(*(rng.normal(size=(20, *s)).astype(np.float32) for s in ((2,), (1,), (), (2,))), np.zeros(20))
+    results = []
+    for limit in ("2", "1"):
+        monkeypatch.setenv("PARS_DEVICES", limit)
+        learner = Learner(algo, [cfg] * 3, [0, 1, 2], Spec(2, 1))
+        assert dict(learner.placement.mesh.shape) == ({"critics": 2} if limit == "2" else {"members": 1})
+        learner.load(pack(columns))
+        learner.start_interval(False)
+        learner.run(0, 8, 8)
+        results.append((learner.placement.take(learner.state), learner.metrics(8)))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5), *results)
+
+
+@two_devices
+def test_some_of_shared_slices_are_those_at_the_indices(monkeypatch: pytest.MonkeyPatch) -> None:
+    stacked = {"a": np.arange(24.0, dtype=np.float32).reshape(1, 4, 3, 2), "b": np.arange(4.0)[None].astype(np.float32)}
+    placement = place(1, 4)
+    assert "critics" in placement.mesh.axis_names
+    chosen = placement.map(lambda tree, at: some(tree, at))
+    for at in ([0, 1], [3, 0], [2, 3], [1, 1], [0, 1, 2]):  # on one device, on both, one too many to share
+        got = chosen({"critic": stacked}["critic"], np.array([at]))
+        jax.tree.map(lambda x, y, at=at: np.testing.assert_array_equal(x[0], y[0, np.array(at)]), got, stacked)
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 5])

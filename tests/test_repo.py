@@ -19,14 +19,30 @@ LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LINES_MAX = 350
 
-BASE = {"config", "errors", "suggest", "device"}  # known to all, knowing nothing
+BASE = {"config", "errors", "suggest", "device"}  # known to all
 LOOPS = {"learner", "rollout", "run", "launch", "watch", "folder", "checkpoint", "pictures"}
-LOOPS |= {"sweep", "collect", "report", "experiments", "paper", "presets", "cli"}
+LOOPS |= {
+    "memory",
+    "overlap",
+    "parts",
+    "plan",
+    "policy",
+    "sweep",
+    "collect",
+    "report",
+    "experiments",
+    "paper",
+    "presets",
+    "cli",
+}
 KNOWS_ONLY = {
-    **{name: set() for name in BASE - {"config"}},
+    "errors": set(),
+    "suggest": set(),
+    "device": {"errors"},
     "config": {"errors", "suggest"},
     "core": BASE,
-    "nets": BASE | {"core"},
+    "layers": BASE,
+    "nets": BASE | {"core", "layers"},
     "losses": BASE | {"core"},
     "probes": BASE | {"core", "nets"},
 }

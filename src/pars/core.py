@@ -13,7 +13,7 @@ from jax import Array
 
 Params = Any
 State = Any
-Metrics = dict[str, Array]
+Metrics = dict[str, Array]  # scalars, or a value of each critic [E]; their mean is meant, of `.._max` the maximum
 
 
 class Transition(NamedTuple):
@@ -59,11 +59,12 @@ class Step(NamedTuple):
         """
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, state)[1])
 
-        def take(state: State) -> tuple[State, Metrics]:
-            state, metrics = function(state)
+        def take(_: Any, carry: tuple[State, Metrics]) -> tuple[State, Metrics]:
+            state, metrics = function(carry[0])
             return state, jax.tree.map(lambda x: delay * x, metrics)
 
-        return jax.lax.cond(self.every(delay), take, lambda s: (s, zeros), state)
+        # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
+        return jax.lax.fori_loop(0, self.every(delay).astype(jnp.int32), take, (state, zeros))
 
 
 class Net(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from pars.errors import UsageError
 
 Tree = Any
 
@@ -62,6 +65,16 @@ def _forget_half_written(folder: Path) -> None:
     atexit.register(marker.unlink, missing_ok=True)
 
 
+def limit() -> int | None:
+    """How many devices may be used: `$PARS_DEVICES`, else all. One: nothing is shared out."""
+    text = os.environ.get("PARS_DEVICES")
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"PARS_DEVICES={text!r} must be a whole number from 1 on")
+    return int(text)
+
+
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -74,11 +87,79 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars"
 
 
+_over_critics: ContextVar[Mesh | None] = ContextVar("over_critics", default=None)
+
+
 def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
-    """`function` for every slice of the leading axis of `stacked`, results stacked: in turn on a CPU, else vmapped."""
+    """`function` for every slice of the leading axis of `stacked`, results stacked.
+
+    One after another on a CPU, vmapped on a GPU. Where a single run has several devices they share the slices; then
+    nothing may be differentiated through this call, only inside `function`.
+    """
+    mesh = _over_critics.get()
+    if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size:
+        return _each(function, *stacked)
+    spread = jax.shard_map(
+        lambda *part: _each(function, *part),
+        mesh=mesh,
+        in_specs=PartitionSpec("critics"),
+        out_specs=PartitionSpec("critics"),
+        check_vma=False,
+    )
+    return spread(*stacked)
+
+
+def _each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     if jax.default_backend() == "cpu":
         return jax.lax.map(lambda slices: function(*slices), stacked)
     return jax.vmap(function)(*stacked)
+
+
+def some(stacked: Tree, indices: jax.Array) -> Tree:
+    """The slices at `indices` of the leading axis: leaves [E, ..] -> [k, ..]."""
+    mesh = _over_critics.get()
+    if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size or len(indices) % mesh.size:
+        return jax.tree.map(lambda x: x[indices], stacked)
+
+    def send(part: Tree, indices: jax.Array) -> Tree:
+        """Every device offers what it has of the chosen, as one array, and keeps its share of all of them."""
+        leaves, structure = jax.tree.flatten(part)
+        at = indices - len(leaves[0]) * jax.lax.axis_index("critics")
+        mine = (at >= 0) & (at < len(leaves[0]))
+        chosen = [x[jnp.clip(at, 0, len(x) - 1)].reshape(len(at), -1) for x in leaves]
+        row = jnp.where(mine[:, None], jnp.concatenate(chosen, axis=1), 0)
+        row = jax.lax.psum_scatter(row, "critics", tiled=True)
+        parts = jnp.split(row, np.cumsum([x.shape[1] for x in chosen])[:-1], axis=1)
+        shaped = [y.reshape(-1, *x.shape[1:]) for x, y in zip(leaves, parts, strict=True)]
+        return jax.tree.unflatten(structure, shaped)
+
+    critics = PartitionSpec("critics")
+    spread = jax.shard_map(send, mesh=mesh, in_specs=(critics, PartitionSpec()), out_specs=critics, check_vma=False)
+    return spread(stacked, indices)
+
+
+def everywhere(tree: Tree) -> Tree:
+    """Where a single run has several devices: all of them get all of `tree`, at once."""
+    mesh = _over_critics.get()
+    return tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def materialized(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """function(x), of the shape of x, in a buffer of its own.
+
+    XLA would work it out again for each of its readers. On a CPU that is dear for one that transposes: element by
+    element it takes three times as long as a plain transposition. Nothing is fused across the borders of a loop, and
+    this one turns once (or twice for NaN, which stays NaN), but the compiler cannot know.
+    """
+    if jax.default_backend() != "cpu":
+        return function(x)
+    turns = 1 + jnp.isnan(x.ravel()[0]).astype(jnp.int32)
+    return jax.lax.fori_loop(0, turns, lambda _, x: function(x), x)
+
+
+def transposed(x: jax.Array) -> jax.Array:
+    """x.T as an operand of a product. On a CPU it is not folded into the product, which would take a slower kernel."""
+    return jax.lax.optimization_barrier(x.T) if jax.default_backend() == "cpu" else x.T
 
 
 class Slot(NamedTuple):
@@ -90,23 +171,23 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a population of `members` runs.
+    """Where a population of `members` runs: the devices share its members, or share the critics of one after another.
 
-    Per-member arrays on the devices have `rows` >= members on axis 0: the population is padded with copies of its last
-    member to a multiple of the device count, and cut when it comes back.
+    Per-member arrays on the devices have `rows` >= members on axis 0: if the devices share the members, the population
+    is padded with copies of its last member to a multiple of the device count, and cut when it comes back.
     """
 
     members: int
-    mesh: Mesh
+    mesh: Mesh  # its axis is "members" or "critics"
 
     @property
     def rows(self) -> int:
-        devices = self.mesh.size
+        devices = self.mesh.shape.get("members", 1)
         return -(-self.members // devices) * devices
 
     def put(self, tree: Tree) -> Tree:
         """Per-member arrays [P, ...] -> padded and spread over the devices."""
-        return jax.tree.map(lambda x: jax.device_put(self.pad(x), self._sharding("members")), tree)
+        return jax.tree.map_with_path(lambda path, x: jax.device_put(self.pad(x), self._sharding(path)), tree)
 
     def pad(self, array: Any) -> np.ndarray:
         """A per-member array [P, ..] padded, still on the host: for small ones that a compiled call takes along."""
@@ -115,7 +196,8 @@ class Placement:
 
     def share(self, tree: Tree) -> Tree:
         """Arrays that every member reads -> a copy on every device."""
-        return jax.tree.map(lambda x: jax.device_put(x, self._sharding()), tree)
+        everywhere = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda x: jax.device_put(x, everywhere), tree)
 
     def take(self, tree: Tree) -> Tree:
         """Per-member device arrays -> NumPy [P, ...]."""
@@ -144,20 +226,40 @@ class Placement:
                     *(rest[i] if i in rest else Slot(arg, member) if i in whole else arg for i, arg in enumerate(args))
                 )
 
-            return each(one, jnp.arange(count), *(args[i] for i in own))
+            return _each(one, jnp.arange(count), *(args[i] for i in own))
 
-        def spread(*args: Tree) -> Tree:
+        def share_members(*args: Tree) -> Tree:
             axes = PartitionSpec("members")
             specs = tuple(PartitionSpec() if i in shared else axes for i in range(len(args)))
             return jax.shard_map(members, mesh=self.mesh, in_specs=specs, out_specs=axes, check_vma=False)(*args)
 
-        return jax.jit(spread if self.mesh.size > 1 else members, donate_argnums=donate)
+        def share_critics(*args: Tree) -> Tree:
+            token = _over_critics.set(self.mesh)
+            try:
+                results = members(*args)
+            finally:
+                _over_critics.reset(token)
+            pin = jax.lax.with_sharding_constraint  # donated arrays come back where they were
+            return jax.tree.map_with_path(lambda path, x: pin(x, self._sharding(path)), results)
 
-    def _sharding(self, *axes: str) -> NamedSharding:
-        return NamedSharding(self.mesh, PartitionSpec(*axes))
+        alone = self.mesh.size == 1
+        spread = share_members if "members" in self.mesh.axis_names else share_critics
+        return jax.jit(members if alone else spread, donate_argnums=donate)
+
+    def _sharding(self, path: Any) -> NamedSharding:
+        """Of a per-member array [P, ..] at `path` of a state, or of what a compiled function takes or gives."""
+        if "members" in self.mesh.axis_names:
+            return NamedSharding(self.mesh, PartitionSpec("members"))
+        critic = any(getattr(key, "name", None) == "critic" for key in path[:2])
+        return NamedSharding(self.mesh, PartitionSpec(None, "critics") if critic else PartitionSpec())
 
 
-def place(members: int) -> Placement:
-    """A single run stays on one device (its large matmuls use all cores); a population is spread over all of them."""
-    devices = jax.devices()[:members]
-    return Placement(members, Mesh(np.array(devices), ("members",)))
+def place(members: int, critics: int = 1) -> Placement:
+    """The devices share the members where they divide them well, else the `critics` of each member."""
+    devices = np.array(jax.devices()[: limit()])
+    used = min(len(devices), members)
+    waste = -members % used / members
+    share = max(d for d in range(1, len(devices) + 1) if critics % d == 0)
+    if jax.default_backend() == "cpu" and 0.9 * share > used * (1 - waste):
+        return Placement(members, Mesh(devices[:share], ("critics",)))
+    return Placement(members, Mesh(devices[:used], ("members",)))

@@ -16,6 +16,7 @@ from pars.checkpoint import Checkpoint
 from pars.config import stack
 from pars.core import Algorithm, Metrics, Spec, State, Step
 from pars.device import Placement, place
+from pars.policy import Policy, frozen
 from pars.source import Extra, Source, draw, pick, push, unpack, width
 from pars.stream import DataIn, Stream, chunk_steps, joined, on_host, streams
 
@@ -72,15 +73,20 @@ def block(
 
 
 def fold(name: str, total: Array, value: Array) -> Array:
-    return jnp.maximum(total, value) if name.endswith("_max") else total + value
+    return jnp.maximum(total, value) if is_max(name) else total + value
 
 
-def metric_names(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool, extra: Extra = ()) -> list[str]:
-    """What `algo.update` reports in this phase."""
+def is_max(name: str) -> bool:
+    return name.endswith("_max")
+
+
+def no_metrics(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool, extra: Extra = ()) -> dict[str, Any]:
+    """Sums and maxima of no steps of what `algo.update` reports in this phase: NumPy arrays [] or [E]."""
     batch = unpack(jnp.zeros((cfg.batch_size, width(spec, extra))), spec.obs_dim, extra)
     step = Step(jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32), online)
     key = jax.random.key(0)
-    return sorted(jax.eval_shape(lambda c, s, b, k: algo.update(c, s, b, k, step), cfg, state, batch, key)[1])
+    shapes = jax.eval_shape(lambda c, s, b, k: algo.update(c, s, b, k, step), cfg, state, batch, key)[1]
+    return {name: np.full(shapes[name].shape, -np.inf if is_max(name) else 0.0, np.float32) for name in sorted(shapes)}
 
 
 @dataclass
@@ -94,7 +100,7 @@ class Learner:
     extra: Extra = ()  # columns that the algorithm asks for, with their shapes
 
     def __post_init__(self) -> None:
-        self.placement: Placement = place(len(self.seeds))
+        self.placement: Placement = place(len(self.seeds), self._critics())
         put = self.placement.put
         self.cfg = put(jax.tree.map(np.asarray, stack(self.configs)))
         self.seed = put(np.asarray(self.seeds, np.int32))
@@ -105,9 +111,15 @@ class Learner:
         self.width = width(spec, self.extra)
         self.sums: dict[bool, Metrics] = {}  # of the interval under way, by phase
         self._streams: dict[bool, Stream] = {}
-        self._names: dict[bool, list[str]] = {}
+        self._none: dict[bool, dict[str, Any]] = {}
         self._act = self.placement.map(self._act_one, shared=(4, 5))
         self._push = jax.jit(partial(jax.vmap(push, in_axes=(0, 0, None))), donate_argnums=0)
+
+    def _critics(self) -> int:
+        """Critics that a member's devices may share."""
+        key = jax.eval_shape(jax.random.key, 0)
+        state = jax.eval_shape(lambda key: self.algo.init(self.configs[0], self.spec, key), key)
+        return len(jax.tree.leaves(state.critic.params)[0]) if self.algo.critic else 1
 
     def load(self, packed: np.ndarray, extra: Mapping[str, np.ndarray] | None = None, data_in: DataIn = "auto") -> None:
         """The dataset's packed rows [N, W] and columns [N, ..] behind them; every member shares them.
@@ -160,13 +172,13 @@ class Learner:
 
     def start_interval(self, online: bool) -> None:
         """Zero the running metrics."""
-        if online not in self._names:  # traced once: it takes a good part of a second
-            self._names[online] = metric_names(
-                self.algo, self.configs[0], self.spec, _slice(self.state), online, self.extra
-            )
-        fill = {name: -np.inf if name.endswith("_max") else 0.0 for name in self._names[online]}
+        if online not in self._none:  # traced once: it takes a good part of a second
+            one = _slice(self.state)
+            self._none[online] = no_metrics(self.algo, self.configs[0], self.spec, one, online, self.extra)
         rows = len(self.seeds)
-        self.sums[online] = self.placement.put({name: np.full(rows, fill[name], np.float32) for name in fill})
+        self.sums[online] = self.placement.put(
+            {name: np.repeat(value[None], rows, axis=0) for name, value in self._none[online].items()}
+        )
 
     def run(self, start: int, count: int, total: int, online: bool = False) -> None:
         """Dispatch `count` gradient steps from `start` of `total`; returns before they are done."""
@@ -190,8 +202,9 @@ class Learner:
 
     def metrics(self, count: int, online: bool = False) -> dict[str, np.ndarray]:
         """Averages [P] over the `count` steps of the interval under way; waits for them."""
-        sums = self.placement.take(self.sums[online])
-        return {name: value if name.endswith("_max") else value / max(count, 1) for name, value in sums.items()}
+        rows, sums = len(self.seeds), self.placement.take(self.sums[online])
+        flat = {name: value.reshape(rows, -1) for name, value in sums.items()}
+        return {name: v.max(axis=1) if is_max(name) else v.mean(axis=1) / max(count, 1) for name, v in flat.items()}
 
     def tree(self, online: bool, since: int) -> dict[str, Any]:
         """What a checkpoint holds, as NumPy [P, ..]: the state, the metrics interval under way and where it began."""
@@ -213,6 +226,10 @@ class Learner:
         """obs [P, .., O] -> action [P, .., A]; explore 0 evaluates, 1 explores with the noise of `step`."""
         args = (self.placement.pad(np.asarray(obs, np.float32)), np.int32(step), np.float32(explore))
         return self.placement.take(self._act(self.cfg, self.seed, self.state, *args))
+
+    def policy(self) -> Policy:
+        """The deterministic policies as they are now: obs [P, .., O] -> action [P, .., A], from any thread."""
+        return frozen(self.algo, self.cfg, self.state, len(self.seeds))
 
     def go_online(self) -> None:
         """Switch to the online phase; the replay is empty until `set_replay`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import flax.linen as nn
@@ -10,11 +11,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.device import each
+from pars.device import each, everywhere, some
+from pars.layers import Precision, dense, normed_relu
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
 Initializer = Literal["flax", "torch", "edac"]
+Initialize = Callable[..., Array]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
@@ -39,27 +42,63 @@ class MLP(nn.Module):
     activation: Activation = "relu"
     initializer: Initializer = "flax"
     edge: float = 3e-3
+    precision: Precision = "float32"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        for width in self.hidden:
-            x = self._dense(x, width)
+        leading, x = x.shape[:-1], x.reshape(-1, x.shape[-1])
+        for i, width in enumerate(self.hidden):
+            # the first layer sees actions far out of the box, where rounding would move them by whole boxes
+            precision = self.precision if i else "float32"
+            kernel, bias = _Affine(width, *self._initializers(x.shape[-1]), name=f"Dense_{i}")(x.shape[-1])
+            if self.layer_norm == "before" and self.activation == "relu":
+                x = normed_relu(precision, x, kernel, bias, *_Scale(width, name=f"LayerNorm_{i}")())
+                self._tap(x, leading)
+                continue
+            x = dense(precision, x, kernel, bias)
             if self.layer_norm == "before":
-                x = nn.LayerNorm()(x)
+                x = nn.LayerNorm(name=f"LayerNorm_{i}")(x)
             x = ACTIVATIONS[self.activation](x)
-            self.sow("taps", "hidden", x)
+            self._tap(x, leading)
             if self.layer_norm == "after":
-                x = nn.LayerNorm()(x)
-        return self._dense(x, self.out, last=True)
+                x = nn.LayerNorm(name=f"LayerNorm_{i}")(x)
+        kernel, bias = _Affine(self.out, *self._initializers(x.shape[-1], last=True), name="out")(x.shape[-1])
+        return dense("float32", x, kernel, bias).reshape(*leading, self.out)
 
-    def _dense(self, x: Array, width: int, last: bool = False) -> Array:
-        name = "out" if last else None
+    def _tap(self, x: Array, leading: tuple[int, ...]) -> None:
+        self.sow("taps", "hidden", x.reshape(*leading, x.shape[-1]))
+
+    def _initializers(self, inputs: int, last: bool = False) -> tuple[Initialize, Initialize]:
+        """Of kernel and bias."""
         if self.initializer == "flax":
-            return nn.Dense(width, name=name)(x)
-        bound = self.edge if last and self.initializer == "edac" else x.shape[-1] ** -0.5
+            return nn.initializers.lecun_normal(), nn.initializers.zeros
+        bound = self.edge if last and self.initializer == "edac" else inputs**-0.5
         hidden_of_edac = self.initializer == "edac" and not last
-        bias = nn.initializers.constant(0.1) if hidden_of_edac else _uniform(bound)
-        return nn.Dense(width, kernel_init=_uniform(bound), bias_init=bias, name=name)(x)
+        return _uniform(bound), nn.initializers.constant(0.1) if hidden_of_edac else _uniform(bound)
+
+
+class _Affine(nn.Module):
+    """Kernel [inputs, width] and bias [width] of a dense layer, named as flax names them."""
+
+    width: int
+    kernel_init: Initialize
+    bias_init: Initialize
+
+    @nn.compact
+    def __call__(self, inputs: int) -> tuple[Array, Array]:
+        kernel = self.param("kernel", self.kernel_init, (inputs, self.width))
+        return kernel, self.param("bias", self.bias_init, (self.width,))
+
+
+class _Scale(nn.Module):
+    """Scale [width] and shift [width] of a layer norm, named as flax names them."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self) -> tuple[Array, Array]:
+        scale = self.param("scale", nn.initializers.ones, (self.width,))
+        return scale, self.param("bias", nn.initializers.zeros, (self.width,))
 
 
 class Critic(nn.Module):
@@ -115,9 +154,35 @@ def apply_ensemble(module: nn.Module, params: Any, *inputs: Array) -> Array:
     return each(lambda p: apply(module, p, *inputs), params)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def action_values(module: nn.Module, params: Any, obs: Array, action: Array) -> Array:
+    """Q of every critic, for an actor to climb: like `apply_ensemble`, but only the action has a gradient.
+
+    dQ/da of a critic is taken right after its Q, so that nothing but [E, B, A] waits for the backward pass.
+    params: leaves [E, ..], obs [B, O], action [B, A] -> q [E, B].
+    """
+    return apply_ensemble(module, params, obs, action)
+
+
+def _action_values(module: nn.Module, params: Any, obs: Array, action: Array) -> tuple[Array, Array]:
+    def one(params: Any) -> Array:
+        q, back = jax.vjp(lambda a: apply(module, params, obs, a), action)
+        return jnp.concatenate([q[:, None], back(jnp.ones_like(q))[0]], axis=1)
+
+    found = everywhere(each(one, params))  # [E, B, 1 + A]
+    return found[..., 0], found[..., 1:]
+
+
+def _action_values_back(module: nn.Module, slopes: Array, dq: Array) -> tuple[None, None, Array]:
+    return None, None, jnp.sum(dq[..., None] * slopes, axis=0)
+
+
+action_values.defvjp(_action_values, _action_values_back)
+
+
 def choose(params: Any, indices: Array) -> Any:
     """The copies at `indices` of a stacked ensemble: leaves [E, ..] -> [k, ..]."""
-    return jax.tree.map(lambda x: x[indices], params)
+    return some(params, indices)
 
 
 def hidden_activations(module: nn.Module, params: Any, *inputs: Array) -> list[Array]:
@@ -126,7 +191,7 @@ def hidden_activations(module: nn.Module, params: Any, *inputs: Array) -> list[A
     return [layer for layers in jax.tree.leaves(taps, is_leaf=lambda x: isinstance(x, tuple)) for layer in layers]
 
 
-def _uniform(bound: float) -> Callable[..., Array]:
+def _uniform(bound: float) -> Initialize:
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 

@@ -110,7 +110,7 @@ def test_one_step_moves_critics_against_their_gradient_and_targets_a_little() ->
     np.testing.assert_allclose(moved, -0.01 * np.sign(error @ inputs), rtol=1e-3)
     followed = np.asarray(new.critic.target["mlp"]["out"]["kernel"])[..., 0] - CRITICS
     np.testing.assert_allclose(followed, 0.1 * moved, rtol=1e-3)
-    assert float(metrics["critic_loss"]) == pytest.approx((error**2).mean(), rel=1e-5)
+    assert float(metrics["critic_loss"].mean()) == pytest.approx((error**2).mean(), rel=1e-5)
 
 
 def test_finds_the_best_action_of_a_bandit() -> None:

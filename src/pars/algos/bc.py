@@ -25,6 +25,7 @@ from pars.core import (
     make_net,
     make_normalizer,
 )
+from pars.layers import Precision
 from pars.losses import bc_loss, explored_action
 from pars.nets import MLP, Actor, Initializer, action_dim, apply
 
@@ -33,6 +34,7 @@ from pars.nets import MLP, Actor, Initializer, action_dim, apply
 class Config:
     actor_hidden: tuple[int, ...] = (256, 256)
     initializer: Initializer = "torch"
+    precision: Precision = "float32"  # of the products of hidden layers
     normalize_obs: bool = True
     batch_size: int = 256
     actor_lr: float = 3e-4
@@ -48,7 +50,7 @@ class State(NamedTuple):
 
 
 def actor_net(cfg: Config, width: int) -> Actor:
-    return Actor(MLP(cfg.actor_hidden, width, initializer=cfg.initializer))
+    return Actor(MLP(cfg.actor_hidden, width, initializer=cfg.initializer, precision=cfg.precision))
 
 
 def init(cfg: Config, spec: Spec, key: Array) -> State:

@@ -34,6 +34,7 @@ from pars.core import (
 )
 from pars.device import each
 from pars.errors import UsageError
+from pars.layers import Precision
 from pars.losses import (
     bc_loss,
     cosine_decay,
@@ -54,6 +55,7 @@ from pars.nets import (
     Initializer,
     LayerNorm,
     action_dim,
+    action_values,
     apply,
     apply_ensemble,
     choose,
@@ -71,6 +73,7 @@ class Config:
     layer_norm: LayerNorm = "before"  # of the critics
     activation: Activation = "relu"
     initializer: Initializer = "flax"
+    precision: Precision = "float32"  # of the products of hidden layers
     normalize_obs: bool = False
     # policy evaluation
     batch_size: int = 256
@@ -119,11 +122,11 @@ class State(NamedTuple):
 
 
 def actor_net(cfg: Config, action_dim: int) -> Actor:
-    return Actor(MLP(cfg.actor_hidden, action_dim, "none", cfg.activation, cfg.initializer, edge=1e-3))
+    return Actor(MLP(cfg.actor_hidden, action_dim, "none", cfg.activation, cfg.initializer, 1e-3, cfg.precision))
 
 
 def critic_net(cfg: Config) -> Critic:
-    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, cfg.activation, cfg.initializer, edge=3e-3))
+    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, cfg.activation, cfg.initializer, 3e-3, cfg.precision))
 
 
 def init(cfg: Config, spec: Spec, key: Array) -> State:
@@ -179,8 +182,7 @@ def critic_step(cfg: Config, state: State, batch: Transition, key: Array, online
         return descend(net, grads, cfg.critic_lr), metrics
 
     net, metrics = each(one, state.critic._replace(target=None))
-    summary = {name: values.max() if name == "q_max" else values.mean() for name, values in metrics.items()}
-    return net._replace(target=state.critic.target), {**summary, "target_mean": y.mean()}
+    return net._replace(target=state.critic.target), {**metrics, "target_mean": y.mean()}
 
 
 def actor_loss(
@@ -190,7 +192,7 @@ def actor_loss(
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
     if online:
         critics = choose(critics, subset(key, cfg.critics, cfg.actor_critics))
-    q = apply_ensemble(critic_net(cfg), critics, batch.obs, action)
+    q = action_values(critic_net(cfg), critics, batch.obs, action)
     v = jnp.mean(q, axis=0) if online else jnp.min(q, axis=0)
     value = normalized_value(v) if cfg.normalize_q else jnp.mean(v)
     distance = bc_loss(action, batch.action, cfg.bc_reduce)

@@ -32,6 +32,7 @@ from pars.core import (
     polyak,
 )
 from pars.device import each
+from pars.layers import Precision
 from pars.losses import tanh_sample, td_loss, td_target
 from pars.nets import (
     MLP,
@@ -40,6 +41,7 @@ from pars.nets import (
     Initializer,
     LayerNorm,
     action_dim,
+    action_values,
     apply,
     apply_ensemble,
     init_ensemble,
@@ -53,6 +55,7 @@ class Config:
     actor_hidden: tuple[int, ...] = (256, 256)
     layer_norm: LayerNorm = "none"  # of the critics
     initializer: Initializer = "torch"
+    precision: Precision = "float32"  # of the products of hidden layers
     batch_size: int = 256
     discount: float = 0.99
     polyak: float = 0.005
@@ -74,11 +77,11 @@ class State(NamedTuple):
 
 
 def actor_net(cfg: Config, width: int) -> GaussianActor:
-    return GaussianActor(MLP(cfg.actor_hidden, 2 * width, initializer=cfg.initializer))
+    return GaussianActor(MLP(cfg.actor_hidden, 2 * width, initializer=cfg.initializer, precision=cfg.precision))
 
 
 def critic_net(cfg: Config) -> Critic:
-    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, initializer=cfg.initializer))
+    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, initializer=cfg.initializer, precision=cfg.precision))
 
 
 def init(cfg: Config, spec: Spec, key: Array) -> State:
@@ -113,7 +116,7 @@ def critic_loss(cfg: Config, params: Params, batch: Transition, y: Array) -> tup
 def actor_loss(cfg: Config, params: Params, state: State, batch: Transition, key: Array) -> tuple[Array, Array]:
     """mean(alpha log pi - min Q), and mean log pi."""
     action, log_prob = sample(cfg, params, batch.obs, key)
-    q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.params, batch.obs, action), axis=0)
+    q = jnp.min(action_values(critic_net(cfg), state.critic.params, batch.obs, action), axis=0)
     return jnp.mean(jnp.exp(state.log_temperature.params) * log_prob - q), log_prob.mean()
 
 
@@ -136,9 +139,8 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
         actor=descend(state.actor, grads, cfg.actor_lr),
         log_temperature=descend(state.log_temperature, wanted, cfg.temperature_lr),
     )
-    summary = {name: values.max() if name == "q_max" else values.mean() for name, values in metrics.items()}
     temperature = jnp.exp(state.log_temperature.params)
-    return state, {**summary, "actor_loss": loss, "entropy": -log_prob, "temperature": temperature}
+    return state, {**metrics, "actor_loss": loss, "entropy": -log_prob, "temperature": temperature}
 
 
 def act(cfg: Config, state: State, obs: Array, key: Array, explore: Any) -> Array:

@@ -31,6 +31,7 @@ from pars.core import (
     polyak,
 )
 from pars.device import each
+from pars.layers import Precision
 from pars.losses import bc_loss, explored_action, normalized_value, smoothed_action, td_loss, td_target
 from pars.nets import (
     MLP,
@@ -39,6 +40,7 @@ from pars.nets import (
     Initializer,
     LayerNorm,
     action_dim,
+    action_values,
     apply,
     apply_ensemble,
     init_ensemble,
@@ -53,6 +55,7 @@ class Config:
     actor_hidden: tuple[int, ...] = (256, 256)
     layer_norm: LayerNorm = "none"  # of the critics
     initializer: Initializer = "torch"
+    precision: Precision = "float32"  # of the products of hidden layers
     normalize_obs: bool = True
     batch_size: int = 256
     discount: float = 0.99
@@ -81,11 +84,11 @@ class State(NamedTuple):
 
 
 def actor_net(cfg: Config, width: int) -> Actor:
-    return Actor(MLP(cfg.actor_hidden, width, initializer=cfg.initializer, edge=1e-3))
+    return Actor(MLP(cfg.actor_hidden, width, initializer=cfg.initializer, precision=cfg.precision, edge=1e-3))
 
 
 def critic_net(cfg: Config) -> Critic:
-    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, initializer=cfg.initializer))
+    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, initializer=cfg.initializer, precision=cfg.precision))
 
 
 def init(cfg: Config, spec: Spec, key: Array) -> State:
@@ -120,7 +123,7 @@ def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) 
         first = jax.tree.map(lambda x: x[0], critics)
         v = apply(critic_net(cfg), first, batch.obs, action)
     else:
-        v = jnp.min(apply_ensemble(critic_net(cfg), critics, batch.obs, action), axis=0)
+        v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
     distance = bc_loss(action, batch.action, cfg.bc_reduce)
     loss = -cfg.q_weight * normalized_value(v) + cfg.bc_weight * distance
     return loss, {"actor_loss": loss, "bc_loss": distance, "policy_value": v.mean()}
@@ -144,10 +147,9 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
         return descend(net, grads, cfg.critic_lr), metrics
 
     net, metrics = each(one, state.critic._replace(target=None))
-    summary = {name: values.max() if name == "q_max" else values.mean() for name, values in metrics.items()}
     state = state._replace(critic=net._replace(target=state.critic.target))
     state, delayed = step.maybe(cfg.policy_delay, lambda s: actor_step(cfg, s, batch), state)
-    return state, {**summary, "target_mean": y.mean(), **delayed}
+    return state, {**metrics, "target_mean": y.mean(), **delayed}
 
 
 def act(cfg: Config, state: State, obs: Array, key: Array, explore: Any) -> Array:

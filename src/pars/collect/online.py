@@ -20,7 +20,7 @@ from pars.collect.skill import Skill, from_actor
 from pars.core import Spec, Transition
 from pars.device import Slot
 from pars.envs.base import BatchEnv
-from pars.learner import ACT, INIT, UPDATE_ONLINE, block, metric_names, stream
+from pars.learner import ACT, INIT, UPDATE_ONLINE, block, no_metrics, stream
 from pars.rollout import EPISODE, environment_seed
 from pars.source import Source, pack, width
 
@@ -52,7 +52,7 @@ class OnlineSAC:
         self.n, self.taken, self.updates = env.n, 0, 0
         self.state = jax.jit(partial(sac.init, cfg, spec))(stream(jnp.int32(seed), INIT))
         self.actor = jax.tree.map(jnp.copy, self.state.actor.params)
-        zeros = {name: jnp.zeros(()) for name in metric_names(sac.ALGORITHM, cfg, spec, self.state, True)}
+        zeros = no_metrics(sac.ALGORITHM, cfg, spec, self.state, True)
         self.replay = jnp.zeros((1, capacity + self.n, width(spec)))
         self.episodes = np.zeros(self.n, np.int64)
         self.obs = np.array(env.reset(np.arange(self.n), self._seeds(np.arange(self.n))))
