@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,12 +110,18 @@ def store(folder: Path, arrays: dict[str, Pieces], facts: Callable[[], dict[str,
     """Write the arrays and a manifest with their sizes and checksums, all or nothing.
 
     Args:
-        facts: called when all arrays are written; JSON-serialisable, kept in the manifest.
+        facts: called when all arrays are written, while the disk takes them; JSON-serialisable, kept in the manifest.
     """
     with writing(folder) as aside:
         aside.mkdir()
-        columns = {name: _write(aside / f"{name}.npy", array) for name, array in arrays.items()}
-        manifest = {"format": FORMAT, "columns": columns, **facts()}
+        with ThreadPoolExecutor(1, "pars-sync") as pool:
+            columns, synced = {}, []
+            for name, array in arrays.items():
+                columns[name] = _write(aside / f"{name}.npy", array)
+                synced.append(pool.submit(_sync, aside / f"{name}.npy"))
+            manifest = {"format": FORMAT, "columns": columns, **facts()}
+            for job in synced:
+                job.result()
         (aside / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
@@ -128,9 +135,13 @@ def _write(path: Path, array: Pieces) -> dict[str, Any]:
             content = np.ascontiguousarray(part, array.dtype).data
             digest.update(content)
             file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file is on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def restore(folder: Path, *, verify: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:

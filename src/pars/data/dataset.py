@@ -28,6 +28,7 @@ from pars.data.extras import COLUMNS, STORED, episode, stored_column
 from pars.data.fields import made
 from pars.data.files import read_columns, source_file
 from pars.data.layout import Columns
+from pars.data.parallel import in_order
 from pars.data.rows import checked_rows
 from pars.data.scan import chunks
 from pars.data.transitions import kept_rows, transitions
@@ -91,13 +92,18 @@ class Moments:
     def __init__(self) -> None:
         self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
 
-    def add(self, chunk: Array) -> None:
-        """chunk: [n, width]."""
-        values = chunk.astype(np.float64)
-        count, mean = self.count + len(values), values.mean(axis=0)
-        apart = mean - self.mean
-        self.squares = self.squares + ((values - mean) ** 2).sum(axis=0) + apart**2 * self.count * len(values) / count
-        self.mean, self.count = self.mean + apart * len(values) / count, count
+    @classmethod
+    def of(cls, chunk: Array) -> "Moments":
+        """Those of one chunk [n, width]."""
+        own, values = cls(), chunk.astype(np.float64)
+        own.count, own.mean = len(values), values.mean(axis=0)
+        own.squares = ((values - own.mean) ** 2).sum(axis=0)
+        return own
+
+    def add(self, more: "Moments") -> None:
+        count, apart = self.count + more.count, more.mean - self.mean
+        self.squares = self.squares + more.squares + apart**2 * self.count * more.count / count
+        self.mean, self.count = self.mean + apart * more.count / count, count
 
     def facts(self) -> dict[str, list[float]]:
         return {"obs_mean": self.mean.tolist(), "obs_std": np.sqrt(self.squares / self.count).tolist()}
@@ -122,17 +128,21 @@ class _Conversion:
         obs_dim, action_dim = self.rows.obs.shape[1], self.rows.action.shape[1]
         shape = (len(self.kept), 2 * obs_dim + action_dim + 2)
 
+        def convert(part: slice) -> tuple[Array, Moments]:
+            columns = transitions(self.rows, self.kept[part], self.next_obs)
+            return pack(columns), Moments.of(columns.obs)
+
         def parts() -> Iterator[Array]:
-            for part in chunks(len(self.kept)):
-                columns = transitions(self.rows, self.kept[part], self.next_obs)
-                self.moments.add(columns.obs)
-                yield pack(columns)
+            for packed, moments in in_order(convert, chunks(len(self.kept))):
+                self.moments.add(moments)
+                yield packed
 
         return Pieces(shape, np.dtype(np.float32), parts())
 
     def extra(self, name: str) -> Array:
         return stored_column(name, self.columns, self.rows, self.kept, self.source, self.time_limit)
 
+    @cached_property
     def card(self) -> Card:
         return data_card(self.rows, self.task, self.next_obs)
 
@@ -158,7 +168,7 @@ def from_arrays(
         at += len(part)
     checksum = fingerprint({BASE: array_sha256(packed), "last": array_sha256(conversion.last)})
     extra = {key: conversion.extra(key) for key in columns if key in STORED}
-    facts = conversion.moments.facts() | {"card": conversion.card()}
+    facts = conversion.moments.facts() | {"card": conversion.card}
     return _dataset(name, "arrays", packed, conversion.last, checksum, facts, columns, extra)
 
 
@@ -227,19 +237,17 @@ def _scratch(folder: Path) -> Iterator[Path]:
 def _convert(
     conversion: _Conversion, what: str, folder: Path, options: dict[str, Any]
 ) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Convert one of the copies of a file, store it and read it back."""
+    """Convert one of the copies of a file, store it and map it."""
     facts: dict[str, Any] = {"source": conversion.source, "options": options}
-    if what == BASE:
-        facts["card"] = conversion.card()
     for _ in range(2):  # another process that stores the same copy may take ours away for a moment
         if what == BASE:
             arrays = {BASE: conversion.packed(), "last": pieces(conversion.last)}
-            store(folder, arrays, lambda: facts | conversion.moments.facts())
+            store(folder, arrays, lambda: facts | conversion.moments.facts() | {"card": conversion.card})
         else:
             store(folder, {what: pieces(conversion.extra(what))}, lambda: facts)
-        if stored := restore(folder, verify=True):
+        if stored := restore(folder, verify=False):
             return stored
-    raise ResourceError(f"{folder}: reads back differently from what was written; check the disk")
+    raise ResourceError(f"{folder}: cannot be read back after it was written; check the disk")
 
 
 def _check_columns(columns: Sequence[str]) -> None:

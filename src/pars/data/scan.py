@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pars.data.parallel import in_order
 from pars.envs.maze import Maze
 
 Array = np.ndarray
 
-CHUNK = 1 << 16  # rows; a chunk of a few megabytes stays in cache
+CHUNK = 1 << 13  # rows; a chunk of a megabyte or two stays in cache
 BINS_PER_CELL = 4
 PRIME = np.uint64(0x9E3779B97F4A7C15)
 SHIFT = np.uint64(29)
@@ -47,34 +48,49 @@ def cast(values: Array, part: slice) -> Array:
     return np.asarray(values[part], np.float32)
 
 
+class _Sums(NamedTuple):
+    """What one chunk adds to the statistics of W columns."""
+
+    low: Array
+    high: Array
+    at_bound: Array
+    total: Array
+    square: Array
+    digests: list[bytes]
+
+
 def scan_columns(values: Array, bound: float = np.inf) -> Columns:
     """Statistics of the columns of values [N, W], which are finite, as float32."""
-    rows, width = values.shape
-    low = high = cast(values, slice(0, 1))[0]
-    centre = low.astype(np.float64)[:, None]  # sums around it lose no digits to a large mean
-    total, square, at_bound = np.zeros(width), np.zeros(width), np.zeros(width)
-    digests = [hashlib.blake2b(digest_size=16) for _ in range(width)]
-    for part in chunks(rows):
+    rows = len(values)
+    centre = cast(values, slice(0, 1))[0].astype(np.float64)[:, None]  # sums around it lose no digits to a large mean
+
+    def sums(part: slice) -> _Sums:
         chunk = np.ascontiguousarray(cast(values, part).T)
-        low, high = np.minimum(low, chunk.min(axis=1)), np.maximum(high, chunk.max(axis=1))
-        at_bound += (np.abs(chunk) >= bound).sum(axis=1)
-        for digest, column in zip(digests, chunk, strict=True):
-            digest.update(column.data)
         offset = chunk - centre
-        total += offset.sum(axis=1)
-        square += np.einsum("wn,wn->w", offset, offset)
-    mean = total / rows
-    std = np.sqrt(np.maximum(square / rows - mean**2, 0.0))
-    first: dict[bytes, int] = {}
-    original = np.array([first.setdefault(digest.digest(), column) for column, digest in enumerate(digests)])
-    return Columns(mean + centre[:, 0], std, low, high, at_bound / rows, original)
+        return _Sums(
+            chunk.min(axis=1),
+            chunk.max(axis=1),
+            (np.abs(chunk) >= bound).sum(axis=1),
+            offset.sum(axis=1),
+            np.einsum("wn,wn->w", offset, offset),
+            [hashlib.blake2b(column.data, digest_size=16).digest() for column in chunk],
+        )
+
+    found = _Sums(*zip(*in_order(sums, chunks(rows)), strict=True))
+    mean = np.sum(found.total, axis=0) / rows
+    std = np.sqrt(np.maximum(np.sum(found.square, axis=0) / rows - mean**2, 0.0))
+    first: dict[tuple[bytes, ...], int] = {}
+    digests = zip(*found.digests, strict=True)  # by column
+    original = np.array([first.setdefault(digest, column) for column, digest in enumerate(digests)])
+    low, high = np.min(found.low, axis=0), np.max(found.high, axis=0)
+    return Columns(mean + centre[:, 0], std, low, high, np.sum(found.at_bound, axis=0) / rows, original)
 
 
 def row_hashes(*matrices: Array) -> Array:
     """[N] uint64, equal where the float32 rows of all matrices [N, W] are equal; by chance once in 2^64 pairs."""
     rows = len(matrices[0])
-    hashes = np.empty(rows, np.uint64)
-    for part in chunks(rows):
+
+    def mix(part: slice) -> Array:
         mixed = np.full(part.stop - part.start, len(matrices), np.uint64)
         for matrix in matrices:
             words = np.ascontiguousarray((cast(matrix, part) + np.float32(0)).T).view(np.uint32)  # -0 becomes 0
@@ -82,8 +98,9 @@ def row_hashes(*matrices: Array) -> Array:
                 mixed ^= word
                 mixed *= PRIME
                 mixed ^= mixed >> SHIFT
-        hashes[part] = mixed
-    return hashes
+        return mixed
+
+    return np.concatenate([*in_order(mix, chunks(rows))])
 
 
 def duplicates(obs: Array, action: Array, most: int = 1 << 24) -> Duplicates:
@@ -108,14 +125,14 @@ def step_sizes(obs: Array, spread: Array | None) -> Array:
         spread: standard deviation of each column: the largest change over the columns in these units. None: the
             distance in the first two columns, which are a position.
     """
-    sizes = np.empty(len(obs) - 1, np.float32)
-    for part in chunks(len(sizes)):
+
+    def sizes(part: slice) -> Array:
         change = np.diff(cast(obs, slice(part.start, part.stop + 1)), axis=0)
         if spread is None:
-            sizes[part] = np.hypot(change[:, 0], change[:, 1])
-        else:
-            sizes[part] = (np.abs(change) / np.where(spread > 0, spread, 1.0)).max(axis=1)
-    return sizes
+            return np.hypot(change[:, 0], change[:, 1])
+        return (np.abs(change) / np.where(spread > 0, spread, 1.0)).max(axis=1).astype(np.float32)
+
+    return np.concatenate([*in_order(sizes, chunks(len(obs) - 1))])
 
 
 def positions(obs: Array, maze: Maze) -> tuple[Array, Array, Array]:
