@@ -52,6 +52,7 @@ def train(
     goal: str | None = None,
     probes: Sequence[str] = DEFAULT_PROBES,
     data_in: DataIn = "auto",
+    overlap: bool | None = None,
     quiet: bool = False,
     command: str = "",
 ) -> Path:
@@ -73,6 +74,7 @@ def train(
         physics, goal: of the task, see `make_task`.
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
+        overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
@@ -90,7 +92,8 @@ def train(
     for warning in dataset.card["warnings"]:
         view.note(f"data: {warning}")
     view.note(f"run: {out}")
-    train_groups(groups, dataset, task, plan, out, view, command=command, probes=probes, data_in=data_in)
+    options: dict[str, Any] = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
+    train_groups(groups, dataset, task, plan, out, view, **options)
     return out
 
 
@@ -216,7 +219,7 @@ def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 
         if task is None:
             raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")
         evaluator = Evaluator(task, len(learner.seeds), episodes or task.eval_episodes, first_episode)
-        evaluation = evaluator(lambda obs, learner=learner: learner.act(obs, 0, explore=0.0))  # type: ignore[misc]
+        evaluation = evaluator(learner.policy())
         evaluator.close()
         scores = task.score(evaluation.returns)
         results.append(Result(learner.algo.name, task, position, learner.seeds, scores, evaluation))

@@ -35,6 +35,7 @@ def train(
     map: str | None = None,
     data_goal: str | None = None,
     data_in: Literal["auto", "memory", "stream"] = "auto",
+    overlap_eval: Literal["auto", "yes", "no"] = "auto",
     physics: Literal["d4rl", "stock"] | None = None,
     goal: Literal["episode", "fixed"] | None = None,
     preset: str = "paper",
@@ -67,6 +68,7 @@ def train(
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
+        overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
         goal: Of AntMaze: drawn for every episode, or fixed.
         preset: Published settings of the algorithm to start from, see `pars algos`.
@@ -89,6 +91,7 @@ def train(
         map=map,
         data_goal=data_goal,
         data_in=data_in,
+        overlap_eval=overlap_eval,
         physics=physics,
         goal=goal,
         preset=preset,

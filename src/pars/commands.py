@@ -35,6 +35,7 @@ def train(words: Sequence[str], **options: Any) -> None:
     if task and env and task != env:
         raise UsageError(f"the task is {task!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
+    options["overlap"] = {"auto": None, "yes": True, "no": False}[options.pop("overlap_eval")]
     text = options.pop("map")
     options["mapping"] = parse_mapping(text) if text else None
     options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
-import json
 import platform
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,12 +15,12 @@ import jax
 from pars import presets
 from pars.algos import find_algorithm
 from pars.config import field_types, from_dict, grid, structure, to_dict
-from pars.core import Algorithm
 from pars.data import Dataset
 from pars.device import cores
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError
 from pars.folder import check_description, read_description, read_status
+from pars.parts import fitting, make_group
 from pars.probes import find_probes
 from pars.run import Group, Plan, run_group
 from pars.stream import DataIn
@@ -54,15 +52,8 @@ def make_groups(
         alike: dict[Any, list[Any]] = defaultdict(list)
         for cfg in grid(base, {name: values for name, values in axes.items() if name in field_types(algo.config)}):
             alike[structure(cfg)].append(cfg)
-        groups += [_group(algo, configs, seeds) for configs in alike.values()]
+        groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
     return groups
-
-
-def _group(algo: Algorithm, configs: Sequence[Any], seeds: Sequence[int]) -> Group:
-    pairs = [(cfg, seed) for cfg in configs for seed in seeds]
-    label = json.dumps([[to_dict(cfg), seed] for cfg, seed in pairs])
-    name = f"{algo.name}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
-    return Group(name, algo, tuple(cfg for cfg, _ in pairs), tuple(seed for _, seed in pairs))
 
 
 def train_groups(
@@ -76,10 +67,14 @@ def train_groups(
     command: str = "",
     probes: Sequence[str] = DEFAULT_PROBES,
     data_in: DataIn = "auto",
+    overlap: bool | None = None,
 ) -> Path:
     """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
 
-    Raises Interrupted, and after all other groups DivergenceError if one diverged.
+    A group that does not fit into memory is trained in parts, each a group with a folder of its own.
+
+    Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
+    diverged.
     """
     looks, stop, diverged = find_probes(list(probes)), Stop(), []
     for group in groups:
@@ -88,19 +83,24 @@ def train_groups(
     _check_batches(groups, plan)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
+    plans = [plan if group.algo.can_go_online else dataclasses.replace(plan, online_steps=0) for group in groups]
+    todo = [
+        (part, group, own)
+        for group, own in zip(groups, plans, strict=True)
+        for part in fitting(group, dataset, own, out, view, data_in)
+    ]
     with stop.listening():
-        for group in groups:
+        for group, whole, own in todo:
             folder = out / group.name
-            own = plan if group.algo.can_go_online else dataclasses.replace(plan, online_steps=0)
-            description = describe(group, dataset, task, own, command)
+            description = describe(group, dataset, task, own, command, whole)
             if finished(folder, description):
                 view.note(f"already finished: {folder}")
                 continue
-            members = [_member(group, i) for i in range(len(group.seeds))]
+            members = [_member(group, i, whole) for i in range(len(group.seeds))]
             phases = [("offline", own.offline_steps), ("online", own.online_steps)]
             view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
             try:
-                run_group(group, folder, description, dataset, task, own, looks, view, stop, data_in)
+                run_group(group, folder, description, dataset, task, own, looks, view, stop, data_in, overlap)
             except DivergenceError as error:
                 view.note(str(error))
                 diverged.append(str(error))
@@ -124,8 +124,15 @@ def finished(folder: Path, description: Mapping[str, Any]) -> bool:
     return bool(read_status(folder)["state"] == "finished")
 
 
-def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, command: str) -> dict[str, Any]:
-    """run.json: everything that a reader of the folder needs to know, as plain JSON."""
+def describe(
+    group: Group, dataset: Dataset, task: Task | None, plan: Plan, command: str, whole: Group | None = None
+) -> dict[str, Any]:
+    """run.json: everything that a reader of the folder needs to know, as plain JSON.
+
+    Args:
+        whole: what `group` is a part of, if it is.
+    """
+    whole = whole or group
     settings = [to_dict(cfg) for cfg in group.configs]
     maze = task.maze.card() if task and task.maze else None
     return {
@@ -136,7 +143,8 @@ def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, comm
         "physics": task.physics if task else None,
         "task_options": dict(task.options) if task else {},
         "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
-        "varied": [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)],
+        "varied": _varied(whole),
+        "part_of": None if whole.name == group.name else whole.name,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
         "columns": [[name, list(shape)] for name, shape in dataset.shapes(group.algo.columns)],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
@@ -159,11 +167,15 @@ def describe(group: Group, dataset: Dataset, task: Task | None, plan: Plan, comm
     }
 
 
-def _member(group: Group, index: int) -> str:
-    """How a member is called: its seed, and the settings in which the group's members differ."""
+def _member(group: Group, index: int, whole: Group) -> str:
+    """How a member is called: its seed, and the settings in which the members of the whole group differ."""
+    settings = to_dict(group.configs[index])
+    return " ".join([f"{name}={settings[name]}" for name in _varied(whole)] + [f"seed={group.seeds[index]}"])
+
+
+def _varied(group: Group) -> list[str]:
     settings = [to_dict(cfg) for cfg in group.configs]
-    differ = [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
-    return " ".join([f"{name}={settings[index][name]}" for name in differ] + [f"seed={group.seeds[index]}"])
+    return [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
 
 
 def check_ranges(cfg: Any) -> None:

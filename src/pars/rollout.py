@@ -62,20 +62,23 @@ class Evaluator:
         p, e, n = self.members, len(episodes), self.members * len(episodes)
         seeds = np.array([environment_seed(EVALUATION, i) for i in episodes] * p, np.int64)
         obs = np.array(env.reset(np.arange(n), seeds))
-        returns, lengths, running = np.zeros(n), np.zeros(n, np.int64), np.arange(n)
+        returns, lengths, running, steps = np.zeros(n), np.zeros(n, np.int64), np.arange(n), 0
         track = self.task.maze is not None
-        path = [obs[:, :2].copy()] if track else []
+        path = np.full((n, self.task.time_limit + 1 if track else 1, 2), np.nan, np.float32)
+        path[:, 0] = obs[:, :2]
         while len(running):
             action = act(obs.reshape(p, e, -1)).reshape(n, -1)
             result = env.step(running, action[running])
+            steps += 1
             obs[running] = result.obs
             returns[running] += result.reward
-            lengths[running] += 1
             if track:
-                path.append(np.full((n, 2), np.nan, np.float32))
-                path[-1][running] = result.obs[:, :2]
-            running = running[~(result.terminal | result.truncated)]
-        positions = np.stack(path, axis=1).reshape(p, e, len(path), 2) if track else None
+                path[running, steps] = result.obs[:, :2]
+            ended = result.terminal | result.truncated
+            if ended.any():
+                lengths[running[ended]] = steps
+                running = running[~ended]
+        positions = path[:, : steps + 1].reshape(p, e, steps + 1, 2) if track else None
         return Evaluation(returns.reshape(p, e), lengths.reshape(p, e), positions)
 
     def close(self) -> None:

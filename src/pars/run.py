@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,18 @@ import numpy as np
 
 from pars import checkpoint
 from pars.checkpoint import Position
-from pars.core import Algorithm, Spec
+from pars.core import Spec
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import DivergenceError, Interrupted, TaskError
 from pars.folder import METRICS, REPLAY, RunFolder, check_description, read_status
 from pars.learner import Learner
+from pars.overlap import Boundary, Evaluations
 from pars.pictures import save_landscape, save_trajectories
+from pars.plan import Group as Group
+from pars.plan import Plan as Plan
 from pars.probes import Probe
-from pars.rollout import Evaluation, Evaluator, Interaction
+from pars.rollout import Evaluation, Interaction
 from pars.source import width
 from pars.stream import DataIn
 from pars.watch import Stop, View
@@ -31,27 +33,6 @@ from pars.watch import Stop, View
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
 PROBE_ROWS = 2048
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long a group trains and when it is looked at."""
-
-    offline_steps: int  # gradient steps
-    online_steps: int = 0  # environment steps of each member
-    eval_every: int = 5000  # gradient steps
-    online_eval_every: int = 5000  # environment steps
-    eval_episodes: int = 10
-
-
-@dataclass(frozen=True)
-class Group:
-    """Members of one algorithm and one structure: they train in one program."""
-
-    name: str
-    algo: Algorithm
-    configs: tuple[Any, ...]
-    seeds: tuple[int, ...]
 
 
 def run_group(
@@ -65,8 +46,12 @@ def run_group(
     view: View,
     stop: Stop,
     data_in: DataIn = "auto",
+    overlap: bool | None = None,
 ) -> str:
     """Train `group` to the end of `plan`; idempotent: resumes from the newest checkpoint in `folder`. -> its digest.
+
+    overlap: evaluate offline while the next block trains, by default where training leaves the processor free;
+        changes nothing but the speed.
 
     Raises Interrupted after a checkpoint when `stop` is asked for, DivergenceError (the last finite checkpoint stays).
     """
@@ -79,7 +64,7 @@ def run_group(
             raise DivergenceError(status["message"])
         with (
             closing(RunFolder(folder, description)) as opened,
-            closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop, data_in)) as run,
+            closing(_GroupRun(group, opened, dataset, task, plan, probes, view, stop, data_in, overlap)) as run,
         ):
             return run.finish()
 
@@ -96,14 +81,16 @@ class _GroupRun:
         view: View,
         stop: Stop,
         data_in: DataIn,
+        overlap: bool | None,
     ):
         self.group, self.folder, self.dataset, self.task, self.plan = group, folder, dataset, task, plan
         self.view, self.stop, self.members = view, stop, len(group.seeds)
+        self.overlap = jax.default_backend() != "cpu" if overlap is None else overlap
         self.spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
         columns = dataset.shapes(group.algo.columns)
         self.learner = Learner(group.algo, [*group.configs], [*group.seeds], self.spec, columns)
         self.learner.load(dataset.packed, dataset.extra, data_in)
-        self.evaluator = Evaluator(task, self.members, plan.eval_episodes) if task else None
+        self.evaluations = Evaluations(task, self.members, plan.eval_episodes) if task else None
         self.interaction: Interaction | None = None
         place = self.learner.placement
         self.probes = [
@@ -112,13 +99,15 @@ class _GroupRun:
         ]
         picks = np.linspace(0, len(dataset.last) - 1, min(PROBE_ROWS, len(dataset.last))).astype(int)
         self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), dataset.columns))
+        self.pending: Boundary | None = None  # whose evaluation is under way
+        self.evaluation: Evaluation | None = None  # the last one
         self.position = Position("offline", 0)
         self.since = 0  # first step of the metrics interval under way
         self.saved = time.monotonic()
         self.started = self.saved - folder.elapsed()
 
     def close(self) -> None:
-        for part in (self.evaluator, self.interaction, self.learner):
+        for part in (self.evaluations, self.interaction, self.learner):
             if part is not None:
                 part.close()
 
@@ -215,13 +204,17 @@ class _GroupRun:
         self.position = position
         bad = sorted({int(m) for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
         if bad:
+            self._settle()
             self._diverge(f"not finite at {position.phase} step {position.step:,}", bad)
 
     def _pause(self) -> None:
         """Before a dispatch: save now and then, stop on a signal. Not on arrival: a run that resumes from a checkpoint
         written between a boundary and its evaluation would never do that evaluation."""
-        if self.stop.asked or time.monotonic() - self.saved > SAVE_SECONDS:
-            self._save()
+        due = self.stop.asked or time.monotonic() - self.saved > SAVE_SECONDS
+        if self.pending and self.pending.finding and (due or self.pending.finding.done()):
+            self._settle()
+        if due:
+            self._save(self.position, self._tree())
         if self.stop.asked:
             self.folder.status("interrupted", self.position)
             where = f"{self.position.phase} step {self.position.step:,}"
@@ -238,38 +231,37 @@ class _GroupRun:
         raise DivergenceError(message)
 
     def _boundary(self, position: Position, steps: int) -> None:
-        """Log the interval's averages, evaluate, probe, save."""
+        """Log the interval's averages, probe, evaluate, save; with overlap, the evaluation and what follows come later.
+
+        Online they never do: every environment step waits for the updates before it, and they for the step.
+        """
+        self._settle()
         online = position.phase == "online"
         values = self.learner.metrics(steps, online) if steps else {}
         for probe in self.probes:
             values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
-        if self.evaluator:
-            evaluation, seconds = self._evaluate(position)
-            scores = self._scores(evaluation)
+        self.learner.start_interval(online)
+        self.since = position.step
+        finding = self.evaluations.start(self.learner.policy()) if self.evaluations else None
+        self.pending = Boundary(position, values, self._tree(), finding)
+        if not self.overlap or online or position.step == self.plan.offline_steps:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Write what belongs to the boundary whose evaluation is under way, if any; waits for it."""
+        if self.pending is None:
+            return
+        (position, values, tree, finding), self.pending = self.pending, None
+        if finding and self.evaluations:
+            self.evaluation, seconds = finding.result()
+            scores = self.evaluations.scores(self.evaluation)
             values |= scores
-            self.folder.timing(position, {"evaluation_steps_per_second": evaluation.lengths.sum() / seconds})
+            rate = self.evaluation.lengths.sum() / seconds
+            self.folder.timing(position, {"evaluation_steps_per_second": rate})
             self.view.scores(position.phase, position.step, [float(score) for score in scores["score"]])
         self.folder.metrics(position, values)
         self.folder.timing(position, {"elapsed_seconds": time.monotonic() - self.started})
-        self.learner.start_interval(online)
-        self.since = position.step
-        self._save()
-
-    def _evaluate(self, position: Position) -> tuple[Evaluation, float]:
-        assert self.evaluator is not None
-        before = time.monotonic()
-        self.last_evaluation = self.evaluator(lambda obs: self.learner.act(obs, 0, explore=0.0))
-        return self.last_evaluation, time.monotonic() - before
-
-    def _scores(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
-        assert self.task is not None
-        returns = evaluation.returns
-        return {
-            "score": self.task.score(returns).mean(axis=1),
-            "return_mean": returns.mean(axis=1),
-            "return_std": returns.std(axis=1),
-            "length_mean": evaluation.lengths.mean(axis=1),
-        }
+        self._save(position, tree)
 
     def _pictures(self) -> None:
         """What the report draws of the policy at the end of a phase."""
@@ -277,18 +269,22 @@ class _GroupRun:
         folder = self.folder.path / "probes"
         if self.group.algo.critic is not None:
             save_landscape(folder / f"landscape-{name}.npz", self.learner, self.dataset)
-        if self.evaluator and self.task and self.task.maze:
-            if not hasattr(self, "last_evaluation"):
-                self._evaluate(self.position)
-            save_trajectories(folder / f"trajectories-{name}.npz", self.last_evaluation)
+        if self.evaluations and self.task and self.task.maze:
+            evaluation = self.evaluation or self.evaluations.start(self.learner.policy()).result().evaluation
+            save_trajectories(folder / f"trajectories-{name}.npz", evaluation)
 
-    def _save(self) -> None:
+    def _tree(self) -> dict[str, Any]:
+        """What a checkpoint of this moment holds. With overlap it is written later, so it may not share memory with
+        the state, which training gives away."""
         tree = self.learner.tree(self.position.phase == "online", self.since)
+        return jax.tree.map(np.array, tree) if self.overlap else tree
+
+    def _save(self, position: Position, tree: dict[str, Any]) -> None:
         state = jax.tree.leaves(tree["state"])
         bad = sorted({m for leaf in state for m in range(self.members) if not np.all(np.isfinite(leaf[m]))})
         if bad:
-            self._diverge(f"not finite in its parameters at {self.position.phase} step {self.position.step:,}", bad)
-        self.folder.save(self.position, tree)
+            self._diverge(f"not finite in its parameters at {position.phase} step {position.step:,}", bad)
+        self.folder.save(position, tree)
         self.saved = time.monotonic()
 
     def _digest(self) -> str:

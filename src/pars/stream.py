@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -28,6 +29,7 @@ SHARE = 0.5  # of the free memory that data may take
 CHUNK_BYTES = 2**25  # fetched at once; at most AHEAD + 1 chunks are on the host, and as many on the devices
 CHUNK_STEPS = 256  # at most, so that the first does not keep anyone waiting
 AHEAD = 2  # chunks that are fetched while one is trained on
+ALIGNED = 64  # bytes; where arrays begin that JAX does not copy
 READERS = 16  # a disk answers many requests at once
 
 
@@ -41,11 +43,26 @@ def streams(size: int, placement: Placement, data_in: DataIn) -> bool:
 
 
 def free_memory(placement: Placement) -> float:
-    """Bytes that each copy of the data may count on: of the devices' own memory, else of the host's."""
+    """Bytes free on each of the devices, or, where they have no memory of their own, on the host.
+
+    `$PARS_MEMORY` (bytes, or such as 20GB) says instead how many to count on.
+    """
+    if text := os.environ.get("PARS_MEMORY"):
+        return parse_bytes(text)
     stats = [device.memory_stats() or {} for device in placement.mesh.devices.flat]
     if all("bytes_limit" in entry for entry in stats):
         return float(min(entry["bytes_limit"] - entry["bytes_in_use"] for entry in stats))
     return _free_on_host()
+
+
+def parse_bytes(text: str) -> float:
+    """20GB, 1.5 GiB, 2e10. Raises UsageError."""
+    found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    try:
+        number, power = float(found[1]), "KMGT".find(found[2].upper()) + 1 if found[2] else 0  # type: ignore[index]
+    except (TypeError, ValueError):
+        raise UsageError(f"PARS_MEMORY={text}: expected bytes, such as 20GB or 2e10") from None
+    return number * (1024 if found[3] else 1000) ** power  # type: ignore[index]
 
 
 def _free_on_host() -> float:
@@ -127,10 +144,19 @@ def chunk_steps(bytes_per_step: int) -> int:
 
 
 def joined(parts: Sequence[Array]) -> Array:
-    """Parts side by side as one array [N, W]; one alone is taken as it is."""
-    if len(parts) == 1:
-        return np.asarray(parts[0], np.float32)
-    return np.concatenate([np.asarray(part, np.float32).reshape(len(part), -1) for part in parts], axis=1)
+    """Parts side by side as one array [N, W], which a CPU's devices can read in place: all of them the same one.
+
+    One part alone is taken as it is if it lies in memory as they ask for, as the map of a file does.
+    """
+    if len(parts) == 1 and parts[0].dtype == np.float32 and parts[0].ctypes.data % ALIGNED == 0:
+        return np.asarray(parts[0])
+    rows, widths = len(parts[0]), [_width(part) for part in parts]
+    room = np.empty(4 * rows * sum(widths) + ALIGNED, np.uint8)
+    begin = -room.ctypes.data % ALIGNED
+    whole = room[begin : begin + 4 * rows * sum(widths)].view(np.float32).reshape(rows, sum(widths))
+    for part, end, width in zip(parts, np.cumsum(widths), widths, strict=True):
+        whole[:, end - width : end] = np.asarray(part).reshape(rows, width)
+    return whole
 
 
 def advise_random(array: Any) -> None:

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from pars.envs.adroit_hand import Adroit
-from pars.envs.base import Array, Task
+from pars.envs.base import Array, Task, within
 from pars.envs.engine import Mode
 
 
@@ -48,15 +48,15 @@ class Pen(Adroit):
 
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index], self.physics.qvel[index]
-        pen, axis, target = (self.see(index, name) for name in ("pen", "axis", "target"))
-        offset = pen - self.see(index, "ball")
+        pen, ball, axis, target = self.look(index, "pen", "ball", "axis", "target")
+        offset = pen - ball
         parts = [qpos[:, :-6], pen, qvel[:, -6:], axis, target, offset, axis - target]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def pay(self, index: Array) -> tuple[Array, Array, Array]:
-        pen = self.see(index, "pen")
-        distance = norm(pen - self.see(index, "ball"))
-        cosine = (self.see(index, "axis") * self.see(index, "target")).sum(axis=1)
+        pen, ball, axis, target = self.look(index, "pen", "ball", "axis", "target")
+        distance = norm(pen - ball)
+        cosine = (axis * target).sum(axis=1)
         near, dropped = distance < 0.075, pen[:, 2] < 0.075
         achieved = near & (cosine > 0.95)
         reward = cosine - distance + 10.0 * (near & (cosine > 0.9)) + 50.0 * achieved - 5.0 * dropped
@@ -81,7 +81,7 @@ class Door(Adroit):
 
     def observe(self, index: Array) -> Array:
         qpos = self.physics.qpos[index]
-        palm, handle = self.see(index, "palm"), self.see(index, "handle")
+        palm, handle = self.look(index, "palm", "handle")
         hinge, latch = qpos[:, -2:-1], qpos[:, -1:]
         opened = np.where(hinge > 1.0, 1.0, -1.0)
         parts = [qpos[:, 1:-2], latch, hinge, palm, handle, palm - handle, opened]
@@ -89,7 +89,8 @@ class Door(Adroit):
 
     def pay(self, index: Array) -> tuple[Array, Array, Array]:
         hinge = self.physics.qpos[index, -2]
-        reward = -0.1 * norm(self.see(index, "palm") - self.see(index, "handle"))
+        palm, handle = self.look(index, "palm", "handle")
+        reward = -0.1 * norm(palm - handle)
         reward -= 0.1 * (hinge - 1.57) ** 2 + 1e-5 * (self.physics.qvel[index] ** 2).sum(axis=1)
         reward += 2.0 * (hinge > 0.2) + 8.0 * (hinge > 1.0) + 10.0 * (hinge > 1.35)
         return reward, hinge >= 1.35, np.zeros(len(index), bool)
@@ -120,16 +121,14 @@ class Hammer(Adroit):
         return {"board_pos": self.own[0][index]}
 
     def observe(self, index: Array) -> Array:
-        qpos, qvel = self.physics.qpos[index, :-6], np.clip(self.physics.qvel[index, -6:], -1.0, 1.0)
-        palm, hammer, nail = (self.see(index, name) for name in ("palm", "hammer", "nail"))
-        force = np.clip(self.see(index, "force"), -1.0, 1.0)
-        parts = [qpos, qvel, palm, hammer, euler(self.see(index, "turn")), nail, force]
+        qpos, qvel = self.physics.qpos[index, :-6], within(self.physics.qvel[index, -6:], 1.0)
+        palm, hammer, turn, nail, force = self.look(index, "palm", "hammer", "turn", "nail", "force")
+        parts = [qpos, qvel, palm, hammer, euler(turn), nail, within(force, 1.0)]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def pay(self, index: Array) -> tuple[Array, Array, Array]:
-        palm, hammer, head = (self.see(index, name) for name in ("palm", "hammer", "head"))
-        nail = self.see(index, "nail")
-        left = norm(nail - self.see(index, "goal"))
+        palm, hammer, head, nail, goal = self.look(index, "palm", "hammer", "head", "nail", "goal")
+        left = norm(nail - goal)
         reward = -0.1 * norm(palm - hammer) - norm(head - nail) - 10.0 * left - 0.01 * norm(self.physics.qvel[index])
         reward += 2.0 * ((hammer[:, 2] > 0.04) & (head[:, 2] > 0.04)) + 25.0 * (left < 0.02) + 75.0 * (left < 0.01)
         return reward, left < 0.01, np.zeros(len(index), bool)
@@ -156,12 +155,12 @@ class Relocate(Adroit):
         return {"obj_pos": self.see(index, "ball"), "target_pos": self.own[1][index]}
 
     def observe(self, index: Array) -> Array:
-        palm, ball, target = (self.see(index, name) for name in ("palm", "ball", "target"))
+        palm, ball, target = self.look(index, "palm", "ball", "target")
         parts = [self.physics.qpos[index, :-6], palm - ball, palm - target, ball - target]
         return np.concatenate(parts, axis=1).astype(np.float32)
 
     def pay(self, index: Array) -> tuple[Array, Array, Array]:
-        palm, ball, target = (self.see(index, name) for name in ("palm", "ball", "target"))
+        palm, ball, target = self.look(index, "palm", "ball", "target")
         left = norm(ball - target)
         lifted = ball[:, 2] > 0.04
         reward = -0.1 * norm(palm - ball) + lifted * (1.0 - 0.5 * norm(palm - target) - 0.5 * left)
@@ -171,7 +170,7 @@ class Relocate(Adroit):
 
 def norm(vectors: Array) -> Array:
     """Lengths [k] of vectors [k, d]."""
-    return np.linalg.norm(vectors, axis=1)
+    return np.sqrt(np.square(vectors).sum(axis=1))
 
 
 def euler(quat: Array) -> Array:

@@ -103,7 +103,12 @@ class Adroit(MujocoBatch):
 
     def see(self, index: Array, name: str) -> Array:
         """[k, width] of one of `sees`."""
-        return self.physics.sensors[index, self._seen[name]]
+        return self.look(index, name)[0]
+
+    def look(self, index: Array, *names: str) -> list[Array]:
+        """[k, width] of each of the named `sees`."""
+        sensors = self.physics.sensors[index]
+        return [sensors[:, self._seen[name]] for name in names]
 
     def control(self, action: Array) -> Array:
         return self._middle + action * self._half

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pars.envs.assets import gymnasium_xml
-from pars.envs.base import Array, MujocoBatch, StepResult, Task, clipped
+from pars.envs.base import Array, MujocoBatch, Task, within
 from pars.envs.engine import Mode, compile_model
 
 TIME_LIMIT = 1000  # actions
@@ -57,6 +57,10 @@ class Locomotion(MujocoBatch):
         self.robot = robot
         self.seconds = robot.frame_skip * model.opt.timestep  # per action
         self.rest = model.qpos0.copy()
+        limit = np.full(model.nq + model.nv - 1, robot.bound)  # of all but time and x, exclusive
+        self._low, self._high = -limit, limit
+        self._low[:2] = robot.height[0], max(robot.angle[0], -robot.bound)
+        self._high[:2] = robot.height[1], min(robot.angle[1], robot.bound)
         self._x, self._effort = np.zeros(n), np.zeros(n)  # before the step, and of the step
 
     def start(self, i: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -65,15 +69,14 @@ class Locomotion(MujocoBatch):
         count = self.physics.model.nv
         return qpos, noise * rng.standard_normal(count) if self.robot.gaussian else rng.uniform(-noise, noise, count)
 
-    def step(self, index: Array, action: Array) -> StepResult:
-        """One action for each of the robots `index` [k], action [k, A] in [-1, 1] (clipped)."""
+    def prepare(self, index: Array, action: Array) -> None:
         self._x[index] = self.physics.qpos[index, 0]
-        self._effort[index] = np.square(clipped(action)).sum(axis=1)
-        return super().step(index, action)
+        self._effort[index] = np.square(action).sum(axis=1)
 
     def observe(self, index: Array) -> Array:
-        velocity = np.clip(self.physics.qvel[index], -self.robot.clip, self.robot.clip)
-        return np.concatenate([self.physics.qpos[index, 1:], velocity], axis=1).astype(np.float32)
+        obs = self.physics.state[index, 2:]  # neither time nor x
+        obs[:, -self.physics.model.nv :] = within(obs[:, -self.physics.model.nv :], self.robot.clip)
+        return obs.astype(np.float32)
 
     def outcome(self, index: Array) -> tuple[Array, Array]:
         speed = (self.physics.qpos[index, 0] - self._x[index]) / self.seconds
@@ -82,15 +85,8 @@ class Locomotion(MujocoBatch):
 
     def healthy(self, index: Array) -> Array:
         """[k] bool: upright, high enough and with finite, moderate values."""
-        robot, state = self.robot, self.physics.state[index, 1:]
-        height, angle = state[:, 1], state[:, 2]
-        return (
-            (robot.height[0] < height)
-            & (height < robot.height[1])
-            & (robot.angle[0] < angle)
-            & (angle < robot.angle[1])
-            & (np.abs(state[:, 2:]) < robot.bound).all(axis=1)
-        )
+        posture = self.physics.state[index, 2:]
+        return np.all((self._low < posture) & (posture < self._high), axis=1)
 
 
 def locomotion(task_id: str, name: str, *, mode: Mode = "d4rl", dataset: str | None = None) -> Task:

@@ -14,7 +14,7 @@ from typing import Literal
 import mujoco
 import numpy as np
 
-from pars.envs.base import Array, MujocoBatch, Task
+from pars.envs.base import Array, MujocoBatch, Task, within
 from pars.envs.maze import Maze
 
 Start = Literal["random", "map"]
@@ -67,7 +67,7 @@ class PointMaze(MujocoBatch):
         return centre + rng.uniform(-START_NOISE, START_NOISE, 2), np.zeros(2)
 
     def constrain(self, index: Array) -> None:
-        self.physics.qvel[index] = np.clip(self.physics.qvel[index], -MAX_SPEED, MAX_SPEED)
+        self.physics.qvel[index] = within(self.physics.qvel[index], MAX_SPEED)
 
     def observe(self, index: Array) -> Array:
         return self.physics.state[index, 1:5].astype(np.float32)
