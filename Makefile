@@ -39,8 +39,8 @@ format: $(READY) ## mend formatting and what lint can mend
 	@$(PY) -m ruff check --fix-only .
 	@$(PY) -m ruff format .
 
-bench: $(READY) ## environment and gradient steps per second beside this machine's limits
-	@$(PY) -m benchmarks
+bench: $(READY) ## speeds beside this machine's limits, to runs/bench (GPU=1: a GPU's table; PARTS="...": see --help)
+	@$(PY) -m benchmarks $(or $(PARTS),$(if $(filter-out 0,$(GPU)),gpu))
 
 lock: $(READY) ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
 	export UV_CUSTOM_COMPILE_COMMAND="make lock" && \

@@ -1,16 +1,64 @@
-"""`make bench`: physics, then training, each beside this machine's limit. `python -m benchmarks memory` on request."""
+"""The benchmarks: `make bench`, or `python -m benchmarks [PART ...] [options of the part]`."""
 
+import importlib
+import inspect
+import subprocess
 import sys
+from collections.abc import Sequence
 
 from pars import device
+from pars.errors import ParsError
 
-device.setup()
+PARTS = {
+    "physics": "environment steps per second beside the bare simulator",
+    "training": "gradient steps per second beside the limit, FLOP, compile time, memory",
+    "scaling": "cost against batch size, width, critics and members, beside the arithmetic",
+    "memory": "training on data larger than memory (writes gigabytes: PARS_MEMORY_GB, 1 by default)",
+    "loading": "from a file on disk to the first gradient step, cold and from the cache",
+    "online": "online training: time of an environment step beside its updates and physics",
+    "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
+    "peers": "other implementations beside ours",
+    "time_to_score": "wall-clock time to a score",
+}
+USUAL = ("physics", "training", "scaling")  # minutes; the others take longer, or need what not everybody has
 
-from benchmarks import memory, physics, training  # noqa: E402  after the devices are set up
 
-PARTS = {"physics": physics, "training": training, "memory": memory}
-USUAL = ("physics", "training")  # memory writes gigabytes
+def main(args: Sequence[str]) -> int:
+    """Run the parts named, each in a process of its own if there are several. Returns the exit code."""
+    names = [word for i, word in enumerate(args) if not any(other.startswith("-") for other in args[: i + 1])]
+    if not names and set(args) & {"-h", "--help"}:
+        print(usage())
+        return 0
+    options = list(args[len(names) :])
+    names = names or list(USUAL)
+    if unknown := [name for name in names if name not in PARTS]:
+        print(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)} (python -m benchmarks --help)", file=sys.stderr)
+        return 2
+    if len(names) > 1:
+        return max(subprocess.call([sys.executable, "-m", "benchmarks", name, *options]) for name in names)
+    return run(names[0], options)
 
-for name in sys.argv[1:] or USUAL:
-    print(f"== {name}")
-    PARTS[name].run()
+
+def usage() -> str:
+    listed = "\n".join(f"  {name:14} {what}" for name, what in PARTS.items())
+    return (
+        "python -m benchmarks [PART ...] [options]\n"
+        f"{listed}\nWithout a part: {', '.join(USUAL)}. Options go to the parts; PART --help lists those of one."
+    )
+
+
+def run(name: str, options: Sequence[str]) -> int:
+    """One part in this process; a part that takes arguments gets the options. Returns the exit code."""
+    print(f"== {name}", flush=True)
+    device.setup()  # before anything computes
+    try:
+        part = importlib.import_module(f"benchmarks.{name}")
+        part.run(options) if "args" in inspect.signature(part.run).parameters else part.run()
+    except ParsError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -137,7 +137,7 @@ def evaluation(task: Task, episodes: int, repeats: int) -> list[float]:
     speed = []
     for _ in range(repeats + 1):
         began = time.perf_counter()
-        result = evaluator(lambda obs: learner.act(obs, 0, explore=0.0))
+        result = evaluator(learner.policy())
         speed.append(result.lengths.sum() / (time.perf_counter() - began))
     evaluator.close()
     return speed[1:]  # the first one compiles

@@ -1,0 +1,139 @@
+"""One case of a benchmark: an algorithm at a shape for so many members, trained as `pars train` does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.flops import Shape, work
+from pars.config import from_dict, to_dict
+from pars.core import Spec, Transition
+
+ROWS = 100_000
+TOTAL = 10**6  # gradient steps planned; no case gets there
+
+
+@dataclass(frozen=True)
+class Case:
+    algorithm: str
+    shape: Shape
+    members: int = 1
+    precision: str = "float32"  # of matrix products
+
+    @property
+    def config(self) -> Any:
+        return at_precision(self.shape.config(self.algorithm), self.precision)
+
+    @property
+    def gflop(self) -> float:
+        """GFLOP per gradient step of one member, by formula."""
+        return work(self.algorithm, self.config, self.shape).step / 1e9
+
+    @property
+    def sizes(self) -> str:
+        """The shape's name, without a number of critics that the algorithm does not have."""
+        return self.shape.name if hasattr(self.config, "critics") else re.sub(r", N=\d+", "", self.shape.name)
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.sizes}, {self.members} {'seeds' if self.members > 1 else 'seed'}"
+
+
+def at_precision(cfg: Any, precision: str) -> Any:
+    """The config with matrix products of this precision. Raises UsageError where the algorithm has no such setting."""
+    if precision == "float32":
+        return cfg  # the default everywhere
+    return from_dict(type(cfg), to_dict(cfg) | {"precision": precision})
+
+
+class Trainer:
+    """Trains a case from random data; each call goes on where the one before stopped."""
+
+    def __init__(self, case: Case) -> None:
+        from pars.algos import find_algorithm
+        from pars.learner import Learner
+        from pars.source import pack
+
+        self.case, shape = case, case.shape
+        seeds = list(range(case.members))
+        begin = time.perf_counter()
+        self.learner = Learner(
+            find_algorithm(case.algorithm), [case.config] * case.members, seeds, Spec(shape.obs, shape.action)
+        )
+        self.learner.load(pack(_data(shape)))
+        self.learner.start_interval(False)
+        self.learner.run(0, 1, TOTAL)
+        self.learner.metrics(1)
+        self.first = time.perf_counter() - begin  # seconds to the end of the first step: what compiling takes
+        self.at, self.count = 1, 4
+
+    def __call__(self, seconds: float) -> float:
+        """Gradient steps per second of all members together, over one dispatch of about so long."""
+        begin = time.perf_counter()
+        self.learner.run(self.at, self.count, TOTAL)
+        self.learner.metrics(self.count)
+        rate = self.count / (time.perf_counter() - begin)
+        self.at += self.count
+        self.count = max(2, round(rate * seconds))
+        return rate * self.case.members
+
+
+def _data(shape: Shape) -> Transition:
+    rng = np.random.default_rng(0)
+    obs = rng.normal(size=(ROWS, shape.obs)).astype(np.float32)
+    action = rng.uniform(-1, 1, (ROWS, shape.action)).astype(np.float32)
+    return Transition(obs, action, rng.normal(size=ROWS), np.roll(obs, -1, axis=0), np.zeros(ROWS))
+
+
+class Alone(NamedTuple):
+    """What a process of its own took for a case whose programs had been compiled before."""
+
+    start: float  # seconds from the start of Python to the end of the first gradient step
+    peak: int  # bytes: of the GPU, else of the process
+
+
+def alone(case: Case, cache: Path, steps: int = 20) -> Alone:
+    """Train a case briefly in a process of its own that finds compiled programs in the folder `cache`."""
+    told = asdict(case) | {"steps": steps, "begin": time.time()}
+    line = [sys.executable, "-m", "benchmarks.case", json.dumps(told)]
+    environment = os.environ | {"PARS_CACHE_DIR": str(cache)}
+    done = subprocess.run(line, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return Alone(*json.loads(done.stdout.splitlines()[-1]))
+
+
+def read(told: dict[str, Any]) -> Case:
+    """A case from what `dataclasses.asdict` made of it."""
+    return Case(**told | {"shape": Shape(**told["shape"])})
+
+
+def _alone(told: dict[str, Any]) -> Alone:
+    from pars import device
+
+    device.setup(cache=True)
+    steps, begin = told.pop("steps"), told.pop("begin")
+    trainer = Trainer(read(told))
+    start = time.time() - begin
+    trainer.count = steps
+    trainer(0.0)
+    return Alone(start, peak_memory())
+
+
+def peak_memory() -> int:
+    """Bytes: the most that the first device held at once, or on a CPU this process."""
+    import jax
+
+    stats = jax.devices()[0].memory_stats() or {}
+    return int(stats.get("peak_bytes_in_use") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+if __name__ == "__main__":
+    print(json.dumps(_alone(json.loads(sys.argv[1]))))
