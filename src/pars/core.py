@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
+from jax.extend.core import jaxpr_as_fun
 
 Params = Any
 State = Any
@@ -57,14 +58,22 @@ class Step(NamedTuple):
 
         Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right.
         """
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(function, state)[1])
+        traced, (_, shapes) = trace_once(function, state)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
         def take(_: Any, carry: tuple[State, Metrics]) -> tuple[State, Metrics]:
-            state, metrics = function(carry[0])
+            state, metrics = traced(carry[0])
             return state, jax.tree.map(lambda x: delay * x, metrics)
 
         # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
         return jax.lax.fori_loop(0, self.every(delay).astype(jnp.int32), take, (state, zeros))
+
+
+def trace_once(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], Any]:
+    """`function` for arguments like `args`, and the shapes of its result: known without tracing it a second time."""
+    jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    flat, structure = jaxpr_as_fun(jaxpr), jax.tree.structure(shapes)
+    return lambda *args: jax.tree.unflatten(structure, flat(*jax.tree.leaves(args))), shapes
 
 
 class Net(NamedTuple):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,7 +192,8 @@ class Placement:
 
     def pad(self, array: Any) -> np.ndarray:
         """A per-member array [P, ..] padded, still on the host: for small ones that a compiled call takes along."""
-        missing, array = self.rows - self.members, np.asarray(array)
+        array = np.asarray(array)
+        missing = self.rows - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
     def share(self, tree: Tree) -> Tree:
@@ -234,17 +236,23 @@ class Placement:
             return jax.shard_map(members, mesh=self.mesh, in_specs=specs, out_specs=axes, check_vma=False)(*args)
 
         def share_critics(*args: Tree) -> Tree:
-            token = _over_critics.set(self.mesh)
-            try:
+            with self.tracing():
                 results = members(*args)
-            finally:
-                _over_critics.reset(token)
             pin = jax.lax.with_sharding_constraint  # donated arrays come back where they were
             return jax.tree.map_with_path(lambda path, x: pin(x, self._sharding(path)), results)
 
         alone = self.mesh.size == 1
         spread = share_members if "members" in self.mesh.axis_names else share_critics
         return jax.jit(members if alone else spread, donate_argnums=donate)
+
+    @contextmanager
+    def tracing(self) -> Iterator[None]:
+        """What is traced in here for one member runs where this placement puts it."""
+        token = _over_critics.set(self.mesh if "critics" in self.mesh.axis_names else None)
+        try:
+            yield
+        finally:
+            _over_critics.reset(token)
 
     def _sharding(self, path: Any) -> NamedSharding:
         """Of a per-member array [P, ..] at `path` of a state, or of what a compiled function takes or gives."""

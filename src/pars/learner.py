@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from jax import Array
 
 from pars.checkpoint import Checkpoint
 from pars.config import stack
-from pars.core import Algorithm, Metrics, Spec, State, Step
+from pars.core import Algorithm, Metrics, Spec, State, Step, trace_once
 from pars.device import Placement, place
 from pars.policy import Policy, frozen
 from pars.source import Extra, Source, draw, pick, push, unpack, width
@@ -35,25 +35,45 @@ def step_keys(key: Array, index: Array) -> tuple[Array, Array]:
     return k_batch, k_update
 
 
+Update = Callable[[Any, State, Array, Array, Array, Array], tuple[State, Metrics]]
+
+
+def trace_update(
+    algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool, extra: Extra = ()
+) -> tuple[Update, dict[str, Any]]:
+    """`algo.update` of one phase as (cfg, state, packed rows [B, W], key, step, steps planned) -> (state, metrics), and
+    its metrics of no steps: sums and maxima, NumPy arrays [] or [E].
+
+    Traced here, once: it takes half a second. cfg and state need only have the right shapes.
+    """
+
+    def update(cfg: Any, state: State, rows: Array, key: Array, number: Array, total: Array) -> Any:
+        return algo.update(cfg, state, unpack(rows, spec.obs_dim, extra), key, Step(number, total, online))
+
+    rows, count = jax.ShapeDtypeStruct((cfg.batch_size, width(spec, extra)), np.float32), np.int32(0)
+    traced, (_, shapes) = trace_once(
+        update, jax.tree.map(np.float32, cfg), state, rows, jax.random.key(0), count, count
+    )
+    none = {name: np.full(x.shape, -np.inf if is_max(name) else 0.0, np.float32) for name, x in shapes.items()}
+    return traced, none
+
+
 def block(
-    algo: Algorithm,
+    update: Update,
     cfg: Any,
-    spec: Spec,
     state: State,
     sums: Metrics,
     source: Source,
     key: Array,
     span: tuple[Array, Array, Array],
-    online: bool,
-    extra: Extra = (),
 ) -> tuple[State, Metrics]:
     """`count` gradient steps of one member from step `start` on; metrics are added to `sums`.
 
     Args:
-        span: start, count, and the steps planned in this phase; traced, so that no length compiles again.
+        update: of `trace_update`.
         sums: running sums, but running maxima for names that end in `_max`; they make an interval's average
             independent of how it was cut into blocks.
-        extra: columns of the source's rows behind the usual five.
+        span: start, count, and the steps planned in this phase; traced, so that no length compiles again.
     """
     start, count, total = span
 
@@ -62,8 +82,7 @@ def block(
 
     def body(index: Array, carry: tuple[State, Metrics, Array]) -> tuple[State, Metrics, Array]:
         state, sums, rows = carry
-        batch = unpack(rows, spec.obs_dim, extra)
-        state, metrics = algo.update(cfg, state, batch, step_keys(key, index)[1], Step(index, total, online))
+        state, metrics = update(cfg, state, rows, step_keys(key, index)[1], index, total)
         # the next rows are fetched here and carried over, so that no part of the update is fused with their fetching:
         # it is compiled alike, to the last bit, wherever they come from
         return state, {name: fold(name, sums[name], value) for name, value in metrics.items()}, fetch(index + 1)
@@ -78,15 +97,6 @@ def fold(name: str, total: Array, value: Array) -> Array:
 
 def is_max(name: str) -> bool:
     return name.endswith("_max")
-
-
-def no_metrics(algo: Algorithm, cfg: Any, spec: Spec, state: State, online: bool, extra: Extra = ()) -> dict[str, Any]:
-    """Sums and maxima of no steps of what `algo.update` reports in this phase: NumPy arrays [] or [E]."""
-    batch = unpack(jnp.zeros((cfg.batch_size, width(spec, extra))), spec.obs_dim, extra)
-    step = Step(jnp.zeros((), jnp.int32), jnp.ones((), jnp.int32), online)
-    key = jax.random.key(0)
-    shapes = jax.eval_shape(lambda c, s, b, k: algo.update(c, s, b, k, step), cfg, state, batch, key)[1]
-    return {name: np.full(shapes[name].shape, -np.inf if is_max(name) else 0.0, np.float32) for name in sorted(shapes)}
 
 
 @dataclass
@@ -111,7 +121,7 @@ class Learner:
         self.width = width(spec, self.extra)
         self.sums: dict[bool, Metrics] = {}  # of the interval under way, by phase
         self._streams: dict[bool, Stream] = {}
-        self._none: dict[bool, dict[str, Any]] = {}
+        self._updates: dict[bool, tuple[Update, dict[str, Any]]] = {}
         self._act = self.placement.map(self._act_one, shared=(4, 5))
         self._push = jax.jit(partial(jax.vmap(push, in_axes=(0, 0, None))), donate_argnums=0)
 
@@ -128,8 +138,7 @@ class Learner:
             data_in: "memory" of the devices; "stream": the host fetches the rows of coming steps; "auto": as it fits.
         """
         parts = [packed, *((extra or {})[name] for name, _ in self.extra)]
-        copies = 1 if jax.default_backend() != "cpu" else self.placement.mesh.size
-        self.streaming = streams(4 * len(packed) * self.width * copies, self.placement, data_in)
+        self.streaming = streams(4 * len(packed) * self.width, self.placement, data_in)
         if self.streaming:
             self._streams = {online: self._stream(parts, online) for online in (False, True)}
         else:
@@ -137,14 +146,14 @@ class Learner:
         self._blocks = {online: self._compile(online) for online in (False, True)}
 
     def _compile(self, online: bool) -> Any:
-        algo, spec, streaming, extra = self.algo, self.spec, self.streaming, self.extra
+        streaming = self.streaming
 
         def run(cfg: Any, seed: Array, state: State, sums: Metrics, data: Array, span: Any, *replay: Any) -> Any:
             source = Source(data, *replay)
             if streaming:
                 source = source._replace(data=None, fetched=data, first=span[3])
             key = stream(seed, UPDATE_ONLINE if online else UPDATE)
-            return block(algo, cfg, spec, state, sums, source, key, span[:3], online, extra)
+            return block(self._traced(online)[0], cfg, state, sums, source, key, span[:3])
 
         return self.placement.map(run, shared=(5, 7) if streaming else (4, 5, 7), whole=(6,), donate=(2, 3))
 
@@ -172,13 +181,18 @@ class Learner:
 
     def start_interval(self, online: bool) -> None:
         """Zero the running metrics."""
-        if online not in self._none:  # traced once: it takes a good part of a second
-            one = _slice(self.state)
-            self._none[online] = no_metrics(self.algo, self.configs[0], self.spec, one, online, self.extra)
         rows = len(self.seeds)
         self.sums[online] = self.placement.put(
-            {name: np.repeat(value[None], rows, axis=0) for name, value in self._none[online].items()}
+            {name: np.repeat(value[None], rows, axis=0) for name, value in self._traced(online)[1].items()}
         )
+
+    def _traced(self, online: bool) -> tuple[Update, dict[str, Any]]:
+        if online not in self._updates:
+            with self.placement.tracing():
+                self._updates[online] = trace_update(
+                    self.algo, self.configs[0], self.spec, _slice(self.state), online, self.extra
+                )
+        return self._updates[online]
 
     def run(self, start: int, count: int, total: int, online: bool = False) -> None:
         """Dispatch `count` gradient steps from `start` of `total`; returns before they are done."""
@@ -242,8 +256,8 @@ class Learner:
 
         Rows that are met online have no extra columns: those are zero in the replay.
         """
-        replay = np.zeros((len(self.seeds), capacity, self.width), np.float32)
-        replay[:, : len(rows), : rows.shape[-1]] = rows.swapaxes(0, 1)
+        replay = np.zeros((self.placement.rows, capacity, self.width), np.float32)  # padded at once: it may be large
+        replay[: len(self.seeds), : len(rows), : rows.shape[-1]] = rows.swapaxes(0, 1)
         self.replay, self.filled = self.placement.put(replay), len(rows)
 
     def push(self, rows: np.ndarray) -> None:

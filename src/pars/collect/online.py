@@ -20,7 +20,7 @@ from pars.collect.skill import Skill, from_actor
 from pars.core import Spec, Transition
 from pars.device import Slot
 from pars.envs.base import BatchEnv
-from pars.learner import ACT, INIT, UPDATE_ONLINE, block, no_metrics, stream
+from pars.learner import ACT, INIT, UPDATE_ONLINE, block, stream, trace_update
 from pars.rollout import EPISODE, environment_seed
 from pars.source import Source, pack, width
 
@@ -52,7 +52,7 @@ class OnlineSAC:
         self.n, self.taken, self.updates = env.n, 0, 0
         self.state = jax.jit(partial(sac.init, cfg, spec))(stream(jnp.int32(seed), INIT))
         self.actor = jax.tree.map(jnp.copy, self.state.actor.params)
-        zeros = no_metrics(sac.ALGORITHM, cfg, spec, self.state, True)
+        update, none = trace_update(sac.ALGORITHM, cfg, spec, self.state, True)
         self.replay = jnp.zeros((1, capacity + self.n, width(spec)))
         self.episodes = np.zeros(self.n, np.int64)
         self.obs = np.array(env.reset(np.arange(self.n), self._seeds(np.arange(self.n))))
@@ -61,7 +61,7 @@ class OnlineSAC:
             replay = jax.lax.dynamic_update_slice(replay, rows[None], (0, at, 0))
             source = Source(jnp.zeros((1, rows.shape[1])), Slot(replay, 0), at + len(rows))
             key = stream(jnp.int32(seed), UPDATE_ONLINE)
-            state, _ = block(sac.ALGORITHM, cfg, spec, state, zeros, source, key, span, online=True)
+            state, _ = block(update, cfg, state, none, source, key, span)
             return state, replay, jax.tree.map(jnp.copy, state.actor.params)
 
         def act(params: Any, obs: Any, number: Any) -> Any:

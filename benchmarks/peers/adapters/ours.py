@@ -1,0 +1,70 @@
+"""This library, through the same `Learner` that `pars train` drives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.base import Job
+from pars import device
+
+device.setup()
+
+from pars.algos import ALGORITHMS  # noqa: E402  after the devices are set up
+from pars.config import from_dict  # noqa: E402
+from pars.core import Spec, Transition  # noqa: E402
+from pars.envs import make_task  # noqa: E402
+from pars.learner import Learner  # noqa: E402
+from pars.rollout import Interaction  # noqa: E402
+from pars.source import pack  # noqa: E402
+
+
+class Adapter:
+    """Settings are those of the algorithm's config, and of the online phase `task` and `online_steps`."""
+
+    def __init__(self, job: Job):
+        data, self.job = job.read(), job
+        options = dict(job.settings)
+        self.task, self.online_steps = options.pop("task", None), options.pop("online_steps", 0)
+        algo = ALGORITHMS[job.algorithm]
+        self.cfg: Any = from_dict(algo.config, {"batch_size": job.batch, **options})
+        spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
+        self.learner = Learner(algo, [self.cfg], [job.seed], spec)
+        self.learner.load(pack(Transition(*data)))
+        self.learner.start_interval(False)
+        self.done = 0
+        self.interaction: Interaction | None = None
+
+    def steps(self, count: int) -> int:
+        self.learner.run(self.done, count, self.job.total)
+        self.learner.metrics(count)
+        self.done += count
+        return count
+
+    def interact(self, count: int) -> int:
+        """Online as in `pars train`: one environment step, then `updates_per_step` gradient steps. 0 only compiles."""
+        if self.interaction is None:
+            self._go_online()
+        assert self.interaction is not None
+        utd = self.cfg.updates_per_step
+        for _ in range(count):
+            action = self.learner.act(self.interaction.obs, self.met, explore=1.0)
+            rows, _ = self.interaction.step(action)
+            self.learner.push(rows)
+            self.learner.run(self.met * utd, utd, self.online_steps * utd, online=True)
+            self.met += 1
+        self.learner.metrics(max(1, count * utd), online=True)
+        return count
+
+    def _go_online(self) -> None:
+        self.met = 0
+        self.interaction = Interaction(make_task(self.task), [self.job.seed])
+        self.learner.go_online()
+        self.learner.set_replay(np.zeros((0, 1, self.learner.width), np.float32), self.online_steps)
+        self.learner.start_interval(online=True)
+        self.learner.run(0, 0, self.online_steps * self.cfg.updates_per_step, online=True)  # compiles
+        self.learner.act(self.interaction.obs, 0, explore=1.0)
+
+    def act(self, obs: np.ndarray) -> np.ndarray:
+        return self.learner.act(obs[None], 0, explore=0.0)[0]
