@@ -42,7 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 
 with_uv() {
     "$py" -m pip install --quiet --require-hashes -r requirements/uv.txt >"$log" 2>&1 &&
-        "$py" -m uv pip install --quiet --python "$py" --require-hashes -r "$requirements" >>"$log" 2>&1
+        "$py" -m uv pip install --quiet --compile-bytecode --python "$py" --require-hashes -r "$requirements" >>"$log" 2>&1
 }
 with_pip() { "$py" -m pip install -qq --require-hashes -r "$requirements"; }
 

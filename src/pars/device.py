@@ -263,11 +263,14 @@ class Placement:
 
 
 def place(members: int, critics: int = 1) -> Placement:
-    """The devices share the members where they divide them well, else the `critics` of each member."""
+    """The devices share the members where they divide them well, else the `critics` of each member.
+
+    Of those each device takes two at least: with one, what all devices do alike weighs as much as what they share.
+    """
     devices = np.array(jax.devices()[: limit()])
     used = min(len(devices), members)
     waste = -members % used / members
-    share = max(d for d in range(1, len(devices) + 1) if critics % d == 0)
+    share = max(d for d in range(1, len(devices) + 1) if d == 1 or (critics % d == 0 and critics >= 2 * d))
     if jax.default_backend() == "cpu" and 0.9 * share > used * (1 - waste):
         return Placement(members, Mesh(devices[:share], ("critics",)))
     return Placement(members, Mesh(devices[:used], ("members",)))

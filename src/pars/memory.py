@@ -37,8 +37,7 @@ class Need(NamedTuple):
         devices, rows = placement.mesh.size, placement.rows
         if not self.cpu:
             return BASE + self.data + -(-rows // devices) * (AT_ONCE * self.state + self.work + self.replay)
-        replays = rows * (1 if rows == members else 2)  # padding copies them once
-        return BASE + self.data + IN_TURN * rows * self.state + devices * self.work + replays * self.replay
+        return BASE + self.data + rows * (IN_TURN * self.state + self.replay) + devices * self.work
 
 
 def predict(algo: Algorithm, cfg: Any, spec: Spec, capacity: int, row: int, data: int) -> Need:
