@@ -33,7 +33,7 @@ from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_
 from pars import device
 from pars.report.plot import COLORS, INK, figure, style
 
-SECONDS = 0.5  # of training in each repeat
+SECONDS = 1.0  # of training in each repeat: a dispatch of `pars train`
 LIMIT_SECONDS = 0.1  # of each way to measure a limit
 ALGORITHMS = ("pars", "td3_bc")
 COLUMNS = (

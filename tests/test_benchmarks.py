@@ -204,9 +204,10 @@ def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(gpu, "ALGORITHM", "bc")
     gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])
     rows = read_csv(tmp_path / "gpu.csv")
-    (row,) = rows
-    assert float(row["kernels"]) > 10
-    assert float(row["T2"]) == pytest.approx(6.5e17 / (float(row["tflops"]) * 1e12) / 3600, rel=1e-6)
+    assert [row["precision"] for row in rows] == ["float32", "tf32", "bfloat16"]
+    for row in rows:
+        assert float(row["kernels"]) > 10
+        assert float(row["T2"]) == pytest.approx(6.5e17 / (float(row["tflops"]) * 1e12) / 3600, rel=1e-6)
     assert (tmp_path / "gpu.png").read_bytes().startswith(b"\x89PNG")
     assert "equal bit for bit" in capsys.readouterr().out
 

@@ -114,12 +114,15 @@ def test_map_runs_each_member_with_shared_and_whole_arguments(members: int) -> N
     np.testing.assert_array_equal(got, 101 * own + 20)
 
 
-def test_donated_arguments_are_gone() -> None:
-    placement = place(2)
-    run = placement.map(lambda x: x + 1, donate=(0,))
-    first = placement.put(np.zeros(2, np.float32))
-    np.testing.assert_array_equal(run(first), [1.0, 1.0])
-    assert first.is_deleted()
+@pytest.mark.parametrize("members", [1, 2, 3])
+def test_replaced_arguments_are_gone(members: int) -> None:
+    placement = place(members)
+    run = placement.map(lambda x, y, z: ({"b": z["b"] + x}, y - 1), replaced=(2, 1))
+    x, y, z = (placement.put(np.arange(members) + np.float32(i)) for i in (0, 10, 20))
+    new_z, new_y = run(x, y, {"b": z})
+    np.testing.assert_array_equal(placement.take(new_z)["b"], 2.0 * np.arange(members) + 20)
+    np.testing.assert_array_equal(placement.take(new_y), np.arange(members) + 9.0)
+    assert y.is_deleted() and z.is_deleted() and not x.is_deleted()
 
 
 def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_totals_by_hand() -> None:
     assert need._replace(cpu=False).total(members) == memory.BASE + 7 + 3 * (4 * 100 + 30 + 1000)
     if DEVICES > 1:  # padded to a multiple of the devices
         rows = place(members + 1).rows
-        assert need.total(members + 1) == memory.BASE + 7 + rows * (3 * 100 + 2 * 1000) + DEVICES * 30
+        assert need.total(members + 1) == memory.BASE + 7 + rows * (3 * 100 + 1000) + DEVICES * 30
 
 
 def test_as_many_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,23 @@ def _each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     return jax.vmap(function)(*stacked)
 
 
+def _each_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree], replaced: list[int]) -> Tree:
+    """`function(number, *slices)` for every slice; its results take the places of the arguments at `replaced`, where
+    `_each` would fill fresh arrays at every call."""
+    count = len(jax.tree.leaves(stacked)[0])
+    if jax.default_backend() != "cpu":
+        return _each(function, jnp.arange(count), *stacked)
+
+    def body(number: Any, successors: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        args = list(stacked)
+        for at, tree in zip(replaced, successors, strict=True):
+            args[at] = tree
+        results = function(number, *jax.tree.map(lambda x: x[number], args))
+        return jax.tree.map(lambda x, y: jax.lax.dynamic_update_index_in_dim(x, y, number, 0), successors, results)
+
+    return jax.lax.fori_loop(0, count, body, tuple(stacked[i] for i in replaced))
+
+
 def some(stacked: Tree, indices: jax.Array) -> Tree:
     """The slices at `indices` of the leading axis: leaves [E, ..] -> [k, ..]."""
     mesh = _over_critics.get()
@@ -210,12 +227,13 @@ class Placement:
         function: Callable[..., Tree],
         shared: tuple[int, ...] = (),
         whole: tuple[int, ...] = (),
-        donate: tuple[int, ...] = (),
+        replaced: tuple[int, ...] = (),
     ) -> Callable[..., Tree]:
         """Compile `function`, written for one member, for the population.
 
         Arguments at `shared` have no member axis; those at `whole` reach the function as a `Slot`; all others have
-        the member axis first and reach it without.
+        the member axis first and reach it without. Those at `replaced` are donated: `function` gives a tuple of their
+        successors.
         """
 
         def members(*args: Tree) -> Tree:
@@ -228,6 +246,8 @@ class Placement:
                     *(rest[i] if i in rest else Slot(arg, member) if i in whole else arg for i, arg in enumerate(args))
                 )
 
+            if replaced:
+                return _each_in_place(one, [args[i] for i in own], [own.index(i) for i in replaced])
             return _each(one, jnp.arange(count), *(args[i] for i in own))
 
         def share_members(*args: Tree) -> Tree:
@@ -243,7 +263,7 @@ class Placement:
 
         alone = self.mesh.size == 1
         spread = share_members if "members" in self.mesh.axis_names else share_critics
-        return jax.jit(members if alone else spread, donate_argnums=donate)
+        return jax.jit(members if alone else spread, donate_argnums=replaced)
 
     @contextmanager
     def tracing(self) -> Iterator[None]:

@@ -155,7 +155,7 @@ class Learner:
             key = stream(seed, UPDATE_ONLINE if online else UPDATE)
             return block(self._traced(online)[0], cfg, state, sums, source, key, span[:3])
 
-        return self.placement.map(run, shared=(5, 7) if streaming else (4, 5, 7), whole=(6,), donate=(2, 3))
+        return self.placement.map(run, shared=(5, 7) if streaming else (4, 5, 7), whole=(6,), replaced=(2, 3))
 
     def _stream(self, parts: list[np.ndarray], online: bool) -> Stream:
         """Fetches the rows that `draw` would pick from the dataset in the batches of a phase."""
@@ -248,7 +248,7 @@ class Learner:
     def go_online(self) -> None:
         """Switch to the online phase; the replay is empty until `set_replay`."""
         algo = self.algo
-        switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, stream(seed, SWITCH)), donate=(2,))
+        switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, stream(seed, SWITCH)))
         self.state = switch(self.cfg, self.seed, self.state)
 
     def set_replay(self, rows: np.ndarray, capacity: int) -> None:
