@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,7 +133,15 @@ def peak_memory() -> int:
     import jax
 
     stats = jax.devices()[0].memory_stats() or {}
-    return int(stats.get("peak_bytes_in_use") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return int(stats.get("peak_bytes_in_use") or _peak_of_process())
+
+
+def _peak_of_process() -> int:
+    """ru_maxrss would count what the process that started this one held; /proc does not."""
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
