@@ -215,8 +215,8 @@ class Placement:
 
     def share(self, tree: Tree) -> Tree:
         """Arrays that every member reads -> a copy on every device."""
-        everywhere = NamedSharding(self.mesh, PartitionSpec())
-        return jax.tree.map(lambda x: jax.device_put(x, everywhere), tree)
+        whole = NamedSharding(self.mesh, PartitionSpec())
+        return jax.tree.map(lambda x: jax.device_put(x, whole), tree)
 
     def take(self, tree: Tree) -> Tree:
         """Per-member device arrays -> NumPy [P, ...]."""
