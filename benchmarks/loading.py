@@ -109,7 +109,7 @@ def start(path: Path, settings: dict[str, list[Any]], members: int) -> dict[str,
     peak = Peak()
     peak.start()
     with part(parts, "to the first step"), tempfile.TemporaryDirectory() as out, suppress(FirstStep):
-        train_groups([group], data, None, plan, Path(out), Until())
+        train_groups([group], data, None, [plan], Path(out), Until())
     foreseen = needed(group, data, plan, "auto").total(members)
     return {"parts": parts, "foreseen": foreseen, "taken": max(peak.bytes, own_memory()) - before}
 

@@ -61,6 +61,31 @@ def test_an_axis_that_no_algorithm_has_is_refused_with_a_suggestion() -> None:
         make_groups(["bc"], None, {"penalty_weight": ["1"]}, [0])
 
 
+def test_an_axis_that_is_switched_off_is_refused_or_left_to_those_that_have_it_on() -> None:
+    axes = {"penalty_weight": ["0.1", "0.2"]}
+    with pytest.raises(UsageError, match="^penalty_weight does nothing while penalty=false; add penalty=true$"):
+        make_groups(["td3_bc", "iql"], None, axes, [0])
+    on = make_groups(["td3_bc", "iql"], None, {**axes, "penalty": ["true"]}, [0])
+    assert [[cfg.penalty_weight for cfg in group.configs] for group in on] == [[0.1, 0.2]] * 2
+    pars, iql = make_groups(["pars", "iql"], None, axes, [0])
+    assert len(pars.configs) == 2 and len(iql.configs) == 1
+
+
+def test_what_data_are_prepared_by_splits_groups_too() -> None:
+    axes = {"discount": ["0.9", "0.99"]}
+    assert [len(group.configs) for group in make_groups(["cql", "cal_ql"], None, axes, [0])] == [2, 1, 1]
+    halves = make_groups(["bc"], None, {"best_fraction": ["0.1", "0.5"]}, [0, 1])
+    assert [len(group.configs) for group in halves] == [2, 2]
+
+
+def test_uniform_actions_alone_are_no_training(tmp_path: Path) -> None:
+    groups = make_groups(["rlpd"], None, {}, [0])
+    with pytest.raises(
+        UsageError, match=r"^rlpd takes random_steps=5000 uniform actions before it learns, and 100 onl"
+    ):
+        train_groups(groups, None, None, [Plan(0, 100)], tmp_path, None)  # type: ignore[arg-type]
+
+
 def test_other_slips_are_one_line() -> None:
     with pytest.raises(UsageError, match=r"^unknown algorithm 'parse'; did you mean pars"):
         find_algorithm("parse")
@@ -71,9 +96,9 @@ def test_other_slips_are_one_line() -> None:
 
 
 def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
-    groups = make_groups(["bc", "pars"], None, {"batch_size": ["64"]}, [0])
+    groups = make_groups(["pars"], None, {"batch_size": ["64"]}, [0])
     with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64: "):
-        train_groups(groups, None, None, Plan(1, 1), tmp_path, None)  # type: ignore[arg-type]
+        train_groups(groups, None, None, [Plan(1, 1)], tmp_path, None)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 

@@ -16,16 +16,18 @@ from pars import presets
 from pars.algos import find_algorithm
 from pars.checkpoint import Position, latest
 from pars.config import from_dict
-from pars.core import Spec
+from pars.core import Algorithm, Spec
 from pars.data import Dataset, from_arrays, load_dataset
+from pars.data.extras import COLUMNS
 from pars.envs import TASKS, Task, make_task
 from pars.errors import CheckpointError, TaskError, UsageError
 from pars.folder import read_description
 from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, train_groups
 from pars.learner import Learner
 from pars.progress import make_view, progress_bar
-from pars.rollout import Evaluation, Evaluator
+from pars.rollout import Evaluation, Evaluator, Interaction
 from pars.run import Plan
+from pars.source import unpack
 from pars.stream import DataIn
 
 Data = str | Path | Dataset | Mapping[str, Any]
@@ -82,19 +84,46 @@ def train(
     task = make_task(task, physics=physics, goal=goal) if isinstance(task, str) else task
     name = task.id if task else None
     groups = make_groups(names, name, settings or {}, seeds, preset)
-    plan = make_plan(task, steps, online_steps, eval_every, online_eval_every, eval_episodes)
-    if plan.online_steps and task is None:
+    options: dict[str, Any] = dict(eval_every=eval_every, online_eval_every=online_eval_every)
+    options |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
+    plans = [make_plan(task, steps, algo=group.algo, **options) for group in groups]
+    if any(plan.online_steps for plan in plans) and task is None:
         raise TaskError("online steps need an environment; name a task or give --env")
-    columns = tuple(sorted({column for group in groups for column in group.algo.columns}))
-    dataset = open_dataset(data, task, next_obs, columns, mapping=mapping, goal=data_goal)
-    out = Path(out) if out else Path("runs") / _run_name(names, task, groups, plan, dataset)
+    columns = sorted({column for group in groups for column in group.algo.columns if column in COLUMNS})
+    if data is None and task is not None and not any(map(needs_data, groups)):
+        dataset = uniform_actions(task)
+    else:
+        dataset = open_dataset(data, task, next_obs, columns, mapping=mapping, goal=data_goal)
+    out = Path(out) if out else Path("runs") / _run_name(names, task, groups, plans, dataset)
     view = make_view(quiet=quiet)
     for warning in dataset.card["warnings"]:
         view.note(f"data: {warning}")
     view.note(f"run: {out}")
-    options: dict[str, Any] = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
-    train_groups(groups, dataset, task, plan, out, view, **options)
+    options = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
+    train_groups(groups, dataset, task, plans, out, view, **options)
     return out
+
+
+def needs_data(group: Group) -> bool:
+    return group.algo.has_offline_phase or any(cfg.offline_rows for cfg in group.configs)
+
+
+def uniform_actions(task: Task, rows: int = 1000) -> Dataset:
+    """What uniform actions do in a task: stands in for a dataset, in probes and pictures, where none is learnt from."""
+    interaction, rng = Interaction(task, [0]), np.random.default_rng(0)
+    steps = [interaction.step(rng.uniform(-1, 1, (1, task.action_dim))) for _ in range(rows)]
+    interaction.close()
+    columns = unpack(np.concatenate([row for row, _ in steps]), task.obs_dim)
+    last = np.concatenate([ended for _, ended in steps])
+    arrays = {
+        "observations": columns.obs,
+        "actions": columns.action,
+        "rewards": columns.reward,
+        "terminals": columns.terminal,
+        "timeouts": last & (columns.terminal == 0),
+        "next_observations": columns.next_obs,
+    }
+    return from_arrays(arrays, name="uniform actions", task=task, next_obs="file")
 
 
 def open_dataset(
@@ -153,10 +182,19 @@ def make_plan(
     eval_every: int | None = None,
     online_eval_every: int | None = None,
     eval_episodes: int | None = None,
+    algo: Algorithm | None = None,
 ) -> Plan:
-    """The given lengths over the defaults of the task's family; at least ten evaluations a phase."""
-    usual = presets.lengths(task.id if task else None)
-    steps = usual.offline_steps if steps is None else steps
+    """The given lengths over the defaults of task and algorithm, in the phases that it has; at least ten evaluations a
+    phase."""
+    name, task_id = algo.name if algo else None, task.id if task else None
+    usual = presets.lengths(task_id)
+    steps = presets.offline_steps(name, task_id) if steps is None else steps
+    if algo and not algo.has_offline_phase:
+        if not online_steps:
+            raise UsageError(f"{algo.name} has no offline phase; give --online-steps")
+        steps = 0
+    if algo and not algo.can_go_online:
+        online_steps = 0
     plan = Plan(
         offline_steps=steps,
         online_steps=online_steps,
@@ -172,13 +210,18 @@ def make_plan(
 
 
 def _run_name(
-    algorithms: Sequence[str], task: Task | None, groups: Sequence[Group], plan: Plan, dataset: Dataset
+    algorithms: Sequence[str], task: Task | None, groups: Sequence[Group], plans: Sequence[Plan], dataset: Dataset
 ) -> str:
     """The same call gives the same folder, another one another."""
     name = task.id if task else dataset.name
     options = dict(task.options) if task else {}
     text = json.dumps(
-        [[group.name for group in groups], str(plan), dataset.fingerprint, *([options] if options else [])]
+        [
+            [group.name for group in groups],
+            [str(plan) for plan in plans],
+            dataset.fingerprint,
+            *([options] if options else []),
+        ]
     )
     return f"{'+'.join(algorithms)}-{name.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,12 @@ import optax
 from jax import Array
 from jax.extend.core import jaxpr_as_fun
 
+from pars.config import from_dict
+
 Params = Any
 State = Any
+Data = Any  # a pars.data.Dataset, which an algorithm knows as arrays only
+RewardNorm = Literal["none", "range", "standard"]
 Metrics = dict[str, Array]  # scalars, or a value of each critic [E]; their mean is meant, of `.._max` the maximum
 
 
@@ -38,6 +42,9 @@ class Spec(NamedTuple):
     action_dim: int
     obs_mean: Any = 0.0  # [O] over the dataset
     obs_std: Any = 1.0  # [O]
+    reward_mean: Any = 0.0  # over the dataset; these three are known where an algorithm normalises rewards
+    reward_std: Any = 1.0
+    return_range: Any = 1000.0  # best less worst return of an episode
 
 
 class Step(NamedTuple):
@@ -85,17 +92,32 @@ class Net(NamedTuple):
 
 
 class Normalizer(NamedTuple):
-    """Standardises observations, the same way in training and in evaluation. mean, scale: [O]."""
+    """Standardises observations, the same way in training and in evaluation, and rewards, offline and online alike."""
 
-    mean: Array
-    scale: Array
+    mean: Array  # [O]
+    scale: Array  # [O]
+    reward_mean: Any = 0.0
+    reward_scale: Any = 1.0
 
     def __call__(self, obs: Array) -> Array:
         return (obs - self.mean) / self.scale
 
+    def batch(self, batch: Transition) -> Transition:
+        """The batch as losses see it."""
+        reward = (batch.reward - self.reward_mean) / self.reward_scale
+        return batch._replace(obs=self(batch.obs), next_obs=self(batch.next_obs), reward=reward)
+
 
 def _keep(cfg: Any, state: State, key: Array) -> State:
     return state
+
+
+def _as_it_is(cfg: Any, data: Data) -> Data:
+    return data
+
+
+def _nothing(cfg: Any) -> Hashable:
+    return None
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,8 @@ class Algorithm:
 
     A state has `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module.
     Every config has the settings that the training loop itself reads: `batch_size`, `updates_per_step` (UTD, gradient
-    steps per environment step online) and `offline_rows` (rows of an online batch that come from the dataset).
+    steps per environment step online) and `offline_rows` (rows of an online batch that come from the dataset); it may
+    have `random_steps` (environment steps of uniform actions before the first update).
     """
 
     name: str
@@ -115,9 +138,24 @@ class Algorithm:
     update: Callable[[Any, State, Transition, Array, Step], tuple[State, Metrics]]
     act: Callable[[Any, State, Array, Array, Any], Array]  # last argument: 0 evaluates, 1 explores
     critic: Callable[[Any], Any] | None = None  # cfg -> module of `state.critic`, called with (obs, action)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # over the config's defaults, of a variant
     go_online: Callable[[Any, State, Array], State] = _keep
     can_go_online: bool = True
-    columns: tuple[str, ...] = ()  # of pars.data.extras, in `Transition.extra` of every batch
+    has_offline_phase: bool = True
+    columns: tuple[str, ...] = ()  # in `Transition.extra` of every batch: of pars.data.extras, or made by `prepare`
+    prepare: Callable[[Any, Data], Data] = _as_it_is  # the dataset as this algorithm trains on it, and
+    prepared_by: Callable[[Any], Hashable] = _nothing  # what of the config that depends on: members share data
+    # columns of an episode met online, once it has ended: (cfg, its transitions as NumPy arrays) -> name -> [T]; before
+    # that, and where an algorithm has none, they are `unknown`
+    hindsight: Callable[[Any, Transition], dict[str, Any]] | None = None
+    unknown: float = 0.0
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.update))
+
+    def configure(self, settings: Mapping[str, Any] | None = None) -> Any:
+        """A config with `settings` over this algorithm's defaults. Raises UsageError."""
+        return from_dict(self.config, {**self.settings, **(settings or {})})
 
 
 ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced
@@ -140,8 +178,16 @@ def polyak(net: Net, rate: Any) -> Net:
     return net._replace(target=jax.tree.map(lambda t, p: t + rate * (p - t), net.target, net.params))
 
 
-def make_normalizer(normalize: bool, spec: Spec) -> Normalizer:
-    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity."""
+def make_normalizer(normalize: bool, spec: Spec, rewards: RewardNorm = "none") -> Normalizer:
+    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity.
+
+    Args:
+        rewards: "range" divides by the range of the dataset's returns over 1000, as IQL does on MuJoCo (Kostrikov et
+            al. 2021); "standard" subtracts the mean and divides by the standard deviation, as EDAC does on Adroit.
+    """
     mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
     shape = (spec.obs_dim,)
-    return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32))
+    affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range / 1000.0)}
+    affine["standard"] = (spec.reward_mean, spec.reward_std)
+    reward = (jnp.asarray(number, jnp.float32) for number in affine[rewards])
+    return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32), *reward)

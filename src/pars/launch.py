@@ -14,7 +14,7 @@ import jax
 
 from pars import presets
 from pars.algos import find_algorithm
-from pars.config import field_types, from_dict, grid, structure, to_dict
+from pars.config import field_types, grid, structure, to_dict
 from pars.data import Dataset
 from pars.device import cores
 from pars.envs.base import Task
@@ -29,6 +29,17 @@ from pars.watch import Stop, View
 
 Axes = Mapping[str, Sequence[Any]]
 DEFAULT_PROBES = ("actions", "neurons")
+SWITCHES = {  # settings that another one switches on
+    "penalty_weight": "penalty",
+    "infeasible_distance": "penalty",
+    "infeasible": "penalty",
+    "q_min": "penalty",
+    "target_gap": "lagrange",
+    "gap_min": "clip_gap",
+    "failure_reward": "failure",
+    "backup_actions": "max_backup",
+    "dropout_rate": "dropout",
+}
 
 
 def make_groups(
@@ -36,7 +47,7 @@ def make_groups(
 ) -> list[Group]:
     """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
 
-    An axis or a preset applies to each algorithm that has it; UsageError if none has it.
+    An axis or a preset applies to each algorithm that has it and has it switched on; UsageError if none does.
     """
     algos = [find_algorithm(name) for name in algorithms]
     presets.check_choice(algorithms, preset)
@@ -46,21 +57,35 @@ def make_groups(
             raise UsageError(unknown("setting", name, fields | {"seed"}))
     if len(set(seeds)) != len(seeds):
         raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    bases = [algo.configure(presets.settings(algo.name, task_id, preset)) for algo in algos]
+    own = [{name: axes[name] for name in axes if heeds(base, name, axes)} for base in bases]
+    for name in axes:
+        if not any(name in heeded for heeded in own):
+            switch = SWITCHES[name]
+            raise UsageError(f"{name} does nothing while {switch}=false; add {switch}=true")
     groups = []
-    for algo in algos:
-        base: Any = from_dict(algo.config, presets.settings(algo.name, task_id, preset))
+    for algo, base, heeded in zip(algos, bases, own, strict=True):
         alike: dict[Any, list[Any]] = defaultdict(list)
-        for cfg in grid(base, {name: values for name, values in axes.items() if name in field_types(algo.config)}):
-            alike[structure(cfg)].append(cfg)
+        for cfg in grid(base, heeded):
+            alike[structure(cfg), algo.prepared_by(cfg)].append(cfg)
         groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
     return groups
+
+
+def heeds(base: Any, name: str, axes: Axes) -> bool:
+    """Whether a setting matters to an algorithm with config `base`: it has it, and what it belongs to is on, or may be
+    by `axes`."""
+    if not hasattr(base, name):
+        return False
+    switch = SWITCHES.get(name, "")
+    return bool(switch in axes or getattr(base, switch, True))
 
 
 def train_groups(
     groups: Sequence[Group],
     dataset: Dataset,
     task: Task | None,
-    plan: Plan,
+    plans: Sequence[Plan],
     out: Path,
     view: View,
     *,
@@ -71,7 +96,8 @@ def train_groups(
 ) -> Path:
     """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
 
-    A group that does not fit into memory is trained in parts, each a group with a folder of its own.
+    Each has a plan of its own and trains on the dataset as its algorithm prepares it. A group that does not fit into
+    memory is trained in parts, each a group with a folder of its own.
 
     Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
     diverged.
@@ -80,19 +106,19 @@ def train_groups(
     for group in groups:
         for cfg in group.configs:
             check_ranges(cfg)
-    _check_batches(groups, plan)
+    _check_batches(groups, plans)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
-    plans = [plan if group.algo.can_go_online else dataclasses.replace(plan, online_steps=0) for group in groups]
+    prepared = [group.algo.prepare(group.configs[0], dataset) for group in groups]
     todo = [
-        (part, group, own)
-        for group, own in zip(groups, plans, strict=True)
-        for part in fitting(group, dataset, own, out, view, data_in)
+        (part, group, data, own)
+        for group, data, own in zip(groups, prepared, plans, strict=True)
+        for part in fitting(group, data, own, out, view, data_in)
     ]
     with stop.listening():
-        for group, whole, own in todo:
+        for group, whole, data, own in todo:
             folder = out / group.name
-            description = describe(group, dataset, task, own, command, whole)
+            description = describe(group, data, task, own, command, whole)
             if finished(folder, description):
                 view.note(f"already finished: {folder}")
                 continue
@@ -100,7 +126,7 @@ def train_groups(
             phases = [("offline", own.offline_steps), ("online", own.online_steps)]
             view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
             try:
-                run_group(group, folder, description, dataset, task, own, looks, view, stop, data_in, overlap)
+                run_group(group, folder, description, data, task, own, looks, view, stop, data_in, overlap)
             except DivergenceError as error:
                 view.note(str(error))
                 diverged.append(str(error))
@@ -183,7 +209,7 @@ def check_ranges(cfg: Any) -> None:
     for name, value in to_dict(cfg).items():
         sizes = value if isinstance(value, list) else [value]
         whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
-        if whole and name != "offline_rows" and min(sizes, default=1) < 1:
+        if whole and name not in ("offline_rows", "random_steps") and min(sizes, default=1) < 1:
             raise UsageError(f"setting {name}={value} must be at least 1")
         if name in ("discount", "polyak") and not 0.0 <= value <= 1.0:
             raise UsageError(f"setting {name}={value} must lie between 0 and 1")
@@ -191,13 +217,19 @@ def check_ranges(cfg: Any) -> None:
             raise UsageError(f"setting {name}={value} must not be negative")
 
 
-def _check_batches(groups: Sequence[Group], plan: Plan) -> None:
-    for group in groups:
+def _check_batches(groups: Sequence[Group], plans: Sequence[Plan]) -> None:
+    for group, plan in zip(groups, plans, strict=True):
         rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
-        if plan.online_steps and group.algo.can_go_online and not 0 <= rows <= size:
+        if plan.online_steps and not 0 <= rows <= size:
             raise UsageError(
                 f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}: it is the part of "
                 "an online batch that comes from the dataset; set offline_rows too"
+            )
+        random = getattr(group.configs[0], "random_steps", 0)
+        if 0 < plan.online_steps <= random:
+            raise UsageError(
+                f"{group.algo.name} takes random_steps={random} uniform actions before it learns, and "
+                f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
             )
 
 

@@ -22,6 +22,7 @@ from pars.stream import DataIn, Stream, chunk_steps, joined, on_host, streams
 
 # Randomness: fold_in(fold_in(key(seed), stream), step). No generator is stored anywhere.
 INIT, UPDATE, UPDATE_ONLINE, ACT, SWITCH = range(5)
+ANNOTATED = 256  # rows of a replay that are annotated at a time, so that few lengths compile
 
 
 def stream(seed: Array, number: int) -> Array:
@@ -123,7 +124,9 @@ class Learner:
         self._streams: dict[bool, Stream] = {}
         self._updates: dict[bool, tuple[Update, dict[str, Any]]] = {}
         self._act = self.placement.map(self._act_one, shared=(4, 5))
+        self._uniform = self.placement.map(self._uniform_one, shared=(1,))
         self._push = jax.jit(partial(jax.vmap(push, in_axes=(0, 0, None))), donate_argnums=0)
+        self._annotate = jax.jit(_annotate, donate_argnums=0)
 
     def _critics(self) -> int:
         """Critics that a member's devices may share."""
@@ -178,6 +181,10 @@ class Learner:
 
     def _act_one(self, cfg: Any, seed: Array, state: State, obs: Array, step: Array, explore: Array) -> Array:
         return self.algo.act(cfg, state, obs, jax.random.fold_in(stream(seed, ACT), step), explore)
+
+    def _uniform_one(self, seed: Array, step: Array) -> Array:
+        key = jax.random.fold_in(stream(seed, ACT), step)
+        return jax.random.uniform(key, (self.spec.action_dim,), minval=-1.0, maxval=1.0)
 
     def start_interval(self, online: bool) -> None:
         """Zero the running metrics."""
@@ -236,6 +243,10 @@ class Learner:
         self.state, self.sums[online] = self.placement.put(tree["state"]), self.placement.put(tree["sums"])
         return int(tree["since"])
 
+    def uniform_actions(self, step: int) -> np.ndarray:
+        """Actions [P, A], uniform in the box, of environment step `step`."""
+        return self.placement.take(self._uniform(self.seed, np.int32(step)))
+
     def act(self, obs: np.ndarray, step: int, explore: float) -> np.ndarray:
         """obs [P, .., O] -> action [P, .., A]; explore 0 evaluates, 1 explores with the noise of `step`."""
         args = (self.placement.pad(np.asarray(obs, np.float32)), np.int32(step), np.float32(explore))
@@ -251,20 +262,41 @@ class Learner:
         switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, stream(seed, SWITCH)))
         self.state = switch(self.cfg, self.seed, self.state)
 
-    def set_replay(self, rows: np.ndarray, capacity: int) -> None:
+    def set_replay(self, rows: np.ndarray, capacity: int, extra: np.ndarray | None = None) -> None:
         """Replays with room for `capacity` transitions per member that hold rows [T, P, W] of earlier steps.
 
-        Rows that are met online have no extra columns: those are zero in the replay.
+        extra: their further columns [T, P, X]; by default those of rows that are met online, see `push`.
         """
         replay = np.zeros((self.placement.rows, capacity, self.width), np.float32)  # padded at once: it may be large
-        replay[: len(self.seeds), : len(rows), : rows.shape[-1]] = rows.swapaxes(0, 1)
-        self.replay, self.filled = self.placement.put(replay), len(rows)
+        count, base = len(rows), self.width - self.extra_width
+        replay[:, :, base:] = self.algo.unknown
+        replay[: len(self.seeds), :count, :base] = rows.swapaxes(0, 1)[..., :base]
+        if extra is not None:
+            replay[: len(self.seeds), :count, base:] = extra.swapaxes(0, 1)
+        self.replay, self.filled = self.placement.put(replay), count
 
     def push(self, rows: np.ndarray) -> None:
-        """One transition [P, W] per member into the replays."""
-        rows = np.pad(rows, ((0, 0), (0, self.width - rows.shape[1])))
+        """One transition [P, W] per member into the replays; further columns are the algorithm's `unknown`."""
+        rows = np.pad(rows, ((0, 0), (0, self.width - rows.shape[1])), constant_values=self.algo.unknown)
         self.replay = self._push(self.replay, self.placement.pad(rows), np.int32(self.filled))
         self.filled += 1
+
+    def annotate(self, member: int, first: int, columns: np.ndarray) -> None:
+        """Put further columns [T, X] into the rows of a member's replay from `first` on."""
+        at = np.arange(first, first + ANNOTATED * -(-len(columns) // ANNOTATED), dtype=np.int32)
+        at[len(columns) :] = np.iinfo(np.int32).max  # out of range: dropped
+        padded = np.zeros((len(at), columns.shape[1]), np.float32)
+        padded[: len(columns)] = columns
+        self.replay = self._annotate(self.replay, np.int32(member), at, padded)
+
+    @property
+    def extra_width(self) -> int:
+        """Floats of the further columns in a packed row."""
+        return self.width - width(self.spec)
+
+
+def _annotate(replay: Array, member: Array, at: Array, columns: Array) -> Array:
+    return replay.at[member, at, -columns.shape[1] :].set(columns, mode="drop")
 
 
 def _slice(tree: Any) -> Any:

@@ -71,6 +71,17 @@ def tanh_sample(key: Array, mean: Array, log_std: Array) -> tuple[Array, Array]:
     return jnp.tanh(z), jnp.sum(log_normal - log_slope, axis=-1)
 
 
+def gaussian_log_prob(action: Array, mean: Array, log_std: Array) -> Array:
+    """Log-density of N(mean, std^2), summed over A. action, mean [.., A], log_std [A] or [.., A] -> [..]"""
+    standard = (action - mean) * jnp.exp(-log_std)
+    return jnp.sum(-0.5 * standard**2 - log_std - 0.5 * jnp.log(2 * jnp.pi), axis=-1)
+
+
+def expectile_loss(difference: Array, expectile: Any) -> Array:
+    """mean |tau - 1[u <= 0]| u^2 (Kostrikov et al. 2021, eq. 5): its minimum over a shift of u is the expectile."""
+    return jnp.mean(jnp.where(difference > 0, expectile, 1.0 - expectile) * difference**2)
+
+
 def bc_loss(policy_action: Array, action: Array, reduce: Literal["sum", "mean"]) -> Array:
     """Squared distance to the dataset action, summed or averaged over A, averaged over B. [B, A] -> scalar."""
     if policy_action.shape != action.shape:

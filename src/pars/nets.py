@@ -16,7 +16,7 @@ from pars.layers import Precision, dense, normed_relu
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
-Initializer = Literal["flax", "torch", "edac"]
+Initializer = Literal["flax", "torch", "edac", "xavier", "orthogonal", "orthogonal_small"]
 Initialize = Callable[..., Array]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -33,7 +33,9 @@ class MLP(nn.Module):
 
     The activations of hidden layer i can be tapped: `apply(params, x, mutable="taps")` (see `hidden_activations`).
     `initializer`: "flax" LeCun normal, zero bias; "torch" U(+-1/sqrt(fan_in)) for both; "edac" the same for hidden
-    kernels with bias 0.1 and an output layer of U(+-`edge`) (An et al. 2021, arXiv 2110.01548).
+    kernels with bias 0.1 and an output layer of U(+-`edge`) (An et al. 2021, arXiv 2110.01548); with zero bias "xavier"
+    uniform, "orthogonal" of gain sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
+    `dropout`: rate, a number or traced, after each hidden activation where the caller gives a key of that name.
     """
 
     hidden: tuple[int, ...]
@@ -43,6 +45,7 @@ class MLP(nn.Module):
     initializer: Initializer = "flax"
     edge: float = 3e-3
     precision: Precision = "float32"
+    dropout: Any = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -58,7 +61,7 @@ class MLP(nn.Module):
             x = dense(precision, x, kernel, bias)
             if self.layer_norm == "before":
                 x = nn.LayerNorm(name=f"LayerNorm_{i}")(x)
-            x = ACTIVATIONS[self.activation](x)
+            x = self._drop(ACTIVATIONS[self.activation](x))
             self._tap(x, leading)
             if self.layer_norm == "after":
                 x = nn.LayerNorm(name=f"LayerNorm_{i}")(x)
@@ -68,10 +71,23 @@ class MLP(nn.Module):
     def _tap(self, x: Array, leading: tuple[int, ...]) -> None:
         self.sow("taps", "hidden", x.reshape(*leading, x.shape[-1]))
 
+    def _drop(self, x: Array) -> Array:
+        if self.dropout is None or not self.has_rng("dropout"):
+            return x
+        kept = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.dropout, x.shape)
+        return jnp.where(kept, x / (1.0 - self.dropout), 0.0)
+
     def _initializers(self, inputs: int, last: bool = False) -> tuple[Initialize, Initialize]:
         """Of kernel and bias."""
-        if self.initializer == "flax":
-            return nn.initializers.lecun_normal(), nn.initializers.zeros
+        small = last and self.initializer == "orthogonal_small"
+        kernels = {
+            "flax": nn.initializers.lecun_normal(),
+            "xavier": nn.initializers.xavier_uniform(),
+            "orthogonal": nn.initializers.orthogonal(2**0.5),
+            "orthogonal_small": nn.initializers.orthogonal(0.01 if small else 2**0.5),
+        }
+        if self.initializer in kernels:
+            return kernels[self.initializer], nn.initializers.zeros
         bound = self.edge if last and self.initializer == "edac" else inputs**-0.5
         hidden_of_edac = self.initializer == "edac" and not last
         return _uniform(bound), nn.initializers.constant(0.1) if hidden_of_edac else _uniform(bound)
@@ -122,7 +138,29 @@ class Actor(nn.Module):
 
 
 class GaussianActor(nn.Module):
-    """Gaussian policy before a tanh; the MLP gives 2 A numbers. obs [.., O] -> mean [.., A], log standard deviation."""
+    """Gaussian policy before a tanh; the MLP gives 2 A numbers. obs [.., O] -> mean [.., A], log standard deviation.
+
+    `learned_spread`: the log standard deviation is multiplied by one learned number and shifted by another, from 1 and
+    -1 on, as in CQL's JAX and CORL code.
+    """
+
+    mlp: MLP
+    log_std_min: float = -5.0
+    log_std_max: float = 2.0
+    learned_spread: bool = False
+
+    @nn.compact
+    def __call__(self, obs: Array) -> tuple[Array, Array]:
+        mean, log_std = jnp.split(self.mlp(obs), 2, axis=-1)
+        if self.learned_spread:
+            factor = self.param("factor", nn.initializers.ones, ())
+            log_std = factor * log_std + self.param("offset", nn.initializers.constant(-1.0), ())
+        return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
+
+
+class TanhMeanActor(nn.Module):
+    """IQL's policy: a Gaussian with mean tanh(MLP) and one log standard deviation per action dimension, whatever the
+    observation; not squashed. obs [.., O] -> mean [.., A], log standard deviation [A]."""
 
     mlp: MLP
     log_std_min: float = -5.0
@@ -130,8 +168,19 @@ class GaussianActor(nn.Module):
 
     @nn.compact
     def __call__(self, obs: Array) -> tuple[Array, Array]:
-        mean, log_std = jnp.split(self.mlp(obs), 2, axis=-1)
+        mean = jnp.tanh(self.mlp(obs))
+        log_std = self.param("log_std", nn.initializers.zeros, (mean.shape[-1],))
         return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
+
+
+class Value(nn.Module):
+    """V(s). obs [.., O] -> [..]."""
+
+    mlp: MLP
+
+    @nn.compact
+    def __call__(self, obs: Array) -> Array:
+        return self.mlp(obs)[..., 0]
 
 
 def action_dim(params: Any, per_action: int = 1) -> int:
@@ -144,9 +193,9 @@ def init_ensemble(module: nn.Module, count: int, key: Array, *inputs: Array) -> 
     return jax.vmap(lambda k: module.init(k, *inputs)["params"])(jax.random.split(key, count))
 
 
-def apply(module: nn.Module, params: Any, *inputs: Array) -> Array:
-    """`module` at `params` (one copy)."""
-    return module.apply({"params": params}, *inputs)  # type: ignore[return-value]
+def apply(module: nn.Module, params: Any, *inputs: Array, dropout: Array | None = None) -> Any:
+    """`module` at `params` (one copy). dropout: key of the units to drop; without one all are kept."""
+    return module.apply({"params": params}, *inputs, rngs=None if dropout is None else {"dropout": dropout})
 
 
 def apply_ensemble(module: nn.Module, params: Any, *inputs: Array) -> Array:

@@ -19,6 +19,7 @@ from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import DivergenceError, Interrupted, TaskError
 from pars.folder import METRICS, REPLAY, RunFolder, check_description, read_status
+from pars.hindsight import Hindsight
 from pars.learner import Learner
 from pars.overlap import Boundary, Evaluations
 from pars.pictures import save_landscape, save_trajectories
@@ -69,6 +70,15 @@ def run_group(
             return run.finish()
 
 
+def make_spec(dataset: Dataset, cfg: Any) -> Spec:
+    """What an algorithm may know of its data; its rewards only where it normalises them, for that reads all of them."""
+    spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
+    if getattr(cfg, "reward_norm", "none") == "none":
+        return spec
+    facts: dict[str, Any] = dataset.reward_facts()
+    return spec._replace(**facts)
+
+
 class _GroupRun:
     def __init__(
         self,
@@ -86,12 +96,14 @@ class _GroupRun:
         self.group, self.folder, self.dataset, self.task, self.plan = group, folder, dataset, task, plan
         self.view, self.stop, self.members = view, stop, len(group.seeds)
         self.overlap = jax.default_backend() != "cpu" if overlap is None else overlap
-        self.spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
+        self.spec = make_spec(dataset, group.configs[0])
+        self.random_steps = getattr(group.configs[0], "random_steps", 0)
         columns = dataset.shapes(group.algo.columns)
         self.learner = Learner(group.algo, [*group.configs], [*group.seeds], self.spec, columns)
         self.learner.load(dataset.packed, dataset.extra, data_in)
         self.evaluations = Evaluations(task, self.members, plan.eval_episodes) if task else None
         self.interaction: Interaction | None = None
+        self.hindsight: Hindsight | None = None
         place = self.learner.placement
         self.probes = [
             place.map(lambda cfg, state, batch, look=look: look(group.algo, cfg, state, batch), shared=(2,))
@@ -159,33 +171,49 @@ class _GroupRun:
             self._pictures()
 
     def _online(self) -> None:
-        plan, utd = self.plan, self.group.configs[0].updates_per_step
+        plan = self.plan
         if self.position.phase == "offline":
             self._enter_online()
             self.position, self.since = Position("online", 0), 0
-        assert self.interaction is not None
-        total = plan.online_steps * utd
+        total = self._updates(0, plan.online_steps)
         mark, marked = time.monotonic(), self.position.step
         while (step := self.position.step) < plan.online_steps:
             self._pause()
-            action = self.learner.act(self.interaction.obs, step, explore=1.0)
-            rows, last = self.interaction.step(action)
-            self.folder.transitions(rows, last)
-            self.learner.push(rows)
-            self.learner.run(step * utd, utd, total, online=True)
+            self._interact(step)
+            if count := self._updates(step, step + 1):
+                self.learner.run(self._updates(0, step), count, total, online=True)
             step += 1
             at_boundary = step % plan.online_eval_every == 0 or step == plan.online_steps
             self.position = Position("online", step)
             if time.monotonic() - mark > CHUNK_SECONDS or at_boundary:
-                self._arrive(self.position, (step - self.since) * utd)
-                rate = (step - marked) / (time.monotonic() - mark)
-                self.view.advance("online", step, rate * utd * self.members)
-                mark, marked = time.monotonic(), step
+                self._arrive(self.position, self._updates(self.since, step))
+                seconds = time.monotonic() - mark
+                self.view.advance("online", step, self._updates(marked, step) / seconds * self.members)
+                mark = time.monotonic()
                 if at_boundary:
+                    rate = (step - marked) / seconds
                     self.folder.timing(self.position, {"env_steps_per_second": rate * self.members})
-                    self._boundary(self.position, (step - self.since) * utd)
+                    self._boundary(self.position, self._updates(self.since, step))
                     mark = time.monotonic()
+                marked = step
         self._pictures()
+
+    def _interact(self, step: int) -> None:
+        """One environment step of every member, into log and replay."""
+        assert self.interaction is not None
+        random = step < self.random_steps
+        action = self.learner.uniform_actions(step) if random else self.learner.act(self.interaction.obs, step, 1.0)
+        rows, last = self.interaction.step(action)
+        self.folder.transitions(rows, last)
+        self.learner.push(rows)
+        if self.hindsight is not None:
+            for member, first, columns in self.hindsight(rows, last):
+                self.learner.annotate(member, first, columns)
+
+    def _updates(self, first: int, end: int) -> int:
+        """Gradient steps of the environment steps [first, end): none while actions are random."""
+        utd = self.group.configs[0].updates_per_step
+        return utd * (max(end, self.random_steps) - max(first, self.random_steps))
 
     def _enter_online(self) -> None:
         """Environments and replays as they stood after the transitions in the log (none at the switch)."""
@@ -195,7 +223,11 @@ class _GroupRun:
         self.interaction = Interaction(self.task, list(self.group.seeds))
         self.interaction.replay(rows, last)
         self.learner.go_online()
-        self.learner.set_replay(rows, self.plan.online_steps)
+        extra = None
+        if self.group.algo.hindsight is not None:
+            self.hindsight = Hindsight(self.group.algo, [*self.group.configs], self.spec.obs_dim, self.learner.extra)
+            extra = self.hindsight.replay(rows, last, self.learner.extra_width)
+        self.learner.set_replay(rows, self.plan.online_steps, extra)
         self.learner.start_interval(online=True)
 
     def _arrive(self, position: Position, steps: int) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from jax import Array
 
+from pars import critics
+from pars.actors import twin_target
 from pars.algos import pars, td3_bc
 from pars.core import Step
 from pars.losses import infeasible_actions, subset
@@ -57,7 +59,7 @@ def test_only_the_critics_of_the_subset_are_evaluated(state: pars.State) -> None
         y = target(BASE, state._replace(critic=state.critic._replace(target=slow)), BATCH, KEY)
         assert np.isfinite(np.asarray(y)).all() == (poisoned == left_out)
     cfg = pars.Config(critics=7, target_critics=2, hidden=(8,), actor_hidden=(8,))
-    seven = jax.eval_shape(lambda key: pars.init(cfg, SPEC, key), KEY)
+    seven = jax.eval_shape(lambda key: pars.ALGORITHM.init(cfg, SPEC, key), KEY)
     program = str(jax.make_jaxpr(partial(pars.target, cfg))(seven, BATCH, KEY))
     evaluated = [line for line in program.splitlines() if "length=" in line]
     assert any("length=2" in line for line in evaluated) and not any("length=7" in line for line in evaluated)
@@ -77,7 +79,7 @@ def test_two_critics_of_two_are_td3(state: pars.State) -> None:
         hidden=(8,), actor_hidden=(8,), layer_norm="before", initializer="flax", reward_scale=10.0, normalize_obs=False
     )
     own = target(cfg, state._replace(critic=twins), BATCH, KEY)
-    theirs = td3_bc.target(twin, td3_bc.State(state.actor, twins, state.norm), BATCH, target_keys(KEY)[0])
+    theirs = twin_target(twin, td3_bc.State(state.actor, twins, state.norm), BATCH, target_keys(KEY)[0])
     np.testing.assert_allclose(own, theirs, rtol=1e-5)
 
 
@@ -114,7 +116,7 @@ def test_critic_loss_by_hand(scaled: bool, state: pars.State) -> None:
     cfg = change(BASE, q_min_scaled=scaled)
     flat = plain.member(plain.constant_output(state.critic.params, [2.0, 0.0, 0.0]), 0)
     y, far = BATCH.reward, infeasible_actions(KEY, BATCH.action.shape, 100.0)
-    total, metrics = pars.critic_loss(cfg, flat, BATCH, y, far, 0.5)
+    total, metrics = pars.critic_loss(cfg, flat, BATCH, y, far, 0.5, pars.lowest(cfg))
     td, pa = float(((2 - y) ** 2).mean()), 32.0**2 if scaled else 25.0
     assert float(metrics["critic_loss"]) == pytest.approx(td, rel=1e-5)
     assert float(metrics["penalty_loss"]) == pytest.approx(pa)
@@ -144,7 +146,7 @@ def test_infeasible_actions_are_drawn_as_configured(kind: Any, state: pars.State
         asked.append((shape, distance, kind))
         return infeasible_actions(key, shape, distance, kind)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pars, "infeasible_actions", record)
+    monkeypatch.setattr(critics, "infeasible_actions", record)
     cfg = change(BASE, infeasible=kind, infeasible_distance=250.0)
     jax.eval_shape(lambda s: pars.critic_step(cfg, s, BATCH, KEY, False), state)
     assert asked == [(BATCH.action.shape, 250.0, kind)]  # one draw per row, the same for all critics
@@ -204,7 +206,7 @@ def test_actor_cosine_changes_the_offline_rate_alone_and_ends_at_zero(state: par
     @partial(jax.jit, static_argnames="online")
     def moved(cfg: pars.Config, index: Any, online: bool) -> Array:
         at = Step(jnp.asarray(index), jnp.asarray(1000), online)
-        new, _ = pars.actor_step(cfg, state, BATCH, KEY, at)
+        new, _ = pars.improve(cfg, state, BATCH, KEY, at)
         return jnp.abs(new.actor.params["mlp"]["out"]["bias"] - state.actor.params["mlp"]["out"]["bias"]).max()
 
     cosine = change(BASE, actor_cosine=True, actor_lr=0.01)
@@ -227,7 +229,7 @@ def test_actor_cosine_changes_the_offline_rate_alone_and_ends_at_zero(state: par
     ],
 )
 def test_network_switches(settings: dict[str, Any], layers: int, norms: bool) -> None:
-    state = jax.eval_shape(lambda key: pars.init(pars.Config(**settings), SPEC, key), KEY)
+    state = jax.eval_shape(lambda key: pars.ALGORITHM.init(pars.Config(**settings), SPEC, key), KEY)
     critic, actor = state.critic.params["mlp"], state.actor.params["mlp"]
     assert sum(name.startswith("Dense") for name in critic) == layers
     assert ("LayerNorm_0" in critic) == norms and "LayerNorm_0" not in actor

@@ -140,4 +140,4 @@ def test_observations_are_normalised_on_the_way_in(state: pars.State) -> None:
     spec = SPEC._replace(obs_mean=np.arange(3.0), obs_std=np.ones(3))
     for normalize, mean in ((True, [0.0, 1.0, 2.0]), (False, [0.0, 0.0, 0.0])):
         shape = change(BASE, normalize_obs=normalize, hidden=(), actor_hidden=())
-        assert jax.jit(lambda key, c=shape: pars.init(c, spec, key).norm)(KEY).mean.tolist() == mean
+        assert jax.jit(lambda key, c=shape: pars.ALGORITHM.init(c, spec, key).norm)(KEY).mean.tolist() == mean

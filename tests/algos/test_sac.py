@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pars.actors import soft_actor_loss
 from pars.algos import sac
 from pars.core import Spec, Step, Transition
 from pars.learner import Learner
@@ -32,7 +33,7 @@ MEAN, LOG_STD, LOG_TEMPERATURE = np.array([0.3, -0.2]), -0.5, np.log(0.4)
 def linear(**settings: object) -> tuple[sac.Config, sac.State]:
     """Two linear critics, a policy N(w s, exp(-.5)) before the tanh, temperature 0.4."""
     cfg = sac.Config(hidden=(), actor_hidden=(), **settings)  # type: ignore[arg-type]
-    state = jax.jit(lambda key: sac.init(cfg, SPEC, key))(jax.random.key(0))
+    state = jax.jit(lambda key: sac.ALGORITHM.init(cfg, SPEC, key))(jax.random.key(0))
     out = {"kernel": jnp.array(CRITICS[:, :, None], jnp.float32), "bias": jnp.array(BIASES[:, None], jnp.float32)}
     policy = {
         "kernel": jnp.array(np.stack([MEAN, [0, 0]], axis=1), jnp.float32),
@@ -84,7 +85,7 @@ def test_target_is_the_soft_minimum() -> None:
 def test_actor_loss_is_temperature_times_log_density_minus_the_smaller_q() -> None:
     cfg, state = linear()
     action, log_prob = sampled(np.asarray(BATCH.obs), KEY)
-    loss, mean = sac.actor_loss(cfg, state.actor.params, state, BATCH, KEY)
+    loss, mean = soft_actor_loss(cfg, state.actor.params, state, BATCH, KEY)
     assert float(loss) == pytest.approx(
         np.mean(0.4 * log_prob - q(np.asarray(BATCH.obs), action).min(axis=0)), rel=1e-5
     )
@@ -101,7 +102,7 @@ def test_temperature_rises_while_the_entropy_is_below_its_target(entropy: float,
 
 def test_one_step_moves_critics_against_their_gradient_and_targets_a_little() -> None:
     cfg, state = linear(critic_lr=0.01, polyak=0.1)
-    k_target, _ = jax.random.split(KEY)
+    k_target = jax.random.split(KEY, 3)[0]
     y = np.asarray(sac.target(cfg, state, BATCH, k_target))
     new, metrics = sac.update(cfg, state, BATCH, KEY, STEP)
     inputs = np.concatenate([BATCH.obs, BATCH.action], axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jax import Array
 
+from pars.actors import twin_target
 from pars.algos import td3_bc
 from pars.core import Normalizer, Spec, Step, Transition
 from tests.algos import plain
@@ -28,7 +29,7 @@ def step(cfg: Any, state: Any, batch: Transition, key: Array, index: Any, online
 
 @pytest.fixture(scope="module")
 def state() -> td3_bc.State:
-    return jax.jit(lambda key: td3_bc.init(BASE, SPEC, key))(jax.random.key(0))
+    return jax.jit(lambda key: td3_bc.ALGORITHM.init(BASE, SPEC, key))(jax.random.key(0))
 
 
 def actor_loss(cfg: td3_bc.Config, state: td3_bc.State, critics: Any) -> float:
@@ -42,7 +43,10 @@ def reference(cfg: td3_bc.Config, state: td3_bc.State, keys: list[Array], batch:
     slow = [plain.member(state.critic.target, i) for i in range(2)]
     critics, grads = first, []
     for key in keys:
-        noise = jnp.clip(cfg.policy_noise * jax.random.normal(key, batch.action.shape), -cfg.noise_clip, cfg.noise_clip)
+        k_noise, _ = jax.random.split(key)
+        noise = jnp.clip(
+            cfg.policy_noise * jax.random.normal(k_noise, batch.action.shape), -cfg.noise_clip, cfg.noise_clip
+        )
         action = jnp.clip(plain.actor(slow_pi, batch.next_obs) + noise, -1, 1)
         q = jnp.minimum(*(plain.critic(c, batch.next_obs, action) for c in slow))
         y = cfg.reward_scale * batch.reward + cfg.reward_shift + cfg.discount * (1 - batch.terminal) * q
@@ -82,7 +86,7 @@ def test_target_by_hand(state: td3_bc.State) -> None:
     cfg = td3_bc.Config(
         hidden=(8,), actor_hidden=(8,), discount=0.5, reward_scale=10.0, reward_shift=-1.0, normalize_obs=False
     )
-    y = td3_bc.target(cfg, state, BATCH, KEY)
+    y = twin_target(cfg, state, BATCH, KEY)
     want = 10 * np.asarray(BATCH.reward) - 1 + np.where(BATCH.terminal, 0.0, 1.0)  # half of the smaller twin
     np.testing.assert_allclose(y, want, rtol=1e-5)
 
@@ -125,7 +129,7 @@ def test_actor_and_targets_move_every_second_step_only(state: td3_bc.State) -> N
 def test_critics_have_layer_norm_only_if_asked_and_the_actor_never() -> None:
     for layer_norm in ("none", "before"):
         state = jax.eval_shape(
-            lambda key, ln=layer_norm: td3_bc.init(td3_bc.Config(layer_norm=ln), SPEC, key), jax.random.key(0)
+            lambda key, ln=layer_norm: td3_bc.ALGORITHM.init(td3_bc.Config(layer_norm=ln), SPEC, key), jax.random.key(0)
         )
         assert ("LayerNorm_0" in state.critic.params["mlp"]) == (layer_norm != "none")
         assert "LayerNorm_0" not in state.actor.params["mlp"]

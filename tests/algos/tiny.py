@@ -33,7 +33,7 @@ BATCH = plain.batch()
 @cache
 def fresh() -> pars.State:
     """The state that `BASE` starts from."""
-    return jax.jit(lambda key: pars.init(BASE, SPEC, key))(jax.random.key(0))
+    return jax.jit(lambda key: pars.ALGORITHM.init(BASE, SPEC, key))(jax.random.key(0))
 
 
 @partial(jax.jit, static_argnames="online")

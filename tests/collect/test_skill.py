@@ -8,21 +8,23 @@ import jax
 import numpy as np
 import pytest
 
+from pars.actors import soft_actor_net
 from pars.algos import sac
 from pars.collect.skill import SHIPPED, from_actor, load, save
 from pars.core import Spec
 from pars.errors import CheckpointError
+from pars.nets import apply
 
 CFG = sac.Config(actor_hidden=(16, 16), hidden=(8,))
 
 
 def actor():  # a trained one would look the same
-    return jax.jit(lambda key: sac.init(CFG, Spec(5, 3), key))(jax.random.key(0)).actor.params
+    return jax.jit(lambda key: sac.ALGORITHM.init(CFG, Spec(5, 3), key))(jax.random.key(0)).actor.params
 
 
 def test_equals_the_network_it_came_from() -> None:
     params, obs = actor(), np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
-    mean, log_std = sac.apply(sac.actor_net(CFG, 3), params, obs)
+    mean, log_std = apply(soft_actor_net(CFG, 3), params, obs)
     skill = from_actor(params, {})
     np.testing.assert_allclose(skill(obs), np.tanh(mean), rtol=1e-5, atol=1e-6)
     noise = np.ones((7, 3))

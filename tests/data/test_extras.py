@@ -15,9 +15,9 @@ from pars.config import config
 from pars.core import Algorithm, Spec
 from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
-from pars.data.extras import mc_return
 from pars.errors import DataError, UsageError
 from pars.learner import Learner
+from pars.returns import mc_return
 from tests.data.files import columns, write_hdf5
 
 pytestmark = pytest.mark.usefixtures("own_folders")

@@ -1,11 +1,28 @@
-"""The table of algorithms. One file each; none inherits from another."""
+"""The table of algorithms. One file each; none inherits from another, variants of one stand in its file."""
 
-from pars.algos import bc, pars, td3_bc
+from pars.algos import bc, cql, edac, iql, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError
 from pars.suggest import unknown
 
-ALGORITHMS: dict[str, Algorithm] = {module.ALGORITHM.name: module.ALGORITHM for module in (pars, td3_bc, bc)}
+ALGORITHMS: dict[str, Algorithm] = {
+    algo.name: algo
+    for algo in (
+        pars.ALGORITHM,
+        td3_bc.ALGORITHM,
+        rebrac.ALGORITHM,
+        iql.ALGORITHM,
+        cql.ALGORITHM,
+        cql.CAL_QL,
+        sac_n.ALGORITHM,
+        edac.ALGORITHM,
+        bc.ALGORITHM,
+        bc.BEST_TENTH,
+        rlpd.ALGORITHM,
+        sac.ALGORITHM,
+        td3.ALGORITHM,
+    )
+}
 
 
 def find_algorithm(name: str) -> Algorithm:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from pars.actors import sample
 from pars.algos import sac
 from pars.collect.rollouts import Recorder
 from pars.collect.skill import Skill, from_actor
@@ -50,7 +51,7 @@ class OnlineSAC:
     ):
         self.env, self.spec, self.cfg, self.seed, self.warmup, self.recorder = env, spec, cfg, seed, warmup, recorder
         self.n, self.taken, self.updates = env.n, 0, 0
-        self.state = jax.jit(partial(sac.init, cfg, spec))(stream(jnp.int32(seed), INIT))
+        self.state = jax.jit(partial(sac.ALGORITHM.init, cfg, spec))(stream(jnp.int32(seed), INIT))
         self.actor = jax.tree.map(jnp.copy, self.state.actor.params)
         update, none = trace_update(sac.ALGORITHM, cfg, spec, self.state, True)
         self.replay = jnp.zeros((1, capacity + self.n, width(spec)))
@@ -65,7 +66,7 @@ class OnlineSAC:
             return state, replay, jax.tree.map(jnp.copy, state.actor.params)
 
         def act(params: Any, obs: Any, number: Any) -> Any:
-            return sac.sample(cfg, params, obs, jax.random.fold_in(stream(jnp.int32(seed), ACT), number))[0]
+            return sample(cfg, params, obs, jax.random.fold_in(stream(jnp.int32(seed), ACT), number))[0]
 
         self._learn = jax.jit(learn, donate_argnums=(0, 1))
         self._act = jax.jit(act)

@@ -34,6 +34,7 @@ from pars.data.scan import chunks
 from pars.data.transitions import kept_rows, transitions
 from pars.envs.base import Task
 from pars.errors import DataError, ResourceError, UsageError
+from pars.returns import episode_returns
 from pars.source import Extra, pack, unpack
 from pars.suggest import unknown
 
@@ -84,6 +85,27 @@ class Dataset:
                     f"column {name} has shape {np.shape(column)}; {self.name} has {len(self.last)} transitions"
                 )
         return replace(self, extra={**self.extra, **columns})
+
+    def reward_facts(self) -> dict[str, float]:
+        """Mean and deviation of the rewards, and how far the best finished episode's return lies above the worst's."""
+        reward = np.asarray(self.columns.reward, np.float64)
+        returns = episode_returns(reward, self.last)
+        whole = returns[: int(self.last.sum())]
+        apart = float(np.ptp(whole if len(whole) else returns))
+        for what, value in (("reward", reward.std()), ("return", apart)):
+            if value == 0.0:
+                raise DataError(
+                    f"{self.name}: every {what} is the same, so it cannot be normalised; set reward_norm=none"
+                )
+        return {"reward_mean": float(reward.mean()), "reward_std": float(reward.std()), "return_range": apart}
+
+    def select(self, kept: Array) -> "Dataset":
+        """The transitions where `kept` [N] is true, whole episodes; means and deviations are theirs."""
+        packed = self.packed[kept]
+        moments = Moments.of(packed[:, : self.obs_dim])
+        mean, std = (np.asarray(values, np.float32) for values in moments.facts().values())
+        extra = {name: column[kept] for name, column in self.extra.items()}
+        return replace(self, packed=packed, last=self.last[kept], obs_mean=mean, obs_std=std, extra=extra)
 
 
 class Moments:

@@ -4,9 +4,9 @@
                       there is none: in terminal rows and at the end of an episode
     goal [G]          the file's `infos/goal`
     episode           number of the episode on file, from 0; exact in a float32 batch below 2^24
-    mc_return         see `mc_return`; depends on a run's discount and rewards, so it is made for the run
+    mc_return         see pars.returns; depends on a run's discount and rewards, so it is made for the run
 
-Transitions that are met online have zeros in all of them.
+Transitions that are met online have zeros in all of them but `mc_return`.
 """
 
 from collections.abc import Mapping
@@ -44,40 +44,3 @@ def stored_column(
 def episode(last: Array) -> Array:
     """Number of the episode [M] from the flags of last rows [M]."""
     return np.cumsum(last, dtype=np.int32) - last
-
-
-def mc_return(
-    reward: Array,
-    terminal: Array,
-    last: Array,
-    discount: float,
-    *,
-    scale: float = 1.0,
-    shift: float = 0.0,
-    cut_at_terminals: bool = True,
-    failure: float | None = None,
-) -> Array:
-    """Discounted return-to-go [M] of `scale * reward + shift`, to the end of the episode: G_t = r_t + discount G_t+1.
-
-    The sum of an episode that was cut by a time limit ends there too: a lower bound if later rewards are not negative.
-
-    Args:
-        reward, terminal, last: columns [M] of a dataset, in its order.
-        cut_at_terminals: end the sum at terminal rows as well; False for files in which the recorded agent went on.
-        failure: a transformed reward; where an episode holds nothing else, the return is that of receiving it for
-            ever, failure / (1 - discount), as Cal-QL has it for sparse rewards (Nakamoto et al. 2023, 2303.05479).
-    """
-    rewards = scale * np.asarray(reward, np.float64) + shift
-    cut = np.asarray(last) | (np.asarray(terminal) > 0 if cut_at_terminals else False)
-    cut[-1] = True
-    end = np.flatnonzero(cut)
-    length = np.diff(end, prepend=-1)
-    lost = np.zeros(len(rewards), bool)
-    if failure is not None:
-        lost = np.repeat(np.logical_and.reduceat(np.isclose(rewards, failure), end - length + 1), length)
-    for back in range(1, int(length.max())):  # all episodes at once, from their ends towards their beginnings
-        end, length = end[length > back], length[length > back]
-        rewards[end - back] += discount * rewards[end - back + 1]
-    if failure is not None:
-        rewards[lost] = failure / (1.0 - discount)
-    return rewards.astype(np.float32)

@@ -79,3 +79,9 @@ def settings(algorithm: str, task_id: str | None, preset: str = PAPER) -> dict[s
 
 def lengths(task_id: str | None) -> Lengths:
     return LENGTHS.get(family(task_id), D4RL)
+
+
+def offline_steps(algorithm: str | None, task_id: str | None) -> int:
+    """Gradient steps of an algorithm's recipe for a family of tasks, where it has one of its own."""
+    own = getattr(PRESETS.get(algorithm or ""), "STEPS", {})
+    return int(own.get(family(task_id), lengths(task_id).offline_steps))

@@ -1,0 +1,105 @@
+"""EDAC (An et al. 2021, arXiv 2110.01548): SAC-N whose critics are kept diverse, so that fewer of them are needed.
+
+The diversity term makes the critics' slopes dQ/da at the dataset's actions point apart: with g_j that of critic j, of
+length 1, ES = mean_b sum_{i != j} g_i g_j / (N - 1) is added to the summed critic loss with a weight eta.
+
+Order of one step and departures are those of SAC-N. `max_backup` is what the authors use on pen-cloned: the target is
+the least over critics of the best of ten next actions, of the online critics, without entropy.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.actors import (
+    SACSettings,
+    SoftState,
+    make_soft_state,
+    sample,
+    soft_act,
+    soft_actor_step,
+    soft_next_value,
+    temperature_step,
+)
+from pars.config import config
+from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.device import each, everywhere
+from pars.nets import Initializer, apply
+
+
+@config
+class Config(SACSettings):
+    critics: int = 10  # N
+    hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    initializer: Initializer = "edac"
+    diversity_weight: float = 1.0  # eta
+    max_backup: bool = False
+    backup_actions: int = 10
+
+
+def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
+    """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi), or with `max_backup`. -> [B]"""
+    if not cfg.max_backup:
+        return bellman(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+    obs = jnp.repeat(batch.next_obs, cfg.backup_actions, axis=0)
+    action = sample(cfg, state.actor.params, obs, key)[0]
+
+    def best(params: Params) -> Array:
+        return apply(critic_net(cfg), params, obs, action).reshape(-1, cfg.backup_actions).max(axis=1)
+
+    return bellman(cfg, batch, jnp.min(each(best, state.critic.params), axis=0))
+
+
+def slopes(cfg: Config, params: Params, batch: Transition) -> Array:
+    """dQ/da of one critic at the dataset's actions, of length 1. -> [B, A]"""
+    q = lambda action: apply(critic_net(cfg), params, batch.obs, action).sum()  # noqa: E731
+    slope = jax.grad(q)(batch.action)
+    return slope / (jnp.linalg.norm(slope, axis=-1, keepdims=True) + 1e-10)
+
+
+def diversity(cfg: Config, params: Params, batch: Transition, own: Array, total: Array) -> Array:
+    """A critic's part of ES: mean_b g_i sum_{j != i} g_j / (N - 1), of which twice the gradient is that of ES.
+
+    ES is a symmetric product, so the others may stay as they were. own, total: `slopes` of this critic and their sum.
+    """
+    others = jax.lax.stop_gradient(total - own)
+    return jnp.mean(jnp.sum(slopes(cfg, params, batch) * others, axis=-1)) / (cfg.critics - 1)
+
+
+def critic_step(
+    cfg: Config, state: SoftState, batch: Transition, y: Array, far: Array | None
+) -> tuple[SoftState, Metrics]:
+    """One step of every critic along sum_j L_j + eta ES; targets follow."""
+    own = everywhere(each(lambda params: slopes(cfg, params, batch), state.critic.params))
+    total = own.sum(axis=0)
+
+    def loss(params: Params, own: Array) -> tuple[Array, Metrics]:
+        value, metrics = critic_loss(cfg, params, batch, y, far)
+        part = diversity(cfg, params, batch, own, total)
+        # the metric is the mean over critics; ES is their sum
+        return value + 2.0 * cfg.diversity_weight * part, {**metrics, "similarity": cfg.critics * part}
+
+    critic, metrics = descend_each(cfg, state.critic, loss, own)
+    return state._replace(critic=critic), metrics
+
+
+def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
+    batch = state.norm.batch(batch)
+    k_temperature, k_actor, k_target, k_far = jax.random.split(key, 4)
+    entropy = -sample(cfg, state.actor.params, batch.obs, k_temperature)[1].mean()
+    temperature = temperature_step(cfg, state.log_temperature, entropy, batch.action.shape[-1])
+    state = state._replace(log_temperature=temperature)
+    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
+    state = state._replace(actor=actor)
+    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
+    state, metrics = critic_step(cfg, state, batch, y, far)
+    return state, {**metrics, **improved, "temperature": jnp.exp(temperature.params)}
+
+
+ALGORITHM = Algorithm(
+    "edac", "EDAC", "An et al. 2021, arXiv 2110.01548", Config, make_soft_state, update, soft_act, critic_net
+)

@@ -1,0 +1,130 @@
+"""IQL (Kostrikov et al. 2021, arXiv 2110.06169): an upper expectile of Q over the dataset's actions for a value, and a
+policy that clones them weighted by exp(advantage). No action outside the data is ever evaluated.
+
+Online the same losses go on, with a constant learning rate, on dataset and new transitions.
+
+Departures from the authors' code (ikostrikov/implicit_q_learning), all of them settings with the authors' value as
+default: `value_first` (False: advantages and targets from V as it was before its step, as corl-team/CORL has it),
+`deterministic` (the actor regresses on the weighted actions, CORL on two hopper sets), `dropout`, `normalize_obs`.
+The penalty on infeasible actions, where it is on, acts on Q; V sees actions of the data only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.config import config
+from pars.core import (
+    Algorithm,
+    Metrics,
+    Net,
+    Normalizer,
+    Params,
+    Spec,
+    Step,
+    Transition,
+    descend,
+    make_net,
+    make_normalizer,
+)
+from pars.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions, make_critics
+from pars.losses import cosine_decay, expectile_loss, gaussian_log_prob
+from pars.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
+
+
+@config
+class Config(CriticSettings):
+    """The authors' settings for MuJoCo; their symbols at the right."""
+
+    initializer: Initializer = "orthogonal"
+    expectile: float = 0.7  # tau
+    advantage_scale: float = 3.0  # beta, the inverse temperature
+    weight_max: float = 100.0
+    value_lr: float = 3e-4
+    actor_cosine: bool = True  # offline
+    value_first: bool = True
+    deterministic: bool = False
+    dropout: bool = False  # of the actor
+    dropout_rate: float = 0.1
+
+
+class State(NamedTuple):
+    actor: Net
+    critic: Net  # leaves [E, ..]
+    value: Net
+    norm: Normalizer
+
+
+def actor_net(cfg: Config, width: int) -> TanhMeanActor:
+    rate = cfg.dropout_rate if cfg.dropout else None
+    mlp = MLP(cfg.actor_hidden, width, "none", cfg.activation, cfg.initializer, 1e-3, cfg.precision, rate)
+    return TanhMeanActor(mlp)
+
+
+def value_net(cfg: Config) -> Value:
+    return Value(MLP(cfg.hidden, 1, "none", cfg.activation, cfg.initializer, 3e-3, cfg.precision))
+
+
+def init(cfg: Config, spec: Spec, key: Array) -> State:
+    k_actor, k_critic, k_value = jax.random.split(key, 3)
+    obs = jnp.zeros(spec.obs_dim)
+    actor = actor_net(cfg, spec.action_dim).init(k_actor, obs)["params"]
+    value = value_net(cfg).init(k_value, obs)["params"]
+    norm = make_normalizer(cfg.normalize_obs, spec, cfg.reward_norm)
+    return State(make_net(actor), make_critics(cfg, spec, k_critic), make_net(value), norm)
+
+
+def value_loss(cfg: Config, params: Params, batch: Transition, q: Array) -> tuple[Array, Metrics]:
+    """Eq. (5): the expectile loss of q - V(s). q: least of the target critics at the dataset's actions, [B]."""
+    v = apply(value_net(cfg), params, batch.obs)
+    loss = expectile_loss(q - v, cfg.expectile)
+    return loss, {"value_loss": loss, "v_mean": v.mean()}
+
+
+def actor_loss(cfg: Config, params: Params, batch: Transition, advantage: Array, key: Array) -> tuple[Array, Metrics]:
+    """Eq. (7): -mean min(exp(beta A), 100) log pi(a|s), or with |pi(s) - a|^2 in the place of -log pi."""
+    mean, log_std = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs, dropout=key)
+    weight = jnp.minimum(jnp.exp(cfg.advantage_scale * advantage), cfg.weight_max)
+    action = jnp.clip(batch.action, -1.0 + 1e-5, 1.0 - 1e-5)
+    log_prob = gaussian_log_prob(action, mean, log_std)
+    distance = jnp.sum((mean - batch.action) ** 2, axis=-1)
+    loss = jnp.mean(weight * (distance if cfg.deterministic else -log_prob))
+    return loss, {"actor_loss": loss, "advantage_weight": weight.mean(), "log_prob": log_prob.mean()}
+
+
+def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
+    batch = state.norm.batch(batch)
+    k_dropout, k_far = jax.random.split(key)
+    q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.obs, batch.action), axis=0)
+    grads, metrics = jax.grad(value_loss, argnums=1, has_aux=True)(cfg, state.value.params, batch, q)
+    value = descend(state.value, grads, cfg.value_lr)
+    v_params = value.params if cfg.value_first else state.value.params
+
+    advantage = q - apply(value_net(cfg), v_params, batch.obs)
+    grads, improved = jax.grad(actor_loss, argnums=1, has_aux=True)(
+        cfg, state.actor.params, batch, advantage, k_dropout
+    )
+    rate: Any = cfg.actor_lr
+    if cfg.actor_cosine and not step.online:
+        rate = rate * cosine_decay(step.number, step.total)
+    actor = descend(state.actor, grads, rate)
+
+    y = bellman(cfg, batch, apply(value_net(cfg), v_params, batch.next_obs))
+    far = far_actions(cfg, k_far, batch)
+    critic, learned = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    return state._replace(actor=actor, critic=critic, value=value), {**metrics, **improved, **learned}
+
+
+def act(cfg: Config, state: State, obs: Array, key: Array, explore: Any) -> Array:
+    """The mean, clipped to the box; times `explore` a spread: the policy's own, or none for a deterministic actor."""
+    width = state.actor.params["log_std"].shape[-1]
+    mean, log_std = apply(actor_net(cfg, width), state.actor.params, state.norm(obs))
+    noise = 0.0 if cfg.deterministic else explore * jnp.exp(log_std) * jax.random.normal(key, mean.shape)
+    return jnp.clip(mean + noise, -1.0, 1.0)
+
+
+ALGORITHM = Algorithm("iql", "IQL", "Kostrikov et al. 2021, arXiv 2110.06169", Config, init, update, act, critic_net)

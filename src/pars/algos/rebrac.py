@@ -1,0 +1,87 @@
+"""ReBRAC (Tarasov et al. 2023, arXiv 2305.09836): TD3+BC with separate penalties of actor and critic for leaving the
+data, deeper networks and layer norm in the critics.
+
+Online (as corl-team/CORL fine-tunes it) the critic's penalty is dropped at once, the actor's is halved over the phase,
+and nothing is added to the actions.
+
+Departures from the authors' code (tinkoff-ai/ReBRAC):
+1. the actor moves in the second of two steps; theirs in the first;
+2. targets follow the updated networks; their actor's target follows the actor as it was before the update;
+3. `reward_norm`, `reward_scale` and `penalty` are there to study PARS's ingredients.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.actors import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
+from pars.config import config
+from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.critics import bellman, critic_net, far_actions
+from pars.losses import bc_loss, normalized_value
+from pars.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
+
+
+@config
+class Config(TD3Settings):
+    """The authors' settings; their symbols at the right."""
+
+    hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    layer_norm: LayerNorm = "after"
+    initializer: Initializer = "edac"
+    bc_weight: float = 0.01  # beta_1, of the actor
+    critic_bc_weight: float = 0.01  # beta_2, inside the target
+    exploration_noise: float = 0.0
+    bc_weight_end: float = 0.5  # online, as a share of bc_weight
+
+
+def target(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> Array:
+    """y = r + discount (1 - terminal) (min Q'(s', a') - beta_2 |a' - a'_data|^2), at the smoothed target action."""
+    action = next_action(cfg, state, batch, key)
+    next_q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, action), axis=0)
+    if not step.online:
+        next_q -= cfg.critic_bc_weight * jnp.sum((action - batch.extra["next_action"]) ** 2, axis=-1)
+    return bellman(cfg, batch, next_q)
+
+
+def actor_loss(
+    cfg: Config, params: Params, critics: Params, batch: Transition, weight: Any = None
+) -> tuple[Array, Metrics]:
+    """beta_1 |pi(s) - a|^2 - min Q / mean |min Q|. weight: of the first term, by default `cfg.bc_weight`."""
+    action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
+    v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
+    distance = bc_loss(action, batch.action, "sum")
+    loss = (cfg.bc_weight if weight is None else weight) * distance - normalized_value(v)
+    return loss, {"actor_loss": loss, "bc_loss": distance, "policy_value": v.mean()}
+
+
+def decayed(cfg: Config, step: Step) -> Any:
+    """beta_1 of a step: online it falls in a straight line to `bc_weight_end` of itself at the end of the phase."""
+    share = jnp.maximum(cfg.bc_weight_end, 1.0 - step.number / step.total) if step.online else 1.0
+    return cfg.bc_weight * share
+
+
+def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
+    batch = state.norm.batch(batch)
+    k_target, k_far = jax.random.split(key)
+    y, far, weight = target(cfg, state, batch, k_target, step), far_actions(cfg, k_far, batch), decayed(cfg, step)
+    return td3_step(cfg, state, batch, y, far, partial(actor_loss, weight=weight), step)
+
+
+ALGORITHM = Algorithm(
+    "rebrac",
+    "ReBRAC",
+    "Tarasov et al. 2023, arXiv 2305.09836",
+    Config,
+    make_state,
+    update,
+    act,
+    critic_net,
+    columns=("next_action",),
+)

@@ -1,0 +1,89 @@
+"""RLPD (Ball et al. 2023, arXiv 2302.02948): SAC online from scratch, half of each batch from the dataset, with ten
+layer-normed critics and twenty updates per environment step.
+
+It has no offline phase; the first environment steps take uniform actions and update nothing. Each update draws a
+random subset of target critics (REDQ); actor and temperature move once per environment step, after the critics, on the
+last batch, the actor climbing the mean of all critics. Departures from the authors' code (ikostrikov/rlpd): batches are
+drawn one by one, where theirs are slices of one draw.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.actors import (
+    SACSettings,
+    SoftState,
+    make_soft_state,
+    soft_act,
+    soft_actor_step,
+    soft_next_value,
+    temperature_step,
+)
+from pars.config import config
+from pars.core import Algorithm, Metrics, Step, Transition
+from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.errors import UsageError
+from pars.losses import subset
+from pars.nets import Initializer, LayerNorm, choose
+
+
+@config
+class Config(SACSettings):
+    critics: int = 10
+    layer_norm: LayerNorm = "before"
+    initializer: Initializer = "xavier"
+    target_critics: int = 2  # Z: size of the random subset in the target
+    backup_entropy: bool = True
+    target_entropy: float = -0.5
+    temperature_loss: Literal["log", "exp"] = "exp"
+    log_std_min: float = -20.0
+    updates_per_step: int = 20
+    random_steps: int = 5000
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.target_critics <= self.critics:
+            raise UsageError(f"target_critics={self.target_critics} must lie between 1 and critics={self.critics}")
+
+
+def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
+    """y = r + discount (1 - terminal) (min over a random subset of Q' [- alpha log pi]). -> [B]"""
+    k_subset, k_action = jax.random.split(key)
+    chosen = choose(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
+    return bellman(cfg, batch, soft_next_value(cfg, state, chosen, batch, k_action, cfg.backup_entropy))
+
+
+def improve(cfg: Config, state: SoftState, batch: Transition, key: Array) -> tuple[SoftState, Metrics]:
+    """One step of the actor against the mean of all critics, and of the temperature."""
+    actor, metrics = soft_actor_step(cfg, state, batch, key, jnp.mean)
+    temperature = temperature_step(cfg, state.log_temperature, metrics["entropy"], batch.action.shape[-1])
+    metrics |= {"temperature": jnp.exp(temperature.params)}
+    return state._replace(actor=actor, log_temperature=temperature), metrics
+
+
+def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
+    batch = state.norm.batch(batch)
+    k_target, k_far, k_actor = jax.random.split(key, 3)
+    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
+    critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    state, improved = step.maybe(
+        cfg.updates_per_step, lambda s: improve(cfg, s, batch, k_actor), state._replace(critic=critic)
+    )
+    return state, {**metrics, **improved}
+
+
+ALGORITHM = Algorithm(
+    "rlpd",
+    "RLPD",
+    "Ball et al. 2023, arXiv 2302.02948",
+    Config,
+    make_soft_state,
+    update,
+    soft_act,
+    critic_net,
+    has_offline_phase=False,
+)

@@ -1,0 +1,58 @@
+"""SAC-N (An et al. 2021, arXiv 2110.01548): SAC whose target and actor take the least of many critics.
+
+Order of one step, as corl-team/CORL has it: temperature, actor with the new temperature, critics towards the new actor
+and temperature, targets. Departures from the authors' code (snu-mllab/EDAC), where all three losses are computed first:
+this order, and targets that begin as copies of the critics, where theirs are drawn anew.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.actors import (
+    SACSettings,
+    SoftState,
+    make_soft_state,
+    sample,
+    soft_act,
+    soft_actor_step,
+    soft_next_value,
+    temperature_step,
+)
+from pars.config import config
+from pars.core import Algorithm, Metrics, Step, Transition
+from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.nets import Initializer
+
+
+@config
+class Config(SACSettings):
+    critics: int = 10  # N
+    hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    initializer: Initializer = "edac"
+
+
+def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
+    """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi) at a sampled next action. -> [B]"""
+    return bellman(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+
+
+def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
+    batch = state.norm.batch(batch)
+    k_temperature, k_actor, k_target, k_far = jax.random.split(key, 4)
+    entropy = -sample(cfg, state.actor.params, batch.obs, k_temperature)[1].mean()
+    temperature = temperature_step(cfg, state.log_temperature, entropy, batch.action.shape[-1])
+    state = state._replace(log_temperature=temperature)
+    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
+    state = state._replace(actor=actor)
+    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
+    critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    return state._replace(critic=critic), {**metrics, **improved, "temperature": jnp.exp(temperature.params)}
+
+
+ALGORITHM = Algorithm(
+    "sac_n", "SAC-N", "An et al. 2021, arXiv 2110.01548", Config, make_soft_state, update, soft_act, critic_net
+)
