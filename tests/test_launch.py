@@ -63,7 +63,7 @@ def test_an_axis_that_no_algorithm_has_is_refused_with_a_suggestion() -> None:
 
 def test_an_axis_that_is_switched_off_is_refused_or_left_to_those_that_have_it_on() -> None:
     axes = {"penalty_weight": ["0.1", "0.2"]}
-    with pytest.raises(UsageError, match="^penalty_weight does nothing while penalty=false; add penalty=true$"):
+    with pytest.raises(UsageError, match=r"^penalty_weight does nothing while penalty=false; add penalty=true$"):
         make_groups(["td3_bc", "iql"], None, axes, [0])
     on = make_groups(["td3_bc", "iql"], None, {**axes, "penalty": ["true"]}, [0])
     assert [[cfg.penalty_weight for cfg in group.configs] for group in on] == [[0.1, 0.2]] * 2
