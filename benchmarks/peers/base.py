@@ -117,12 +117,24 @@ def load_module(folder: str, path: str) -> ModuleType:
 
 
 def old_jax() -> None:
-    """Names that JAX has since moved."""
+    """Names that JAX has since moved or taken away."""
     import jax
+    from jax.interpreters import xla
 
     for name in ("tree_map", "tree_multimap"):
         if not hasattr(jax, name):
             setattr(jax, name, jax.tree.map)
+    if not hasattr(xla, "pytype_aval_mappings"):  # TensorFlow Probability enters a type of its own there
+        xla.pytype_aval_mappings = jax.core.pytype_aval_mappings  # type: ignore[attr-defined]
+
+
+def gymnasium_as_gym() -> None:
+    """Gym's spaces and seeding, for peers that use them, from Gymnasium."""
+    import gymnasium
+    import gymnasium.utils.seeding
+
+    parts = {"": gymnasium, ".spaces": gymnasium.spaces, ".utils": gymnasium.utils}
+    sys.modules.update({f"gym{name}": module for name, module in parts.items()})
 
 
 class Loop:

@@ -1,0 +1,51 @@
+"""Run a peer's own loss functions once on small inputs and keep both: `python -m benchmarks.peers.record NAME OUT.npz`.
+
+Needs the peer's interpreter and the variable with its checkout, see docs/peers.md; what is in a file:
+tests/algos/parity/README.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = "benchmarks.peers.recording."
+RECORDS = {  # name: module and function, variable with the peer's folder
+    "corl_td3_bc": ("corl_torch.td3_bc", "PARS_PEER_CORL"),
+    "corl_sac_n": ("corl_torch.sac_n", "PARS_PEER_CORL"),
+    "corl_edac": ("corl_torch.edac", "PARS_PEER_CORL"),
+    "corl_iql": ("corl_torch.iql", "PARS_PEER_CORL"),
+    "corl_cql": ("corl_cql.plain", "PARS_PEER_CORL"),
+    "corl_cql_lagrange": ("corl_cql.lagrange", "PARS_PEER_CORL"),
+    "corl_cql_clipped": ("corl_cql.clipped", "PARS_PEER_CORL"),
+    "corl_cal_ql": ("corl_cql.cal_ql", "PARS_PEER_CORL"),
+    "corl_rebrac": ("corl_rebrac.rebrac", "PARS_PEER_CORL"),
+    "implicit_q_learning": ("kostrikov.iql", "PARS_PEER_IMPLICIT_Q_LEARNING"),
+    "rlpd": ("kostrikov.rlpd", "PARS_PEER_RLPD"),
+    "rlpd_no_entropy": ("kostrikov.rlpd_no_entropy", "PARS_PEER_RLPD"),
+}
+
+
+def main(args: Sequence[str]) -> int:
+    """Write one record. Returns the exit code."""
+    if len(args) != 2 or args[0] not in RECORDS:
+        print(f"python -m benchmarks.peers.record NAME OUT.npz; names: {', '.join(RECORDS)}", file=sys.stderr)
+        return 2
+    place, variable = RECORDS[args[0]]
+    folder = os.environ.get(variable)
+    if not folder:
+        print(f"{args[0]}: skipped; set {variable} to a checkout", file=sys.stderr)
+        return 2
+    module, _, function = place.partition(".")
+    record = getattr(importlib.import_module(HERE + module), function)(folder)
+    record.write(Path(args[1]))
+    losses = ", ".join(f"{name} {value:.5g}" for name, value in record.items() if "loss/" in name and not value.ndim)
+    print(f"{args[1]}: {len(record)} arrays; {losses}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
