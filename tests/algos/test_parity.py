@@ -1,6 +1,8 @@
-"""The records of peers' losses are whole, and TD3+BC here has the losses and gradients of CORL's."""
+"""The records of peers' losses are whole, and ours at the same weights, batch and noise are the same, gradients too."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.record import RECORDS, main
-from pars.algos import td3_bc
-from pars.core import Spec, make_net
+from pars.actors import SoftState, State, sample, soft_actor_loss, temperature_step, twin_target
+from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
+from pars.core import Spec, Step, make_net, make_normalizer
+from pars.critics import bellman, critic_loss, critic_net
+from pars.nets import apply, apply_ensemble
 from tests.algos.recorded import COLUMNS, FOLDER, Record, drawing, same
 
 KEY = jax.random.key(0)
+OFFLINE = Step(jnp.asarray(0), jnp.asarray(10), False)
 
 
 def test_a_record_for_every_name_and_no_other() -> None:
@@ -35,26 +41,160 @@ def test_records_are_small_and_whole(name: str) -> None:
         assert np.abs(record[key]).max() > 1e-6, f"{key} is zero"
 
 
+def sizes(record: Record) -> dict[str, Any]:
+    """Settings for networks as deep as those on file."""
+    depth = {net: sum(name.startswith("Dense") for name in record.mlp(net)["mlp"]) for net in ("critic", "actor")}
+    return {"hidden": (8,) * depth["critic"], "actor_hidden": (8,) * depth["actor"]}
+
+
+def soft_state(record: Record, cfg: Any) -> SoftState:
+    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
+    log_alpha = make_net(jnp.asarray(record["log_alpha"]))
+    return SoftState(make_net(soft_actor(record, "actor")), critic, log_alpha, make_normalizer(False, Spec(3, 2)))
+
+
+def soft_actor(record: Record, net: str) -> Any:
+    params = record.mlp(net)
+    for ours, theirs in (("factor", "log_std_multiplier"), ("offset", "log_std_offset")):
+        if f"{net}/{theirs}" in record.arrays:
+            params[ours] = jnp.asarray(record[f"{net}/{theirs}"])
+    return params
+
+
+def check_critics(record: Record, critics: Any, loss: Any, share: float = 1.0) -> None:
+    """The sum over critics of loss(params), times `share`, is theirs; so are its gradients."""
+    total, grads = jax.value_and_grad(lambda p: share * jax.vmap(loss)(p).sum())(critics)
+    same((total, grads), (record["loss/critic"], record.mlp("grad/critic")))
+
+
+def check_temperature(record: Record, cfg: Any, state: SoftState, entropy: jnp.ndarray) -> None:
+    """The slope, as Adam's first moment has it after one step."""
+    stepped = temperature_step(cfg, state.log_temperature, entropy, 2)
+    same(stepped.opt.mu / 0.1, record["grad/log_alpha"])
+
+
+def check_actor(record: Record, params: Any, loss: Any) -> None:
+    value, grads = jax.value_and_grad(loss)(params)
+    same((value, grads), (record["loss/actor"], soft_actor(record, "grad/actor")))
+
+
+def deterministic_state(record: Record, cfg: Any) -> State:
+    actor = make_net(record.mlp("actor"))._replace(target=record.mlp("actor_target"))
+    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
+    return State(actor, critic, make_normalizer(False, Spec(3, 2)))
+
+
 def test_td3_bc_has_the_losses_of_corl() -> None:
     record = Record("corl_td3_bc")
     settings = record.settings("discount", "policy_noise", "noise_clip")
-    cfg = td3_bc.Config(hidden=(8, 8), actor_hidden=(8, 8), q_weight=float(record["alpha"]), **settings)
-    nets = {name: record.mlp(name) for name in ("actor", "actor_target", "critic", "target")}
-    state = td3_bc.init(cfg, Spec(3, 2), KEY)._replace(
-        actor=make_net(nets["actor"])._replace(target=nets["actor_target"]),
-        critic=make_net(nets["critic"])._replace(target=nets["target"]),
-    )
-    batch = record.batch()
+    cfg = td3_bc.Config(**sizes(record), q_weight=float(record["alpha"]), **settings)
+    state, batch = deterministic_state(record, cfg), record.batch()
     with drawing(record.noise):
-        y = td3_bc.target(cfg, state, batch, KEY)
+        y = twin_target(cfg, state, batch, KEY)
+    check_critics(record, state.critic.params, lambda p: critic_loss(cfg, p, batch, y, None)[0])
+    check_actor(record, state.actor.params, lambda p: td3_bc.actor_loss(cfg, p, state.critic.params, batch)[0])
 
-    def critic_loss(params: object) -> jnp.ndarray:
-        return jax.vmap(lambda one: td3_bc.critic_loss(cfg, one, batch, y)[0])(params).sum()
 
-    loss, grads = jax.value_and_grad(critic_loss)(nets["critic"])
-    same((loss, grads), (record["loss/critic"], record.mlp("grad/critic")))
-    loss, grads = jax.value_and_grad(lambda p: td3_bc.actor_loss(cfg, p, nets["critic"], batch)[0])(nets["actor"])
-    same((loss, grads), (record["loss/actor"], record.mlp("grad/actor")))
+def test_rebrac_has_the_losses_of_corl() -> None:
+    record = Record("corl_rebrac")
+    weights = {"bc_weight": float(record["actor_bc_coef"]), "critic_bc_weight": float(record["critic_bc_coef"])}
+    cfg = rebrac.Config(**sizes(record), **weights, **record.settings("discount", "policy_noise", "noise_clip"))
+    state, batch = deterministic_state(record, cfg), record.batch("next_action")
+    with drawing(record.noise):
+        y = rebrac.target(cfg, state, batch, KEY, OFFLINE)
+    check_critics(record, state.critic.params, lambda p: critic_loss(cfg, p, batch, y, None)[0])
+    check_actor(record, state.actor.params, lambda p: rebrac.actor_loss(cfg, p, state.critic.params, batch)[0])
+
+
+@pytest.mark.parametrize("name", ["corl_sac_n", "corl_edac"])
+def test_sac_n_and_edac_have_the_losses_of_corl(name: str) -> None:
+    record, algo = Record(name), {"corl_sac_n": sac_n, "corl_edac": edac}[name]
+    cfg: Any = algo.Config(critics=3, **sizes(record), **record.settings("discount"))
+    state, batch = soft_state(record, cfg), record.batch()
+    with drawing(record.noise):
+        entropy = -sample(cfg, state.actor.params, batch.obs, KEY)[1].mean()
+        with drawing(record.noise[1:2]):
+            check_actor(record, state.actor.params, lambda p: soft_actor_loss(cfg, p, state, batch, KEY)[0])
+        jax.random.normal(KEY, (6, 2))  # the actor's, taken above
+        y = algo.target(cfg, state, batch, KEY)
+    check_temperature(record, cfg, state, entropy)
+    if algo is sac_n:
+        check_critics(record, state.critic.params, lambda p: critic_loss(cfg, p, batch, y, None)[0])
+        return
+    cfg = edac.Config(critics=3, **sizes(record), diversity_weight=float(record["eta"]), **record.settings("discount"))
+    new, metrics = edac.critic_step(cfg, state, batch, y, None)
+    grads = jax.tree.map(lambda mu: mu / 0.1, new.critic.opt.mu)  # of Adam after one step
+    same(grads, record.mlp("grad/critic"))
+    same(metrics["similarity"].mean(), record["loss/diversity"])
+    total = metrics["critic_loss"].sum() + cfg.diversity_weight * metrics["similarity"].mean()
+    same(total, record["loss/critic"])
+
+
+@pytest.mark.parametrize(("name", "share"), [("corl_iql", 0.5), ("implicit_q_learning", 1.0)])
+def test_iql_has_the_losses_of_its_authors_and_of_corl(name: str, share: float) -> None:
+    """CORL averages over the twins, the authors sum."""
+    record = Record(name)
+    cfg = iql.Config(**sizes(record), advantage_scale=float(record["beta"]), **record.settings("discount", "expectile"))
+    actor = record.mlp("actor") | {"log_std": jnp.asarray(record["log_std"])}
+    batch, value, critic = record.batch(), record.mlp("value"), record.mlp("critic")
+    q = jnp.min(apply_ensemble(critic_net(cfg), record.mlp("target"), batch.obs, batch.action), axis=0)
+    loss, grads = jax.value_and_grad(lambda p: iql.value_loss(cfg, p, batch, q)[0])(value)
+    same((loss, grads), (record["loss/value"], record.mlp("grad/value")))
+    advantage = q - apply(iql.value_net(cfg), value, batch.obs)
+    loss, grads = jax.value_and_grad(lambda p: iql.actor_loss(cfg, p, batch, advantage, KEY)[0])(actor)
+    wanted = record.mlp("grad/actor") | {"log_std": jnp.asarray(record["grad/log_std"])}
+    same((loss, grads), (record["loss/actor"], wanted))
+    y = bellman(cfg, batch, apply(iql.value_net(cfg), value, batch.next_obs))
+    check_critics(record, critic, lambda p: critic_loss(cfg, p, batch, y, None)[0], share)
+
+
+@pytest.mark.parametrize("name", ["corl_cql", "corl_cql_lagrange", "corl_cql_clipped", "corl_cal_ql"])
+def test_cql_and_cal_ql_have_the_losses_of_corl(name: str) -> None:
+    record = Record(name)
+    settings = record.settings("discount") | {"conservative_weight": float(record["cql_alpha"])}
+    if "cql_lagrange" in record.arrays:
+        more = {"target_gap": float(record["cql_target_action_gap"]), "gap_min": float(record["cql_clip_diff_min"])}
+        settings |= more | {"lagrange": True, "clip_gap": True, "max_backup": True}
+    cfg: Any = cql.Config(**sizes(record), sampled_actions=3, calibrate="mc_return" in record.arrays, **settings)
+    soft, batch = soft_state(record, cfg), record.batch(*(["mc_return"] if cfg.calibrate else []))
+    state = cql.State(*soft[:3], make_net(jnp.asarray(record["log_alpha_prime"])), soft.norm)
+    of_actor, of_target, uniform, own, following = record.noise
+    with drawing([of_actor]):
+        check_actor(record, state.actor.params, lambda p: soft_actor_loss(cfg, p, state, batch, KEY)[0])
+    with drawing([of_actor]):
+        check_temperature(record, cfg, soft, -sample(cfg, state.actor.params, batch.obs, KEY)[1].mean())
+    with drawing([of_target.reshape(-1, 2), following, own]), drawing([uniform], "uniform"):
+        y = cql.target(cfg, state, batch, KEY)
+        at = cql.sampled(cfg, state.actor.params, batch, KEY)
+    multiplier = state.log_multiplier.params
+    gaps = jax.vmap(lambda p: cql.gap(cfg, p, batch, apply(critic_net(cfg), p, batch.obs, batch.action), at))
+    same(gaps(state.critic.params), record["loss/difference"])
+
+    def loss(params: Any) -> jnp.ndarray:
+        gap = cql.gap(cfg, params, batch, apply(critic_net(cfg), params, batch.obs, batch.action), at)
+        return critic_loss(cfg, params, batch, y, None)[0] + cql.conservative_loss(cfg, gap, multiplier)
+
+    check_critics(record, state.critic.params, loss)
+    if cfg.lagrange:
+        stepped = cql.multiplier_step(cfg, state.log_multiplier, gaps(state.critic.params))
+        same(stepped.opt.mu / 0.1, record["grad/log_alpha_prime"])
+
+
+@pytest.mark.parametrize("name", ["rlpd", "rlpd_no_entropy"])
+def test_rlpd_has_the_losses_of_its_authors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Theirs are averaged over the critics."""
+    record = Record(name)
+    settings = {"backup_entropy": bool(record["backup_entropy"]), **record.settings("discount")}
+    cfg: Any = rlpd.Config(critics=4, **sizes(record), **settings)
+    state, batch = soft_state(record, cfg), record.batch()
+    monkeypatch.setattr(rlpd, "subset", lambda *args: jnp.asarray(record["subset"], jnp.int32))
+    with drawing(record.noise[:1]):
+        y = rlpd.target(cfg, state, batch, KEY)
+    check_critics(record, state.critic.params, lambda p: critic_loss(cfg, p, batch, y, None)[0], 0.25)
+    with drawing(record.noise[1:]):
+        check_actor(record, state.actor.params, lambda p: soft_actor_loss(cfg, p, state, batch, KEY, jnp.mean)[0])
+    with drawing(record.noise[1:]):
+        check_temperature(record, cfg, state, -sample(cfg, state.actor.params, batch.obs, KEY)[1].mean())
 
 
 def test_recording_names_what_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

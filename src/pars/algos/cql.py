@@ -122,6 +122,12 @@ def conservative_loss(cfg: Config, gap: Array, log_multiplier: Array) -> Array:
     return jnp.clip(jnp.exp(log_multiplier), 0.0, 1e6) * cfg.conservative_weight * (gap - cfg.target_gap)
 
 
+def multiplier_step(cfg: Config, log_multiplier: Net, gaps: Array) -> Net:
+    """One step up the mean over critics of what the Lagrange form adds. gaps [E]"""
+    slope = jax.grad(lambda log: -jnp.mean(conservative_loss(cfg, gaps, log)))(log_multiplier.params)
+    return descend(log_multiplier, slope, cfg.critic_lr)
+
+
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
     k_target, k_sampled, k_actor, k_far = jax.random.split(key, 4)
@@ -140,8 +146,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
 
     critic, metrics = descend_each(cfg, state.critic, loss)
     if cfg.lagrange and conservative:
-        slope = jax.grad(lambda log: -conservative_loss(cfg, metrics["gap"], log).mean())(multiplier.params)
-        multiplier = descend(multiplier, slope, cfg.critic_lr)
+        multiplier = multiplier_step(cfg, multiplier, metrics["gap"])
         metrics |= {"multiplier": jnp.exp(multiplier.params)}
     metrics |= {**improved, "temperature": jnp.exp(temperature.params)}
     return State(actor, critic, temperature, multiplier, state.norm), metrics
