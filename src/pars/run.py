@@ -232,8 +232,10 @@ class _GroupRun:
 
     def _arrive(self, position: Position, steps: int) -> None:
         """After a dispatch: wait for it, stop on NaN. steps: gradient steps in this metrics interval."""
-        metrics = self.learner.metrics(steps, position.phase == "online")
         self.position = position
+        if not steps:
+            return  # actions were random, nothing was trained
+        metrics = self.learner.metrics(steps, position.phase == "online")
         bad = sorted({int(m) for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
         if bad:
             self._settle()
