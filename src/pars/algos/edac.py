@@ -55,10 +55,11 @@ def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Arra
 
 
 def slopes(cfg: Config, params: Params, batch: Transition) -> Array:
-    """dQ/da of one critic at the dataset's actions, of length 1. -> [B, A]"""
-    q = lambda action: apply(critic_net(cfg), params, batch.obs, action).sum()  # noqa: E731
-    slope = jax.grad(q)(batch.action)
-    return slope / (jnp.linalg.norm(slope, axis=-1, keepdims=True) + 1e-10)
+    """dQ/da of one critic at the dataset's actions, of length 1, or 0 where Q is flat. -> [B, A]"""
+    slope = jax.grad(lambda action: apply(critic_net(cfg), params, batch.obs, action).sum())(batch.action)
+    squares = jnp.sum(slope**2, axis=-1, keepdims=True)
+    length = jnp.sqrt(jnp.where(squares > 0.0, squares, 1.0))  # whose own slope at 0 would be NaN
+    return jnp.where(squares > 0.0, slope / (length + 1e-10), 0.0)
 
 
 def diversity(cfg: Config, params: Params, batch: Transition, own: Array, total: Array) -> Array:
