@@ -1,4 +1,4 @@
-"""What holds for every algorithm: shapes, populations, phases, stops, bad shapes. Their equations are tested elsewhere."""
+"""What holds for every algorithm: shapes, populations, phases, stops, bad shapes. Equations are tested elsewhere."""
 
 from __future__ import annotations
 

@@ -8,20 +8,52 @@ import pytest
 from pars.core import Transition
 from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, policy, train, values
 
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3"]
 
-@pytest.mark.parametrize("name", ["pars", "td3_bc"])
+
+@pytest.mark.parametrize("name", ACTORS)
 def test_finds_the_best_action_of_a_bandit(name: str) -> None:
     # the 1 keeps mean |Q| away from 0 at the optimum, where the weight of Q divides by it
     learner = train(name, bandit(-1, 1, lambda a: 1 - (a - 0.5) ** 2), 1500)
     assert policy(learner, PLACES[:1])[0, 0] == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("name", ["pars", "td3_bc"])
+@pytest.mark.parametrize("name", [name for name in ACTORS if name != "cql"])
 def test_learns_the_values_of_chains_timeouts_and_terminals(name: str) -> None:
     learner = train(name, chains(), 1500)
     for action in (-0.8, 0.0, 0.8):
         q = values(learner, PLACES, np.full((4, 1), action))
         np.testing.assert_allclose(q, np.broadcast_to(CHAIN_VALUES, q.shape), rtol=0.05)
+
+
+def test_iql_learns_the_expectile_of_what_an_action_may_bring() -> None:
+    """Half the actions pay 1, half 0, and Q knows which: V is the expectile of the two, tau of the way up."""
+    coin = bandit(-1, 1, lambda a: (a > 0).astype(np.float32))
+    learner = train("iql", coin, 1500, expectile=0.9)
+    assert learner.metrics(1500)["v_mean"][0] > 7.0  # of the whole interval
+    assert policy(learner, PLACES[:1])[0, 0] == pytest.approx(0.5, abs=0.15)  # the mean of what pays
+
+
+def test_cql_and_more_critics_keep_values_down_where_there_are_no_data() -> None:
+    """Data in [-1, 0] with reward 1 + a: beyond, two critics rise on, CQL's fall off and its policy stays."""
+    at, seen = np.array([[-0.5], [1.0]]), {}
+    for name, settings in {
+        "sac": {},
+        "cql": {"conservative_weight": 5.0},
+        "edac": {"critics": 8, "diversity_weight": 10.0},
+    }.items():
+        learner = train(name, bandit(-1, 0, lambda a: 1 + a), 1500, **settings)
+        q = values(learner, np.repeat(PLACES[:1], 2, 0), at)
+        seen[name] = [*q.min(axis=0), policy(learner, PLACES[:1])[0, 0]]
+    assert seen["sac"][1] > 1.15 and seen["sac"][2] > 0.7
+    assert seen["cql"][0] == pytest.approx(0.5, abs=0.1) and seen["cql"][1] < 1.0 and seen["cql"][2] < 0.3
+    assert seen["edac"][0] == pytest.approx(0.5, abs=0.1) and seen["edac"][1] < seen["sac"][1]
+
+
+def test_the_best_tenth_of_episodes_is_cloned() -> None:
+    learner = train("bc_10", bandit(-1, 1, lambda a: -((a - 0.5) ** 2)), 1500)
+    assert policy(learner, PLACES[:1])[0, 0] == pytest.approx(0.5, abs=0.03)
+    assert policy(train("bc", bandit(-1, 1, lambda a: -((a - 0.5) ** 2)), 1500), PLACES[:1])[0, 0] < 0.2
 
 
 def test_beyond_the_data_td3_bc_overestimates_and_pars_does_not() -> None:

@@ -10,42 +10,33 @@ import numpy as np
 
 from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
+from pars.data import from_arrays
+from pars.data.extras import COLUMNS
 from pars.learner import Learner
 from pars.nets import apply_ensemble
-from pars.source import pack
 
 ROWS = 512
 PLACES = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)  # observations of four states
 SPEC = Spec(obs_dim=2, action_dim=1)
 DISCOUNT = 0.5
+NETS: dict[str, Any] = dict(hidden=(32, 32), actor_hidden=(32, 32), initializer="flax", batch_size=64)
+Q: dict[str, Any] = NETS | dict(discount=DISCOUNT, polyak=0.1, critic_lr=2e-3, actor_lr=5e-4, reward_scale=10.0)
+# a temperature that falls fast, so that values are hardly soft
+SOFT: dict[str, Any] = Q | dict(actor_lr=2e-3, temperature_lr=2e-2, target_entropy=-3.0)
 SETTINGS: dict[str, dict[str, Any]] = {
     "bc": dict(actor_hidden=(32, 32), normalize_obs=False, initializer="flax", batch_size=64, actor_lr=2e-3),
-    "td3_bc": dict(
-        hidden=(32, 32),
-        actor_hidden=(32, 32),
-        normalize_obs=False,
-        initializer="flax",
-        batch_size=64,
-        discount=DISCOUNT,
-        polyak=0.1,
-        critic_lr=2e-3,
-        actor_lr=5e-4,
-        reward_scale=10.0,
-        bc_weight=0.01,
-    ),
-    "pars": dict(
-        critics=3,
-        hidden=(32, 32),
-        actor_hidden=(32, 32),
-        batch_size=64,
-        discount=DISCOUNT,
-        polyak=0.1,
-        critic_lr=2e-3,
-        actor_lr=5e-4,
-        reward_scale=10.0,
-        bc_weight=0.001,
-    ),
+    "td3_bc": Q | dict(normalize_obs=False, bc_weight=0.01),
+    "pars": Q | dict(critics=3, bc_weight=0.001),
+    "rebrac": Q | dict(bc_weight=0.001, critic_bc_weight=0.0),
+    "td3": Q,
+    "iql": Q | dict(actor_lr=2e-3, value_lr=2e-3, actor_cosine=False, advantage_scale=5.0),
+    "cql": SOFT | dict(conservative_weight=0.1, sampled_actions=4),
+    "sac_n": SOFT | dict(critics=4),
+    "edac": SOFT | dict(critics=4, diversity_weight=0.01),
+    "sac": SOFT,
+    "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
+SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
 
 
 def bandit(low: float, high: float, reward: Any, seed: int = 0) -> Transition:
@@ -69,10 +60,15 @@ CHAIN_VALUES = np.array([0.5, 1.0, 2.0, 1.0])
 
 
 def train(name: str, columns: Transition, steps: int, **settings: Any) -> Learner:
-    """A single learner after `steps` offline steps, one compiled block."""
+    """A single learner after `steps` steps on a dataset whose episodes are one transition long, one compiled block."""
     algo = ALGORITHMS[name]
-    learner = Learner(algo, [algo.config(**{**SETTINGS[name], **settings})], [0], SPEC)
-    learner.load(pack(columns))
+    cfg = algo.configure(SETTINGS[name] | settings)
+    arrays = dict(observations=columns.obs, actions=columns.action, rewards=columns.reward)
+    arrays |= dict(terminals=columns.terminal, next_observations=columns.next_obs, timeouts=columns.terminal == 0)
+    data = from_arrays(arrays, next_obs="file", columns=[name for name in algo.columns if name in COLUMNS])
+    data = algo.prepare(cfg, data)
+    learner = Learner(algo, [cfg], [0], SPEC, data.shapes(algo.columns))
+    learner.load(data.packed, data.extra)
     learner.start_interval(False)
     learner.run(0, steps, steps)
     return learner
