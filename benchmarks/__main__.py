@@ -19,6 +19,7 @@ PARTS = {
     "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
+    "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",
 }
 USUAL = ("physics", "training", "scaling")  # minutes; the others take longer, or need what not everybody has
 

@@ -101,13 +101,14 @@ def options(entry: Entry, goal: Goal) -> dict[str, Any]:
     return {"settings": {"discount": cfg.discount, "alpha": weight, normalize: cfg.normalize_obs}}
 
 
+def policy(worker: Worker) -> Act:
+    """What its process answers, for an `Evaluator` of one member."""
+    return lambda obs: np.asarray(worker.ask("act", obs=obs[0].tolist())["action"], np.float32)[None]
+
+
 def reach(worker: Worker, plan: Plan, score: Callable[[Act], float], target: float, limit: float) -> Outcome:
     """Train by `plan`, evaluating after each of its parts, until the target, the limit or its end."""
-    spent, start, best = 0.0, worker.start, -np.inf
-
-    def act(obs: np.ndarray) -> np.ndarray:
-        return np.asarray(worker.ask("act", obs=obs[0].tolist())["action"], np.float32)[None]
-
+    spent, start, best, act = 0.0, worker.start, -np.inf, policy(worker)
     for what, count in plan:
         seconds = worker.ask(what, PATIENCE, count=count)["seconds"]
         if not count:  # compiles
@@ -146,7 +147,7 @@ def contest(
     shape = Shape(goal.task, task.obs_dim, task.action_dim, critics=2)  # `options` says more
     with tempfile.TemporaryDirectory(prefix="pars-score-") as folder:
         file = Path(folder) / "data.npz"
-        np.savez(file, **Data(*map(np.ascontiguousarray, unpack(dataset.packed, dataset.obs_dim)[:5]))._asdict())
+        Data(*map(np.ascontiguousarray, unpack(dataset.packed, dataset.obs_dim)[:5])).write(file)
         everyone = list(entrants(goal, words, say))
         for seed, (name, entry, online) in itertools.product(range(seeds), everyone):
             if name in lost:

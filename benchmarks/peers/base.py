@@ -16,13 +16,22 @@ Array = np.ndarray
 
 
 class Data(NamedTuple):
-    """Transitions [N, ..] float32, as the harness wrote them."""
+    """Transitions [N, ..] float32, on file as the harness wrote them."""
 
     obs: Array
     action: Array
     reward: Array  # [N]
     next_obs: Array
     terminal: Array  # [N] 0 or 1
+    extra: dict[str, Array] = {}  # noqa: RUF012  further columns [N, ..] that an algorithm asks for: `next_action`, ..
+
+    def write(self, path: Path) -> None:
+        np.savez(path, **dict(zip(self._fields, self[:-1])), **self.extra)
+
+    @property
+    def next_action(self) -> Array:
+        """The dataset's action after each transition; where it is not on file that of the following row."""
+        return self.extra.get("next_action", np.roll(self.action, -1, axis=0))
 
     def d4rl(self) -> dict[str, Array]:
         """The dict that d4rl.qlearning_dataset gives."""
@@ -46,12 +55,30 @@ class Job:
     critics: int
     batch: int = 256
     seed: int = 0
+    first: int = 1  # gradient steps before the first request, in the start's time; 0 only compiles
     total: int = 10**6  # planned gradient steps, where a schedule asks
     settings: dict[str, Any] = field(default_factory=dict)  # of the algorithm, over the peer's defaults
 
     def read(self) -> Data:
         with np.load(self.data, allow_pickle=False) as file:
-            return Data(*(file[name] for name in Data._fields))
+            columns = dict(file)
+        return Data(*(columns.pop(name) for name in Data._fields[:-1]), extra=columns)
+
+    def open(self) -> tuple[Data, dict[str, Any]]:
+        """The data with rewards as the settings `reward_scale` and `reward_shift` have them, and the other settings."""
+        data, rest = self.read(), dict(self.settings)
+        reward = rest.pop("reward_scale", 1.0) * data.reward + rest.pop("reward_shift", 0.0)
+        return data._replace(reward=np.asarray(reward, np.float32)), rest
+
+
+class Met(NamedTuple):
+    """One transition met online: obs [O], action [A], the others as in `Data`."""
+
+    obs: Array
+    action: Array
+    reward: Array
+    next_obs: Array
+    terminal: Array
 
 
 class Adapter(Protocol):

@@ -35,7 +35,7 @@ def write_data(path: Path, shape: Shape, rows: int = ROWS) -> None:
     action = rng.uniform(-1, 1, (rows, shape.action)).astype(np.float32)
     reward = rng.normal(size=rows).astype(np.float32)
     terminal = np.zeros(rows, np.float32)
-    np.savez(path, **Data(obs, action, reward, np.roll(obs, -1, axis=0), terminal)._asdict())
+    Data(obs, action, reward, np.roll(obs, -1, axis=0), terminal).write(path)
 
 
 def present(entries: Sequence[Entry], say: Say) -> list[Entry]:

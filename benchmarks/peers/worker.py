@@ -4,8 +4,12 @@
 {"do": "steps", "count": n}  -> {"steps": n, "seconds": s}
 {"do": "act", "obs": [[..]]}  -> {"action": [[..]]}
 {"do": "interact", "count": n}  environment steps with training; ours alone -> {"steps": n, "seconds": s}
+{"do": "explore", "obs": [..]}  -> {"action": [..], "seconds": s}
+{"do": "learn", "obs": [..], "action": [..], "reward": r, "next_obs": [..], "terminal": 0 or 1}  -> {"steps": n,
+"seconds": s}; these two are of peers that learn online, whose environment the harness owns
 
-The answer to the job, after the first step: {"start": seconds until then since this process began to import the peer}.
+The answer to the job, after the first step (or as many as `job.first` says): {"start": seconds until then since this
+process began to import the peer}.
 Whatever the peer itself prints goes to stderr. Between requests the process sleeps.
 """
 
@@ -21,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.base import Adapter, Job
+from benchmarks.peers.base import Adapter, Job, Met
 
 
 class Rate:
@@ -54,6 +58,14 @@ def answer(adapter: Adapter, rate: Rate, request: dict[str, Any]) -> dict[str, A
         return timed(adapter.interact, request["count"])  # type: ignore[attr-defined]
     if what == "act":
         return {"action": np.asarray(adapter.act(np.asarray(request["obs"], np.float32)), np.float64).tolist()}
+    if what == "explore":
+        begin = time.perf_counter()
+        action = np.asarray(adapter.explore(np.asarray(request["obs"], np.float32)), np.float64)  # type: ignore[attr-defined]
+        return {"action": action.tolist(), "seconds": time.perf_counter() - begin}
+    if what == "learn":
+        begin = time.perf_counter()
+        steps = adapter.learn(Met(**{name: np.asarray(request[name], np.float32) for name in Met._fields}))  # type: ignore[attr-defined]
+        return {"steps": steps, "seconds": time.perf_counter() - begin}
     raise ValueError(f"unknown request {what!r}")
 
 
@@ -67,7 +79,7 @@ def main() -> None:
     job = Job(**json.loads(sys.stdin.readline()))
     begin = time.perf_counter()
     adapter: Adapter = importlib.import_module(job.adapter).Adapter(job)
-    adapter.steps(1)
+    adapter.steps(job.first)
     reply({"start": time.perf_counter() - begin})
     rate = Rate(adapter)
     for line in sys.stdin:

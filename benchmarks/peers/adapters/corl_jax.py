@@ -21,15 +21,17 @@ METRICS = ("critic_loss", "q_min", "actor_loss", "bc_mse_policy", "bc_mse_random
 
 
 class Adapter:
+    """Settings: `reward_scale`, `reward_shift`, the others are those of their `Config`."""
+
     def __init__(self, job: Job):
-        peer, data = load_module(job.folder, "algorithms/offline/rebrac.py"), job.read()
-        cfg = peer.Config(batch_size=job.batch, **job.settings)
+        peer, (data, options) = load_module(job.folder, "algorithms/offline/rebrac.py"), job.open()
+        cfg = peer.Config(batch_size=job.batch, **options)
         columns = {
             "states": data.obs,
             "actions": data.action,
             "rewards": data.reward,
             "next_states": data.next_obs,
-            "next_actions": np.roll(data.action, -1, axis=0),
+            "next_actions": data.next_action,
             "dones": data.terminal,
         }
         buffer = peer.ReplayBuffer(data=jax.tree.map(jnp.asarray, columns))
@@ -42,11 +44,11 @@ class Adapter:
         update = _update(peer, cfg)
         metrics = peer.Metrics.create(METRICS)
         carry = {"key": key, "actor": actor, "critic": critic, "metrics": metrics, "step": jnp.zeros((), jnp.int32)}
-        self.steps = Loop(update, buffer, carry)
+        self.steps, self.mode = Loop(update, buffer, carry), jax.jit(actor.apply_fn)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
         actor = self.steps.carry["actor"]
-        return np.asarray(actor.apply_fn(actor.params, obs))
+        return np.asarray(self.mode(actor.params, obs))
 
 
 def _state(kind: Any, module: Any, key: Any, rate: float, *inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""CORL's PyTorch files (tinkoff-ai/CORL: algorithms/offline): TD3+BC, SAC-N, EDAC, IQL.
+"""CORL's PyTorch files (tinkoff-ai/CORL: algorithms/offline): TD3+BC, SAC-N, EDAC, IQL, CQL.
 
 Their loop: a batch from the file's own buffer on the host, then one call of the trainer.
 """
@@ -14,72 +14,74 @@ from benchmarks.peers.base import Job, load_module, stand_in
 
 stand_in("d4rl", "gym", "pyrallis", "wandb")
 
+NORMALIZED = ("td3_bc", "iql", "cql")  # by their configs for locomotion
+
 
 class Adapter:
-    """Settings: `discount`, `alpha` (weight of Q) and `normalize` of TD3+BC."""
+    """Settings: `normalize`, `reward_scale`, `reward_shift`, `actor_lr`, `critic_lr`, of CQL `q_layers`; the others go
+    to their trainer's constructor."""
 
     def __init__(self, job: Job):
-        data = job.read()
+        data, self.options = job.open()
         self.job, self.peer = job, load_module(job.folder, f"algorithms/offline/{job.algorithm}.py")
         self.peer.set_seed(job.seed)
         columns = data.d4rl()
         self.mean, self.std = np.zeros(1, np.float32), np.ones(1, np.float32)
-        if job.settings.get("normalize", job.algorithm in ("td3_bc", "iql")):
+        if self.options.pop("normalize", job.algorithm in NORMALIZED):
             self.mean, self.std = self.peer.compute_mean_std(data.obs, eps=1e-3)
             for name in ("observations", "next_observations"):
                 columns[name] = self.peer.normalize_states(columns[name], self.mean, self.std)
         sizes = data.obs.shape[1], data.action.shape[1]
         self.buffer = self.peer.ReplayBuffer(*sizes, len(data.obs))
         self.buffer.load_d4rl_dataset(columns)
-        make = {"td3_bc": self._td3_bc, "iql": self._iql, "sac_n": self._sac_n, "edac": self._sac_n}
+        self.rates = {name: self.options.pop(f"{name}_lr", 3e-4) for name in ("actor", "critic")}
+        make = {"td3_bc": self._td3_bc, "iql": self._iql, "sac_n": self._sac_n, "edac": self._sac_n, "cql": self._cql}
         self.update = make[job.algorithm](*sizes)
 
-    def _adam(self, module: Any) -> Any:
-        return torch.optim.Adam(module.parameters(), lr=3e-4)
+    def _parts(self, **modules: Any) -> dict[str, Any]:
+        """Modules and, by their names, an Adam for each."""
+        found = dict(modules)
+        for name, module in modules.items():
+            rate = self.rates["actor" if name == "actor" else "critic"]
+            found[f"{name.removesuffix('_network')}_optimizer"] = torch.optim.Adam(module.parameters(), lr=rate)
+        return found
 
     def _td3_bc(self, obs: int, action: int) -> Any:
         self.actor = self.peer.Actor(obs, action, 1.0)
-        critics = [self.peer.Critic(obs, action) for _ in range(2)]
-        options = {name: self.job.settings[name] for name in ("discount", "alpha") if name in self.job.settings}
-        trainer = self.peer.TD3_BC(
-            max_action=1.0,
-            actor=self.actor,
-            actor_optimizer=self._adam(self.actor),
-            critic_1=critics[0],
-            critic_1_optimizer=self._adam(critics[0]),
-            critic_2=critics[1],
-            critic_2_optimizer=self._adam(critics[1]),
-            **options,
-        )
-        return trainer.train
+        first, second = (self.peer.Critic(obs, action) for _ in range(2))
+        parts = self._parts(actor=self.actor, critic_1=first, critic_2=second)
+        self.mode = self.actor
+        return self.peer.TD3_BC(max_action=1.0, **parts, **self.options).train
 
     def _iql(self, obs: int, action: int) -> Any:
         q, v = self.peer.TwinQ(obs, action), self.peer.ValueFunction(obs)
         self.actor = self.peer.GaussianPolicy(obs, action, 1.0)
-        trainer = self.peer.ImplicitQLearning(
-            max_action=1.0,
-            actor=self.actor,
-            actor_optimizer=self._adam(self.actor),
-            q_network=q,
-            q_optimizer=self._adam(q),
-            v_network=v,
-            v_optimizer=self._adam(v),
-            max_steps=self.job.total,
-        )
+        parts = self._parts(actor=self.actor, q_network=q, v_network=v)
+        trainer = self.peer.ImplicitQLearning(max_action=1.0, max_steps=self.job.total, **parts, **self.options)
+        self.mode = lambda x: self.actor(x).mean.clamp(-1.0, 1.0)
         return trainer.train
 
     def _sac_n(self, obs: int, action: int) -> Any:
         self.actor = self.peer.Actor(obs, action, 256)
         critic = self.peer.VectorizedCritic(obs, action, 256, self.job.critics)
         kind = self.peer.SACN if self.job.algorithm == "sac_n" else self.peer.EDAC
-        trainer = kind(
-            actor=self.actor,
-            actor_optimizer=self._adam(self.actor),
-            critic=critic,
-            critic_optimizer=self._adam(critic),
-            alpha_learning_rate=3e-4,
-        )
-        return trainer.update
+        options = {"alpha_learning_rate": 3e-4} | self.options
+        self.mode = lambda x: self.actor(x, deterministic=True)[0]
+        return kind(**self._parts(actor=self.actor, critic=critic), **options).update
+
+    def _cql(self, obs: int, action: int) -> Any:
+        """As their `train` builds it from its config, but both critics have the layers that the config names."""
+        cfg, layers = self.peer.TrainConfig(), self.options.pop("q_layers", None)
+        depth = layers or cfg.q_n_hidden_layers
+        first, second = (self.peer.FullyConnectedQFunction(obs, action, True, depth) for _ in range(2))
+        self.actor = self.peer.TanhGaussianPolicy(obs, action, 1.0, orthogonal_init=True)
+        names = ("policy_lr", "qf_lr", "bc_steps", "cql_alpha", "cql_n_actions")
+        options = {name: getattr(cfg, name) for name in names} | self.options
+        self.rates = {"actor": options["policy_lr"], "critic": options["qf_lr"]}
+        parts = self._parts(actor=self.actor, critic_1=first, critic_2=second)
+        trainer = self.peer.ContinuousCQL(target_entropy=float(-action), **parts, **options)
+        self.mode = lambda x: self.actor(x, deterministic=True)[0]
+        return trainer.train
 
     def steps(self, count: int) -> int:
         for _ in range(count):
@@ -88,5 +90,5 @@ class Adapter:
 
     @torch.no_grad()
     def act(self, obs: np.ndarray) -> np.ndarray:
-        """TD3+BC's actor on all rows at once; theirs takes one row a call."""
-        return self.actor(torch.as_tensor((obs - self.mean) / self.std, dtype=torch.float32)).numpy()
+        """Their actors on all rows at once, without noise; their `act` takes one row a call."""
+        return self.mode(torch.as_tensor((obs - self.mean) / self.std, dtype=torch.float32)).numpy()

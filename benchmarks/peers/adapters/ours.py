@@ -30,10 +30,12 @@ class Adapter:
         algo = ALGORITHMS[job.algorithm]
         self.cfg: Any = from_dict(algo.config, {"batch_size": job.batch, **options})
         spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
-        self.learner = Learner(algo, [self.cfg], [job.seed], spec)
-        self.learner.load(pack(Transition(*data)))
+        extra = {name: data.extra[name] for name in algo.columns}
+        shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
+        self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
+        self.learner.load(pack(Transition(*data[:-1])), extra)
         self.learner.start_interval(False)
-        self.done = 0
+        self.done, self.random = 0, getattr(self.cfg, "random_steps", 0)
         self.interaction: Interaction | None = None
 
     def steps(self, count: int) -> int:
@@ -43,19 +45,28 @@ class Adapter:
         return count
 
     def interact(self, count: int) -> int:
-        """Online as in `pars train`: one environment step, then `updates_per_step` gradient steps. 0 only compiles."""
+        """Online as in `pars train`: one environment step, then `updates_per_step` gradient steps. 0 only compiles.
+
+        Actions are random in the first `random_steps` of an algorithm that has them, and nothing is updated.
+        """
         if self.interaction is None:
             self._go_online()
         assert self.interaction is not None
         utd = self.cfg.updates_per_step
         for _ in range(count):
-            action = self.learner.act(self.interaction.obs, self.met, explore=1.0)
-            rows, _ = self.interaction.step(action)
+            learns = self.met >= self.random
+            act = self.learner.act(self.interaction.obs, self.met, explore=1.0) if learns else self._uniform()
+            rows, _ = self.interaction.step(act)
             self.learner.push(rows)
-            self.learner.run(self.met * utd, utd, self.online_steps * utd, online=True)
+            if learns:
+                total = (self.online_steps - self.random) * utd
+                self.learner.run((self.met - self.random) * utd, utd, total, online=True)
             self.met += 1
         self.learner.metrics(max(1, count * utd), online=True)
         return count
+
+    def _uniform(self) -> np.ndarray:
+        return self.learner.uniform_actions(self.met)
 
     def _go_online(self) -> None:
         self.met = 0

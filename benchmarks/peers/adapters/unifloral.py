@@ -28,7 +28,7 @@ class Adapter:
             action=data.action,
             reward=data.reward,
             next_obs=data.next_obs,
-            next_action=np.roll(data.action, -1, axis=0),
+            next_action=data.next_action,
             done=data.terminal,
         )
         dataset = peer.Transition(*(jnp.asarray(columns[name]) for name in peer.Transition._fields))

@@ -1,0 +1,272 @@
+"""Scores of ours beside the peers' own training: `python -m benchmarks scores`, see docs/peers.md.
+
+For each algorithm and seed, ours and the peer's training function train on one data file with the same settings, taking
+turns between evaluations; both are evaluated at the same steps, by us, in our environments, from the same starts.
+Environment:
+
+PARS_SCORES_SEEDS (3), PARS_SCORES_STEPS (20000 gradient steps), PARS_SCORES_EVERY (2000, between evaluations),
+PARS_SCORES_ONLINE_STEPS, PARS_SCORES_ONLINE_EVERY (5000, 500: environment steps of RLPD), PARS_SCORES_EPISODES (50),
+PARS_SCORES_TASK (pointmaze-medium-diverse), PARS_SCORES_DATA (a file; by default the task's own dataset),
+PARS_SCORES_ONLY (words, as PARS_PEERS_ONLY), PARS_SCORES_SET (settings of ours, translated for the peer:
+"discount=0.97 sac_n.critics=4"), PARS_SCORES_CSV, PARS_SCORES_PNG (files to write: runs/bench/scores.csv, .png).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.flops import Shape
+from benchmarks.peers.base import Data, Met
+from benchmarks.peers.catalog import OURS, Entry
+from benchmarks.peers.harness import PAUSE, chosen, present
+from benchmarks.peers.pairs import PAIRS, Pair
+from benchmarks.peers.wire import PeerError, Worker
+from benchmarks.score_table import Point, draw, report, write_csv
+from benchmarks.time_to_score import Act, policy
+from pars.algos import ALGORITHMS
+from pars.api import open_dataset
+from pars.data import Dataset
+from pars.envs import Task, make_task
+from pars.rollout import Evaluator, Interaction
+from pars.source import unpack
+
+PATIENCE = 3600.0  # seconds for one answer: the steps between two evaluations
+COLUMNS = ("next_action", "episode")  # that some of our algorithms are loaded with
+
+Say = Callable[[str], None]
+Score = Callable[[Act], float]
+Side = Callable[[int], float]  # trains for so many steps; the seconds that took
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What everyone is given."""
+
+    task: str
+    data: Any  # as `open_dataset` takes it: a file; None: the task's own dataset
+    steps: int
+    every: int
+    online_steps: int
+    online_every: int
+    episodes: int
+    seeds: int
+    over: Mapping[str, Any]  # settings by name, or by algorithm.name
+
+    def length(self, pair: Pair) -> tuple[int, int]:
+        """Steps and steps between evaluations: of gradients, online of the environment."""
+        return (self.online_steps, self.online_every) if pair.online else (self.steps, self.every)
+
+    def over_of(self, algorithm: str) -> dict[str, Any]:
+        parts = [(name.rpartition("."), value) for name, value in self.over.items()]
+        return {name: value for (owner, _, name), value in parts if owner in ("", algorithm)}
+
+
+class Inside:
+    """Everything happens in the worker: gradient steps, or of ours online its own environment too."""
+
+    def __init__(self, worker: Worker, what: str):
+        self.worker, self.what = worker, what
+        self(0)  # compiles
+
+    def __call__(self, count: int) -> float:
+        return float(self.worker.ask(self.what, PATIENCE, count=count)["seconds"])
+
+
+class PeerOnline:
+    """The environment is here, as ours has it; the peer chooses actions and learns. Its seconds count, and physics."""
+
+    def __init__(self, worker: Worker, task: Task):
+        self.worker, self.task = worker, task
+        self.interaction = Interaction(task, [worker.job.seed])
+
+    def __call__(self, count: int) -> float:
+        seconds = 0.0
+        for _ in range(count):
+            found = self.worker.ask("explore", PATIENCE, obs=self.interaction.obs[0].tolist())
+            begin = time.perf_counter()
+            rows, _ = self.interaction.step(np.asarray(found["action"], np.float32)[None])
+            seconds += time.perf_counter() - begin + found["seconds"]
+            met = Met(*unpack(rows[0], self.task.obs_dim)[:5])
+            request = {name: np.asarray(value).tolist() for name, value in met._asdict().items()}
+            seconds += self.worker.ask("learn", PATIENCE, **request)["seconds"]
+        return seconds
+
+    def close(self) -> None:
+        self.interaction.close()
+
+
+def updates(cfg: Any, online: bool, first: int, end: int) -> int:
+    """Gradient steps in the steps from `first` to `end`."""
+    if not online:
+        return end - first
+    random = getattr(cfg, "random_steps", 0)
+    return cfg.updates_per_step * (max(end, random) - max(first, random))
+
+
+@dataclass(frozen=True)
+class Started:
+    """One of a pair with its process."""
+
+    entry: Entry
+    worker: Worker
+    side: Side
+    cfg: Any  # ours, whoever it is
+
+
+@dataclass
+class Contest:
+    """All pairs on one task and file."""
+
+    trial: Trial
+    task: Task
+    dataset: Dataset
+    score: Score
+    folder: Path
+    say: Say
+    lost: set[str]
+
+    def job_fields(self, pair: Pair, entry: Entry, seed: int) -> tuple[dict[str, Any], Any]:
+        """Of the worker's job, and our config."""
+        settings, cfg = pair.config(self.task.id, self.trial.over_of(pair.ours.algorithm))
+        total, _ = self.trial.length(pair)
+        if entry is pair.peer:
+            settings = pair.translate(cfg, self.task.action_dim)
+        if pair.online:
+            settings |= {"online_steps": total} | ({"task": self.task.id} if entry is pair.ours else {})
+        ensemble = {"critics": cfg.critics} if hasattr(cfg, "critics") else {}
+        return dict(settings=settings, seed=seed, total=total, batch=cfg.batch_size, first=0, **ensemble), cfg
+
+    def seed(self, pair: Pair, entries: Sequence[Entry], seed: int) -> Iterator[Point]:
+        """The evaluations of one seed of both, who take turns."""
+        total, every = self.trial.length(pair)
+        with ExitStack() as stack:
+            started = [self._start(pair, entry, seed, stack) for entry in entries]
+            for end in range(every, total + 1, every):
+                for one in [one for one in started if one is not None and one.entry.name not in self.lost]:
+                    try:
+                        seconds = one.side(every)
+                        found = self.score(policy(one.worker))
+                    except PeerError as error:
+                        self._lose(one.entry, error)
+                        continue
+                    count = updates(one.cfg, pair.online, end - every, end)
+                    yield Point(pair.title, one.entry.peer, seed, end, found, seconds, count)
+                    time.sleep(PAUSE)
+
+    def _start(self, pair: Pair, entry: Entry, seed: int, stack: ExitStack) -> Started | None:
+        """A worker of one side, or None with a line."""
+        fields, cfg = self.job_fields(pair, entry, seed)
+        shape = Shape(self.task.id, self.task.obs_dim, self.task.action_dim, critics=2)  # the fields say more
+        try:
+            worker = stack.enter_context(
+                closing(Worker(entry.python, entry.job(self._file(pair, cfg), shape, **fields)))
+            )
+            return Started(entry, worker, self._side(pair, entry, worker, stack), cfg)
+        except PeerError as error:
+            self._lose(entry, error)
+            return None
+
+    def _side(self, pair: Pair, entry: Entry, worker: Worker, stack: ExitStack) -> Side:
+        if pair.online and entry.peer != OURS:
+            return stack.enter_context(closing(PeerOnline(worker, self.task)))
+        return Inside(worker, "interact" if pair.online else "steps")
+
+    def _lose(self, entry: Entry, error: PeerError) -> None:
+        self.say(f"{entry.name}: left out; {error}; its interpreter is {entry.python}, set {entry.variable}_PYTHON")
+        self.lost.add(entry.name)
+
+    def _file(self, pair: Pair, cfg: Any) -> Path:
+        """The dataset as our algorithm prepares it, with the columns that it asks for."""
+        path = self.folder / f"{pair.ours.algorithm}.npz"
+        if not path.exists():
+            algo: Any = ALGORITHMS[pair.ours.algorithm]
+            data = algo.prepare(cfg, self.dataset) if hasattr(algo, "prepare") else self.dataset
+            five = map(np.ascontiguousarray, unpack(data.packed, data.obs_dim)[:5])
+            Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in algo.columns}).write(path)
+        return path
+
+    def run(self, pair: Pair) -> Iterator[Point]:
+        entries = present((pair.ours, pair.peer), self.say)
+        for seed in range(self.trial.seeds):
+            yield from self.seed(pair, [entry for entry in entries if entry.name not in self.lost], seed)
+
+
+def compete(
+    trial: Trial, pairs: Iterable[Pair], say: Say = print, each: Callable[[list[Point]], None] = lambda points: None
+) -> list[Point]:
+    """All evaluations of all pairs; `each` is called with those so far after every evaluation."""
+    task = make_task(trial.task)
+    dataset = open_dataset(trial.data, task, columns=COLUMNS)
+    evaluator = Evaluator(task, 1, trial.episodes)
+    points: list[Point] = []
+
+    def score(act: Act) -> float:
+        return float(task.score(evaluator(act).returns).mean())
+
+    with tempfile.TemporaryDirectory(prefix="pars-scores-") as folder:
+        contest = Contest(trial, task, dataset, score, Path(folder), say, set())
+        for pair in pairs:
+            for point in contest.run(pair):
+                points.append(point)
+                say(point.line())
+                each(points)
+    evaluator.close()
+    return points
+
+
+def parse(text: str) -> dict[str, Any]:
+    """ "discount=0.97 sac_n.critics=4" -> values as JSON has them, or else words."""
+    found: dict[str, Any] = {}
+    for word in text.split():
+        name, _, value = word.partition("=")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
+def read_trial(get: Callable[[str, str], str] = os.environ.get) -> Trial:  # type: ignore[assignment]
+    def whole(name: str, default: int) -> int:
+        return int(get(f"PARS_SCORES_{name}", str(default)))
+
+    return Trial(
+        task=get("PARS_SCORES_TASK", "pointmaze-medium-diverse"),
+        data=get("PARS_SCORES_DATA", "") or None,
+        steps=whole("STEPS", 20_000),
+        every=whole("EVERY", 2000),
+        online_steps=whole("ONLINE_STEPS", 5000),
+        online_every=whole("ONLINE_EVERY", 500),
+        episodes=whole("EPISODES", 50),
+        seeds=whole("SEEDS", 3),
+        over=parse(get("PARS_SCORES_SET", "")),
+    )
+
+
+def run() -> None:
+    get, trial = os.environ.get, read_trial()
+    csv, png = (Path(get(f"PARS_SCORES_{kind.upper()}", f"runs/bench/scores.{kind}")) for kind in ("csv", "png"))
+    known = [pair for pair in PAIRS if pair.ours.algorithm in ALGORITHMS]
+    names = [f"{pair.title} {pair.peer.peer}" for pair in known]
+    pairs = [pair for pair, kept in zip(known, chosen(get("PARS_SCORES_ONLY"), names), strict=True) if kept]
+    data = trial.data or f"{trial.task}, own"
+
+    def keep(points: list[Point]) -> None:
+        write_csv(csv, points, trial.task, data)
+
+    points = compete(trial, pairs, partial(print, flush=True), keep)
+    print("\n".join(report(points, trial.task, data, trial.episodes)))
+    if points:
+        draw(png, points, trial.task)
+        print(f"written: {csv}, {png}")
