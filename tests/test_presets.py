@@ -12,6 +12,7 @@ from pars.config import from_dict
 from pars.errors import UsageError
 from pars.launch import make_groups
 from pars.presets import pars as pars_preset
+from pars.presets import sets
 from pars.presets import td3_bc as td3_bc_preset
 
 MAZES = ("umaze", "umaze-diverse", "medium-play", "medium-diverse", "large-play", "large-diverse")
@@ -23,12 +24,14 @@ D4RL = [*ANTMAZE, *ADROIT, *MUJOCO]
 
 
 def config(name: str, task_id: str) -> Any:
-    return from_dict(ALGORITHMS[name].config, presets.settings(name, task_id))
+    return ALGORITHMS[name].configure(presets.settings(name, task_id))
 
 
 def test_there_are_28_sets_and_pars_has_a_row_for_each_and_no_other() -> None:
     assert len(D4RL) == 28
     assert set(pars_preset.TASK) == set(D4RL)
+    assert list(sets.D4RL) == D4RL
+    assert all(presets.family(task_id) == name for name, ids in sets.SETS.items() for task_id in ids)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
@@ -159,6 +162,7 @@ def test_single_setting_of_table_13_and_td3_bc() -> None:
 def test_another_preset_is_a_layer_over_the_papers() -> None:
     assert presets.choices("pars") == ["paper", "single"] and presets.choices("td3_bc") == ["paper", "tuned"]
     assert presets.choices("bc") == presets.choices("sac") == ["paper"]
+    assert presets.choices("iql") == ["paper", "corl", "tuned"]
     paper, single = (presets.settings("pars", ANTMAZE[0], name) for name in ("paper", "single"))
     assert paper == presets.settings("pars", ANTMAZE[0])
     assert single == paper | {"reward_scale": 10_000.0, "penalty_weight": 0.001, "bc_weight": 0.01} != paper
@@ -189,7 +193,35 @@ def test_beside_an_algorithm_that_lacks_a_preset_the_other_keeps_its_paper() -> 
         make_groups(["pars", "td3_bc"], "hopper-medium-v2", {}, [0], "tune")
 
 
+def test_every_algorithm_has_presets_with_a_source_and_marks_what_is_not_published() -> None:
+    assert presets.PRESETS.keys() == ALGORITHMS.keys()
+    for name, module in presets.PRESETS.items():
+        assert module.SOURCE and "\n" not in module.SOURCE
+        assert set(module.FALLBACK) <= set(D4RL)
+        assert all(line and "\n" not in line and len(line) < 60 for line in module.FALLBACK.values())
+        assert presets.source(name) == module.SOURCE
+    assert presets.fallback("iql", "antmaze-ultra-play-v0") == "none published; the values of the other mazes"
+    assert presets.fallback("iql", "antmaze-umaze-v2") == presets.fallback("mine", "hopper-medium-v2") == ""
+    assert presets.source("mine") == ""
+
+
+def test_on_pointmaze_all_have_small_networks_and_a_short_horizon() -> None:
+    for name in ALGORITHMS:
+        cfg = config(name, "pointmaze-umaze-diverse")
+        assert cfg.actor_hidden == (128, 128)
+        if name not in ("bc", "bc_10"):
+            assert (cfg.hidden, cfg.discount) == ((128, 128), 0.95)
+        assert getattr(cfg, "random_steps", 0) <= 500
+
+
 def test_lengths() -> None:
     assert presets.lengths("antmaze-umaze-v2").offline_steps == 1_000_000
     assert presets.lengths(None) == presets.D4RL
     assert presets.lengths("pointmaze-umaze-diverse").offline_steps < 100_000
+    for name in ALGORITHMS:
+        long = {task_id for task_id in D4RL if presets.offline_steps(name, task_id) != 1_000_000}
+        assert long == (set(D4RL) if name in ("sac_n", "edac") else set())
+        assert presets.offline_steps(name, "pointmaze-umaze-diverse") == 20_000
+    assert {presets.offline_steps("sac_n", task_id) for task_id in D4RL} == {3_000_000}
+    assert presets.offline_steps("edac", "pen-cloned-v1") == 200_000  # 200 epochs
+    assert presets.offline_steps("edac", "door-cloned-v1") == 3_000_000

@@ -1,7 +1,9 @@
 """The papers' settings as data: differences from an algorithm's defaults only, each with its source.
 
 Layers, each over the one before: the config's defaults, FAMILY[family], ROBOT[robot], TASK[dataset id], and of a preset
-other than "paper" its CHOICES[preset][dataset id or family].
+other than "paper" its CHOICES[preset][dataset id or family]. SOURCE is one line about where the values come from;
+FALLBACK[dataset id] is one about what was taken where nothing is published; STEPS[dataset id or family] are lengths
+offline that are not the usual ones.
 """
 
 from __future__ import annotations
@@ -12,9 +14,23 @@ from types import ModuleType
 from typing import Any
 
 from pars.errors import UsageError
-from pars.presets import bc, pars, td3_bc
+from pars.presets import bc, cal_ql, cql, edac, iql, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 
-PRESETS: dict[str, ModuleType] = {"pars": pars, "td3_bc": td3_bc, "bc": bc}
+PRESETS: dict[str, ModuleType] = {
+    "pars": pars,
+    "td3_bc": td3_bc,
+    "rebrac": rebrac,
+    "iql": iql,
+    "cql": cql,
+    "cal_ql": cal_ql,
+    "sac_n": sac_n,
+    "edac": edac,
+    "bc": bc,
+    "bc_10": bc,
+    "rlpd": rlpd,
+    "sac": sac,
+    "td3": td3,
+}
 PAPER = "paper"  # the preset that every algorithm has
 
 ADROIT = ("pen", "door", "hammer", "relocate")
@@ -82,6 +98,16 @@ def lengths(task_id: str | None) -> Lengths:
 
 
 def offline_steps(algorithm: str | None, task_id: str | None) -> int:
-    """Gradient steps of an algorithm's recipe for a family of tasks, where it has one of its own."""
+    """Gradient steps of an algorithm's recipe for a dataset or a family of tasks, where it has one of its own."""
     own = getattr(PRESETS.get(algorithm or ""), "STEPS", {})
-    return int(own.get(family(task_id), lengths(task_id).offline_steps))
+    return int(own.get(task_id, own.get(family(task_id), lengths(task_id).offline_steps)))
+
+
+def source(algorithm: str) -> str:
+    """One line: where an algorithm's values come from."""
+    return PRESETS[algorithm].SOURCE if algorithm in PRESETS else ""
+
+
+def fallback(algorithm: str, dataset: str) -> str:
+    """One line: what an algorithm uses on a dataset for which nothing is published; "" where something is."""
+    return PRESETS[algorithm].FALLBACK.get(dataset, "") if algorithm in PRESETS else ""

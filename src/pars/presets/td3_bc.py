@@ -6,6 +6,11 @@ summed over action dimensions, minimum of both critics, Q weight 1.
 
 from typing import Any
 
+from pars.presets.sets import ULTRA
+
+SOURCE = "sfujim/TD3_BC, one setting for all sets; rewards of AntMaze: corl-team/CORL configs/offline/td3_bc"
+FALLBACK = dict.fromkeys(ULTRA, "none published; the values of the other mazes")
+
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(reward_shift=-1.0),  # corl-team/CORL: configs/offline/td3_bc
     "pointmaze": dict(  # ours: the networks, horizon and BC form of the PARS preset, without LN, scaling and PA

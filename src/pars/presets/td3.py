@@ -1,0 +1,17 @@
+"""TD3: one setting, for MuJoCo (the defaults); small networks on PointMaze."""
+
+from typing import Any
+
+from pars.presets.sets import ADROIT, SETS
+
+SOURCE = "the authors' one setting for MuJoCo, sfujim/TD3"
+FALLBACK = dict.fromkeys((*SETS["antmaze"], *ADROIT), "none published; the setting for MuJoCo")
+
+FAMILY: dict[str, dict[str, Any]] = {
+    "pointmaze": dict(  # ours
+        hidden=(128, 128), actor_hidden=(128, 128), discount=0.95, exploration_noise=0.2, random_steps=500
+    )
+}
+ROBOT: dict[str, dict[str, Any]] = {}
+TASK: dict[str, dict[str, Any]] = {}
+CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
