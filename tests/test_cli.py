@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pars import api, cli
+from pars.algos import ALGORITHMS
 from pars.checkpoint import Position, lock
 from pars.data import dataset_path
 from pars.envs import make_task
@@ -75,12 +76,12 @@ def test_without_a_command_it_says_what_there_is(pars: Pars) -> None:
 
 WRONG_WORDS = [
     (["par", TASK], "unknown algorithm 'par'; did you mean pars?"),
-    (["pars,td3bc", TASK], "unknown algorithm 'td3bc'; did you mean td3_bc or bc?"),
+    (["pars,td3bc", TASK], "unknown algorithm 'td3bc'; did you mean td3_bc or td3 or bc?"),
     (
         ["pars", "pointmaze-umase-diverse"],
         "unknown task 'pointmaze-umase-diverse'; did you mean pointmaze-umaze-diverse",
     ),
-    (["pars", TASK, "reward_scal=3"], "unknown setting 'reward_scal'; did you mean reward_scale?"),
+    (["pars", TASK, "reward_scal=3"], "unknown setting 'reward_scal'; did you mean reward_scale or"),
     (["bc", TASK, "reward_scale=3"], "unknown setting 'reward_scale'"),
     (["pars", TASK, "--probes", "neuron"], "unknown probe 'neuron'; did you mean neurons?"),
     (["pars", "--data", "pointmaze-umaze-divers"], "unknown dataset 'pointmaze-umaze-divers'; did you mean"),
@@ -92,8 +93,8 @@ WRONG_WORDS = [
     (["pars", TASK, "seed=x"], "seed=x: seeds are whole numbers"),
     (["pars", TASK, "seed=1,1"], "'seed=1,1' names a value twice"),
     (["pars", TASK, "critics=1"], "must lie between 1 and critics=1"),
-    (["pars", TASK, "extra"], "give an algorithm (pars, td3_bc, bc) and at most one task"),
-    (["seed=1"], "give an algorithm (pars, td3_bc, bc)"),
+    (["pars", TASK, "extra"], f"give an algorithm ({', '.join(ALGORITHMS)}) and at most one task"),
+    (["seed=1"], f"give an algorithm ({', '.join(ALGORITHMS)})"),
     (["pars"], "nothing to train on; name a task with a dataset"),
     (["pars", "Pendulum-v1"], "Pendulum-v1 has no dataset of its own; name a task with a dataset"),
     (["pars", TASK, "--env", "Hopper-v5"], f"the task is '{TASK}' and --env is 'Hopper-v5'; name one of them"),
@@ -139,7 +140,7 @@ def test_an_error_is_one_line_and_with_debug_a_traceback(pars: Pars) -> None:
 
 
 def test_own_errors_are_one_line_too(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> None:
+    def broken(*options: object) -> None:
         raise RuntimeError("first line\nsecond line")
 
     monkeypatch.setattr("pars.commands.algos", broken)
@@ -157,7 +158,7 @@ def test_own_errors_are_one_line_too(pars: Pars, monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_resources_that_run_out(pars: Pars, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
-    def broken() -> None:
+    def broken(*options: object) -> None:
         raise error
 
     monkeypatch.setattr("pars.commands.algos", broken)
@@ -297,7 +298,11 @@ def test_report_writes_a_page_and_a_summary(pars: Pars, tmp_path: Path) -> None:
 
 def test_algos_and_tasks(pars: Pars) -> None:
     said = pars("algos")
-    assert said.code == 0 and all(name in said.out for name in ("pars", "td3_bc", "bc", "2507.08761", "paper, tuned"))
+    assert said.code == 0 and all(part in said.out for part in (*ALGORITHMS, "2507.08761", "paper, tuned", "LN+PA on"))
+    said = pars("algos", "--presets", "bc", "rebrac")
+    assert said.code == 0 and "  antmaze: discount=0.999 critic_lr=5e-05 reward_scale=100" in said.out.splitlines()
+    assert said.out.count("hopper-medium-v2") == 2 and said.out.count("fallback: ") == 4 and "iql:" not in said.out
+    one_line(pars("algos", "--presets", "rebrc"), 2, "unknown algorithm 'rebrc'; did you mean rebrac")
     said = pars("tasks")
     assert said.code == 0 and said.out.count("pointmaze-") == 8 and "stock" in said.out
     one_line(pars("tasks", "--measure", "--seconds", "0"), 2, "measure each task for a time above 0")
@@ -320,7 +325,7 @@ def test_data_commands(pars: Pars, own_folders: Path) -> None:
 
 
 def test_interrupted_by_the_keyboard_outside_training(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped() -> None:
+    def stopped(*options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pars.commands.algos", stopped)

@@ -131,11 +131,17 @@ def report(run: Positional[Path]) -> None:
     commands.report(run)
 
 
-def algos() -> None:
-    """List the algorithms."""
+def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool = False) -> None:
+    """List the algorithms.
+
+    Args:
+        words: Only these.
+        presets: Print the settings that each starts from on D4RL's datasets, where they come from, and which are
+            fallbacks because none are published.
+    """
     from pars import commands
 
-    commands.algos()
+    commands.algos(words, presets)
 
 
 def tasks(measure: bool = False, seconds: float = 1.0, csv: Path | None = None) -> None:

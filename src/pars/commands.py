@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pars import api, device, presets
+from pars import api, device, listing
 from pars.algos import ALGORITHMS
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset, doctor
@@ -83,12 +83,15 @@ def report(run: Path, quiet: bool = False) -> None:
     console.print(f"report: {path}", markup=False, soft_wrap=True)
 
 
-def algos() -> None:
-    table = Table("name", "algorithm", "paper", "fine-tunes online", "presets", "file")
-    for name, algo in ALGORITHMS.items():
-        online, known = "yes" if algo.can_go_online else "no", ", ".join(presets.choices(name))
-        table.add_row(name, algo.title, algo.paper, online, known, f"pars/algos/{name}.py")
-    Console().print(table)
+def algos(names: Sequence[str], with_presets: bool) -> None:
+    if with_presets:
+        print(*listing.preset_lines(names), sep="\n")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 120))  # a pipe has no width
+    console.print(listing.table(names))
+    console.print(listing.NOTE, highlight=False)
 
 
 def tasks(measure: bool = False, seconds: float = 1.0, file: Path | None = None) -> None:
