@@ -187,6 +187,26 @@ def temperature_step(cfg: Any, log_temperature: Net, entropy: Array, width: int)
     return descend(log_temperature, slope, cfg.temperature_lr)
 
 
+def actor_then_temperature(
+    cfg: Any, state: Any, batch: Transition, key: Array, reduce: Callable[..., Array] = jnp.min
+) -> tuple[Any, Metrics]:
+    """One step of the actor, and one of the temperature from the entropy that the actor's batch had."""
+    actor, metrics = soft_actor_step(cfg, state, batch, key, reduce)
+    temperature = temperature_step(cfg, state.log_temperature, metrics["entropy"], batch.action.shape[-1])
+    metrics |= {"temperature": jnp.exp(temperature.params)}
+    return state._replace(actor=actor, log_temperature=temperature), metrics
+
+
+def temperature_then_actor(cfg: Any, state: Any, batch: Transition, key: Array) -> tuple[Any, Metrics]:
+    """One step of the temperature, and one of the actor with the new temperature, on samples of its own."""
+    k_temperature, k_actor = jax.random.split(key)
+    entropy = -sample(cfg, state.actor.params, batch.obs, k_temperature)[1].mean()
+    temperature = temperature_step(cfg, state.log_temperature, entropy, batch.action.shape[-1])
+    state = state._replace(log_temperature=temperature)
+    actor, metrics = soft_actor_step(cfg, state, batch, k_actor)
+    return state._replace(actor=actor), {**metrics, "temperature": jnp.exp(temperature.params)}
+
+
 def soft_act(cfg: Any, state: Any, obs: Array, key: Array, explore: Any) -> Array:
     """A sample of the policy, its spread times `explore`; its middle for 0."""
     net = soft_actor_net(cfg, action_dim(state.actor.params, 2))

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pars.actors import SACSettings, make_soft_state, sample, soft_act, soft_actor_step, temperature_step
+from pars.actors import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
 from pars.config import config
 from pars.core import Algorithm, Data, Metrics, Net, Normalizer, Params, Spec, Step, Transition, descend, make_net
 from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -131,8 +131,7 @@ def multiplier_step(cfg: Config, log_multiplier: Net, gaps: Array) -> Net:
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
     k_target, k_sampled, k_actor, k_far = jax.random.split(key, 4)
-    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
-    temperature = temperature_step(cfg, state.log_temperature, improved["entropy"], batch.action.shape[-1])
+    improved, policy_metrics = actor_then_temperature(cfg, state, batch, k_actor)  # critics learn from the old one
     y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
     at = sampled(cfg, state.actor.params, batch, k_sampled)
     multiplier, conservative = state.log_multiplier, cfg.online_conservative or not step.online
@@ -148,8 +147,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     if cfg.lagrange and conservative:
         multiplier = multiplier_step(cfg, multiplier, metrics["gap"])
         metrics |= {"multiplier": jnp.exp(multiplier.params)}
-    metrics |= {**improved, "temperature": jnp.exp(temperature.params)}
-    return State(actor, critic, temperature, multiplier, state.norm), metrics
+    return improved._replace(critic=critic, log_multiplier=multiplier), {**metrics, **policy_metrics}
 
 
 def with_returns(cfg: Config, data: Data) -> Data:

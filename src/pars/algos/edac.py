@@ -19,9 +19,8 @@ from pars.actors import (
     make_soft_state,
     sample,
     soft_act,
-    soft_actor_step,
     soft_next_value,
-    temperature_step,
+    temperature_then_actor,
 )
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
@@ -90,15 +89,11 @@ def critic_step(
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_temperature, k_actor, k_target, k_far = jax.random.split(key, 4)
-    entropy = -sample(cfg, state.actor.params, batch.obs, k_temperature)[1].mean()
-    temperature = temperature_step(cfg, state.log_temperature, entropy, batch.action.shape[-1])
-    state = state._replace(log_temperature=temperature)
-    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
-    state = state._replace(actor=actor)
+    k_improve, k_target, k_far = jax.random.split(key, 3)
+    state, improved = temperature_then_actor(cfg, state, batch, k_improve)
     y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
     state, metrics = critic_step(cfg, state, batch, y, far)
-    return state, {**metrics, **improved, "temperature": jnp.exp(temperature.params)}
+    return state, {**metrics, **improved}
 
 
 ALGORITHM = Algorithm(

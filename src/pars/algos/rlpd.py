@@ -15,15 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import (
-    SACSettings,
-    SoftState,
-    make_soft_state,
-    soft_act,
-    soft_actor_step,
-    soft_next_value,
-    temperature_step,
-)
+from pars.actors import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 from pars.config import config
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -57,21 +49,15 @@ def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Arra
     return bellman(cfg, batch, soft_next_value(cfg, state, chosen, batch, k_action, cfg.backup_entropy))
 
 
-def improve(cfg: Config, state: SoftState, batch: Transition, key: Array) -> tuple[SoftState, Metrics]:
-    """One step of the actor against the mean of all critics, and of the temperature."""
-    actor, metrics = soft_actor_step(cfg, state, batch, key, jnp.mean)
-    temperature = temperature_step(cfg, state.log_temperature, metrics["entropy"], batch.action.shape[-1])
-    metrics |= {"temperature": jnp.exp(temperature.params)}
-    return state._replace(actor=actor, log_temperature=temperature), metrics
-
-
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
     k_target, k_far, k_actor = jax.random.split(key, 3)
     y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
     critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
     state, improved = step.maybe(
-        cfg.updates_per_step, lambda s: improve(cfg, s, batch, k_actor), state._replace(critic=critic)
+        cfg.updates_per_step,
+        lambda s: actor_then_temperature(cfg, s, batch, k_actor, jnp.mean),
+        state._replace(critic=critic),
     )
     return state, {**metrics, **improved}
 

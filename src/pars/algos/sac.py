@@ -11,18 +11,9 @@ as in their code, `temperature_loss=exp` is their paper's.
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import (
-    SACSettings,
-    SoftState,
-    make_soft_state,
-    soft_act,
-    soft_actor_step,
-    soft_next_value,
-    temperature_step,
-)
+from pars.actors import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 from pars.config import config
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -44,11 +35,8 @@ def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: S
     k_target, k_far, k_actor = jax.random.split(key, 3)
     y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
     critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
-    state = state._replace(critic=critic)
-    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
-    temperature = temperature_step(cfg, state.log_temperature, improved["entropy"], batch.action.shape[-1])
-    state = state._replace(actor=actor, log_temperature=temperature)
-    return state, {**metrics, **improved, "temperature": jnp.exp(temperature.params)}
+    state, improved = actor_then_temperature(cfg, state._replace(critic=critic), batch, k_actor)
+    return state, {**metrics, **improved}
 
 
 ALGORITHM = Algorithm(

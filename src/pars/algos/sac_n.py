@@ -8,19 +8,9 @@ this order, and targets that begin as copies of the critics, where theirs are dr
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import (
-    SACSettings,
-    SoftState,
-    make_soft_state,
-    sample,
-    soft_act,
-    soft_actor_step,
-    soft_next_value,
-    temperature_step,
-)
+from pars.actors import SACSettings, SoftState, make_soft_state, soft_act, soft_next_value, temperature_then_actor
 from pars.config import config
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -42,15 +32,11 @@ def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Arra
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_temperature, k_actor, k_target, k_far = jax.random.split(key, 4)
-    entropy = -sample(cfg, state.actor.params, batch.obs, k_temperature)[1].mean()
-    temperature = temperature_step(cfg, state.log_temperature, entropy, batch.action.shape[-1])
-    state = state._replace(log_temperature=temperature)
-    actor, improved = soft_actor_step(cfg, state, batch, k_actor)
-    state = state._replace(actor=actor)
+    k_improve, k_target, k_far = jax.random.split(key, 3)
+    state, improved = temperature_then_actor(cfg, state, batch, k_improve)
     y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
     critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
-    return state._replace(critic=critic), {**metrics, **improved, "temperature": jnp.exp(temperature.params)}
+    return state._replace(critic=critic), {**metrics, **improved}
 
 
 ALGORITHM = Algorithm(
