@@ -67,10 +67,11 @@ class Trainer:
         self.case, shape = case, case.shape
         seeds = list(range(case.members))
         begin = time.perf_counter()
-        self.learner = Learner(
-            find_algorithm(case.algorithm), [case.config] * case.members, seeds, Spec(shape.obs, shape.action)
-        )
-        self.learner.load(pack(_data(shape)))
+        algo, data = find_algorithm(case.algorithm), _data(shape)
+        extra = dict.fromkeys(algo.columns, data.action)  # next actions, of those with a formula
+        shapes = tuple((name, (shape.action,)) for name in algo.columns)
+        self.learner = Learner(algo, [case.config] * case.members, seeds, Spec(shape.obs, shape.action), shapes)
+        self.learner.load(pack(data), extra)
         self.learner.start_interval(False)
         self.learner.run(0, 1, TOTAL)
         self.learner.metrics(1)

@@ -71,7 +71,8 @@ def update(algo: Algorithm, cfg: Any, shape: Shape) -> tuple[Callable[..., Any],
     def rows(*width: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((cfg.batch_size, *width), np.float32)
 
-    batch = Transition(rows(shape.obs), rows(shape.action), rows(), rows(shape.obs), rows())
+    extra = {name: rows(shape.action) for name in algo.columns}  # next actions, of those with a formula
+    batch = Transition(rows(shape.obs), rows(shape.action), rows(), rows(shape.obs), rows(), extra)
 
     def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
         return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), False))

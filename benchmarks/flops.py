@@ -111,8 +111,29 @@ def bc(cfg: Any, obs: int, action: int) -> Work:
     return Work(2.0 * cfg.batch_size * learn((obs, *cfg.actor_hidden, action)))
 
 
+def rebrac(cfg: Any, obs: int, action: int) -> Work:
+    """TD3+BC whose actor climbs the lesser of both critics."""
+    critic, actor = (obs + action, *cfg.hidden, 1), (obs, *cfg.actor_hidden, action)
+    improve = learn(actor) + 2 * climb(critic, action)
+    unit = 2.0 * cfg.batch_size
+    return Work(unit * (2 * forward(critic) + forward(actor) + 2 * learn(critic)), unit * improve, cfg.policy_delay)
+
+
+def iql(cfg: Any, obs: int, action: int) -> Work:
+    """Target twins and V at the dataset's actions, V again with its new weights, and at s'; no action is climbed."""
+    critic, value, actor = (obs + action, *cfg.hidden, 1), (obs, *cfg.hidden, 1), (obs, *cfg.actor_hidden, action)
+    once = 2 * forward(critic) + learn(value) + 2 * forward(value) + learn(actor) + 2 * learn(critic)
+    return Work(2.0 * cfg.batch_size * once)
+
+
 # another algorithm enters the benchmarks with a formula here
-FORMULAS: dict[str, Callable[[Any, int, int], Work]] = {"pars": pars, "td3_bc": td3_bc, "bc": bc}
+FORMULAS: dict[str, Callable[[Any, int, int], Work]] = {
+    "pars": pars,
+    "td3_bc": td3_bc,
+    "rebrac": rebrac,
+    "iql": iql,
+    "bc": bc,
+}
 
 
 def work(algorithm: str, cfg: Any, shape: Shape) -> Work:

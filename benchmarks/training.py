@@ -28,14 +28,14 @@ import numpy as np
 from benchmarks import limit
 from benchmarks.case import Case, Trainer, alone
 from benchmarks.count import Count, count
-from benchmarks.flops import PAPER, SMALL
+from benchmarks.flops import FORMULAS, PAPER, SMALL
 from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_csv, write_png
 from pars import device
 from pars.report.plot import COLORS, INK, figure, style
 
 SECONDS = 1.0  # of training in each repeat: a dispatch of `pars train`
 LIMIT_SECONDS = 0.1  # of each way to measure a limit
-ALGORITHMS = ("pars", "td3_bc")
+ALGORITHMS = ("pars", "td3_bc", "iql")
 COLUMNS = (
     Column("algorithm", "algorithm", left=True),
     Column("shape", "shape", left=True),
@@ -140,7 +140,7 @@ def run(args: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--algorithms", nargs="+", default=ALGORITHMS, choices=sorted(ALGORITHMS))
+    parser.add_argument("--algorithms", nargs="+", default=ALGORITHMS, choices=sorted(FORMULAS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="one short repeat, no second process")
     parser.add_argument("--out", type=Path, default=FOLDER)

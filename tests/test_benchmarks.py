@@ -74,6 +74,9 @@ def test_formulas_counted_by_hand() -> None:
     td3_bc = work("td3_bc", TINY.config("td3_bc"), TINY)
     assert td3_bc == Work(8 * (2 * 136 + 128 + 2 * (3 * 136 - 64)), 8 * (3 * 128 - 40 + 2 * 136 - 64 + 24), 2)
     assert work("bc", TINY.config("bc"), TINY).step == 8 * (3 * 128 - 40)
+    value = 5 * 8 + 8 * 8 + 8  # V
+    iql = 2 * 136 + (3 * value - 40) + 2 * value + (3 * 128 - 40) + 2 * (3 * 136 - 64)
+    assert work("iql", TINY.config("iql"), TINY).step == 8 * iql
 
 
 @pytest.mark.parametrize("algorithm", FORMULAS)

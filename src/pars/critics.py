@@ -21,12 +21,16 @@ from pars.layers import Precision
 from pars.losses import infeasible_actions, penalty_loss, td_loss, td_target
 from pars.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
 
+TWINS = 2
+
 
 @config
 class CriticSettings:
-    """Settings that every Q-learning method has. Its own Config adds to them and changes defaults."""
+    """Settings that every Q-learning method has. Its own Config adds to them and changes defaults.
 
-    critics: int = 2
+    Those of ensembles have a number of `critics` too, the others are twins.
+    """
+
     hidden: tuple[int, ...] = (256, 256)  # of each critic
     actor_hidden: tuple[int, ...] = (256, 256)
     layer_norm: LayerNorm = "none"  # of the critics
@@ -59,9 +63,10 @@ def critic_net(cfg: Any) -> Critic:
 
 
 def make_critics(cfg: Any, spec: Spec, key: Array) -> Net:
-    """`cfg.critics` critics from keys of their own, with targets. Leaves [E, ..]."""
+    """Critics from keys of their own, with targets. Leaves [E, ..]."""
     inputs = jnp.zeros(spec.obs_dim), jnp.zeros(spec.action_dim)
-    return jax.vmap(partial(make_net, target=True))(init_ensemble(critic_net(cfg), cfg.critics, key, *inputs))
+    params = init_ensemble(critic_net(cfg), getattr(cfg, "critics", TWINS), key, *inputs)
+    return jax.vmap(partial(make_net, target=True))(params)
 
 
 def bellman(cfg: Any, batch: Transition, next_q: Array) -> Array:

@@ -21,6 +21,7 @@ from pars.critics import bellman, critic_loss, critic_net, descend_each, far_act
 
 @config
 class Config(SACSettings):
+    critics: int = 2
     offline_rows: int = 0
     random_steps: int = 5000
 
