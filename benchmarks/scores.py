@@ -17,9 +17,9 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,12 @@ class Trial:
         """Steps and steps between evaluations: of gradients, online of the environment."""
         return (self.online_steps, self.online_every) if pair.online else (self.steps, self.every)
 
-    def over_of(self, algorithm: str) -> dict[str, Any]:
+    def over_of(self, algorithm: str, known: Container[str]) -> dict[str, Any]:
+        """Settings for it: by its name, and those without a name that it knows."""
         parts = [(name.rpartition("."), value) for name, value in self.over.items()]
-        return {name: value for (owner, _, name), value in parts if owner in ("", algorithm)}
+        return {
+            name: value for (owner, _, name), value in parts if owner == algorithm or (owner == "" and name in known)
+        }
 
 
 class Inside:
@@ -138,7 +141,9 @@ class Contest:
 
     def job_fields(self, pair: Pair, entry: Entry, seed: int) -> tuple[dict[str, Any], Any]:
         """Of the worker's job, and our config."""
-        settings, cfg = pair.config(self.task.id, self.trial.over_of(pair.ours.algorithm))
+        name = pair.ours.algorithm
+        known = [field.name for field in fields(ALGORITHMS[name].config)]
+        settings, cfg = pair.config(self.task.id, self.trial.over_of(name, known))
         total, _ = self.trial.length(pair)
         if entry is pair.peer:
             settings = pair.translate(cfg, self.task.action_dim)
@@ -166,12 +171,10 @@ class Contest:
 
     def _start(self, pair: Pair, entry: Entry, seed: int, stack: ExitStack) -> Started | None:
         """A worker of one side, or None with a line."""
-        fields, cfg = self.job_fields(pair, entry, seed)
-        shape = Shape(self.task.id, self.task.obs_dim, self.task.action_dim, critics=2)  # the fields say more
+        more, cfg = self.job_fields(pair, entry, seed)
+        shape = Shape(self.task.id, self.task.obs_dim, self.task.action_dim, critics=2)  # `more` says more
         try:
-            worker = stack.enter_context(
-                closing(Worker(entry.python, entry.job(self._file(pair, cfg), shape, **fields)))
-            )
+            worker = stack.enter_context(closing(Worker(entry.python, entry.job(self._file(pair, cfg), shape, **more))))
             return Started(entry, worker, self._side(pair, entry, worker, stack), cfg)
         except PeerError as error:
             self._lose(entry, error)

@@ -115,7 +115,7 @@ PAIRS = (
         TD3_BC,
         CORL_TD3_BC,
         td3_bc,
-        SPARSE | {"q_weight": 10.0},
+        SPARSE | {"q_weight": 10.0, "reward_shift": -1.0},
         {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "actor_value": "first", "layer_norm": "none"},
     ),
     Pair(
@@ -123,7 +123,7 @@ PAIRS = (
         _corl("IQL", "iql"),
         iql,
         SPARSE | {"expectile": 0.9, "advantage_scale": 10.0, "reward_shift": -1.0},
-        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "value_first": False, "critics": 2},
+        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "value_first": False},
     ),
     Pair(
         _ours("CQL", "cql"),
@@ -131,7 +131,7 @@ PAIRS = (
         cql,
         SPARSE
         | dict(conservative_weight=5.0, reward_scale=10.0, reward_shift=-5.0, actor_lr=1e-4, temperature_lr=1e-4),
-        {"actor_hidden": THREE, "critics": 2},
+        {"actor_hidden": THREE},
     ),
     Pair(
         _ours("SAC-N", "sac_n"),
@@ -152,7 +152,7 @@ PAIRS = (
         _corl("ReBRAC", "rebrac", "corl_jax"),
         rebrac,
         SPARSE | {"reward_scale": 100.0, "bc_weight": 0.05, "critic_bc_weight": 0.001},
-        {"normalize_obs": False, "critics": 2},
+        {"normalize_obs": False},
     ),
     Pair(
         _ours("RLPD", "rlpd"),
