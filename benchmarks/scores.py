@@ -193,7 +193,7 @@ class Contest:
         """The dataset as our algorithm prepares it, with the columns that it asks for."""
         path = self.folder / f"{pair.ours.algorithm}.npz"
         if not path.exists():
-            algo: Any = ALGORITHMS[pair.ours.algorithm]
+            algo = ALGORITHMS[pair.ours.algorithm]
             data = algo.prepare(cfg, self.dataset) if hasattr(algo, "prepare") else self.dataset
             five = map(np.ascontiguousarray, unpack(data.packed, data.obs_dim)[:5])
             Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in algo.columns}).write(path)
