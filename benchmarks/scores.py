@@ -194,7 +194,7 @@ class Contest:
         path = self.folder / f"{pair.ours.algorithm}.npz"
         if not path.exists():
             algo = ALGORITHMS[pair.ours.algorithm]
-            data = algo.prepare(cfg, self.dataset) if hasattr(algo, "prepare") else self.dataset
+            data = algo.prepare(cfg, self.dataset)
             five = map(np.ascontiguousarray, unpack(data.packed, data.obs_dim)[:5])
             Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in algo.columns}).write(path)
         return path
@@ -260,9 +260,8 @@ def read_trial(get: Callable[[str, str], str] = os.environ.get) -> Trial:  # typ
 def run() -> None:
     get, trial = os.environ.get, read_trial()
     csv, png = (Path(get(f"PARS_SCORES_{kind.upper()}", f"runs/bench/scores.{kind}")) for kind in ("csv", "png"))
-    known = [pair for pair in PAIRS if pair.ours.algorithm in ALGORITHMS]
-    names = [f"{pair.title} {pair.peer.peer}" for pair in known]
-    pairs = [pair for pair, kept in zip(known, chosen(get("PARS_SCORES_ONLY"), names), strict=True) if kept]
+    names = [f"{pair.title} {pair.peer.peer}" for pair in PAIRS]
+    pairs = [pair for pair, kept in zip(PAIRS, chosen(get("PARS_SCORES_ONLY"), names), strict=True) if kept]
     data = trial.data or f"{trial.task}, own"
 
     def keep(points: list[Point]) -> None:

@@ -13,7 +13,6 @@ from benchmarks.flops import Shape
 from benchmarks.peers.catalog import ADAPTERS, CORL_TD3_BC, OURS, TD3_BC, Entry, Settings
 from pars import presets
 from pars.algos import ALGORITHMS
-from pars.config import from_dict
 
 Translate = Callable[[Any, int], Settings]  # (our config, action dimensions) -> settings of the peer's adapter
 
@@ -102,9 +101,8 @@ class Pair:
     def config(self, task: str, over: Settings) -> tuple[Settings, Any]:
         """Our settings for a task, those of `over` on top, and the config they make."""
         base = self.maze if presets.family(task) == "pointmaze" else presets.settings(self.ours.algorithm, task)
-        algo: Any = ALGORITHMS[self.ours.algorithm]
         settings = base | self.always | over
-        return settings, from_dict(algo.config, settings)
+        return settings, ALGORITHMS[self.ours.algorithm].configure(settings)
 
 
 TWO, THREE = (256, 256), (256, 256, 256)  # the widths of CORL's files, which most of them have fixed

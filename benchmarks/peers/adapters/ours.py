@@ -12,7 +12,6 @@ from pars import device
 device.setup()
 
 from pars.algos import ALGORITHMS  # noqa: E402  after the devices are set up
-from pars.config import from_dict  # noqa: E402
 from pars.core import Spec, Transition  # noqa: E402
 from pars.envs import make_task  # noqa: E402
 from pars.learner import Learner  # noqa: E402
@@ -28,7 +27,7 @@ class Adapter:
         options = dict(job.settings)
         self.task, self.online_steps = options.pop("task", None), options.pop("online_steps", 0)
         algo = ALGORITHMS[job.algorithm]
-        self.cfg: Any = from_dict(algo.config, {"batch_size": job.batch, **options})
+        self.cfg: Any = algo.configure({"batch_size": job.batch, **options})
         spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
         extra = {name: data.extra[name] for name in algo.columns}
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
@@ -55,7 +54,11 @@ class Adapter:
         utd = self.cfg.updates_per_step
         for _ in range(count):
             learns = self.met >= self.random
-            act = self.learner.act(self.interaction.obs, self.met, explore=1.0) if learns else self._uniform()
+            act = (
+                self.learner.act(self.interaction.obs, self.met, 1.0)
+                if learns
+                else self.learner.uniform_actions(self.met)
+            )
             rows, _ = self.interaction.step(act)
             self.learner.push(rows)
             if learns:
@@ -64,9 +67,6 @@ class Adapter:
             self.met += 1
         self.learner.metrics(max(1, count * utd), online=True)
         return count
-
-    def _uniform(self) -> np.ndarray:
-        return self.learner.uniform_actions(self.met)
 
     def _go_online(self) -> None:
         self.met = 0
