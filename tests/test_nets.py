@@ -11,6 +11,7 @@ import pytest
 
 from pars.algos import ALGORITHMS
 from pars.core import Spec
+from pars.learner import Learner
 from pars.nets import (
     MLP,
     Actor,
@@ -159,3 +160,23 @@ def test_targets_equal_the_parameters_at_first_and_do_not_alias(name: str) -> No
         leaves = jax.tree.leaves(net)
         assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves)
         assert all(not leaf.any() for leaf in jax.tree.leaves(net.opt))
+
+
+@pytest.mark.parametrize("shape", [(256, 256), (29, 256), (256, 1), (3, 8)])
+def test_orthogonal_kernels_are_orthonormal_times_their_gain(shape: tuple[int, int]) -> None:
+    net = MLP((shape[1],), 1, initializer="orthogonal_small")
+    params = jax.jit(lambda key: net.init(key, jnp.zeros(shape[0])))(jax.random.key(0))["params"]
+    kernel, last = np.asarray(params["Dense_0"]["kernel"]), np.asarray(params["out"]["kernel"])
+    narrow = kernel if shape[0] >= shape[1] else kernel.T
+    np.testing.assert_allclose(narrow.T @ narrow, 2 * np.eye(min(shape)), atol=1e-4)
+    assert np.linalg.norm(last) == pytest.approx(0.01, rel=1e-4) and not params["out"]["bias"].any()
+    assert abs(kernel.mean()) < 0.2 and kernel.std() == pytest.approx((2 / max(shape)) ** 0.5, rel=0.3)
+
+
+def test_two_members_with_orthogonal_kernels_start_at_the_paper_s_size() -> None:
+    """On two devices at once, where LAPACK's QR would hang."""
+    algo = ALGORITHMS["iql"]
+    learner = Learner(algo, [algo.configure()] * 2, [0, 1], Spec(11, 3))
+    kernel = learner.placement.take(learner.state.actor.params["mlp"]["Dense_1"]["kernel"])
+    np.testing.assert_allclose(kernel[1].T @ kernel[1], 2 * np.eye(256), atol=1e-4)
+    assert not np.allclose(kernel[0], kernel[1])
