@@ -23,7 +23,7 @@ FAMILY: dict[str, dict[str, Any]] = {
     ),
     "adroit": dict(normalize_obs=True, actor_lr=1e-4, temperature_lr=1e-4, conservative_weight=1.0),
     "mujoco": dict(normalize_obs=True),
-    "pointmaze": dict(  # ours: AntMaze's rewards and weight, without what makes it slow
+    "pointmaze": dict(  # ours: AntMaze's rewards, fewer actions for speed, a weight at which it arrives in 8000 steps
         hidden=(128, 128),
         actor_hidden=(128, 128),
         discount=0.95,
@@ -31,7 +31,8 @@ FAMILY: dict[str, dict[str, Any]] = {
         temperature_lr=3e-4,
         reward_scale=10.0,
         reward_shift=-5.0,
-        conservative_weight=5.0,
+        conservative_weight=1.0,
+        sampled_actions=4,
     ),
 }
 ROBOT: dict[str, dict[str, Any]] = {}
