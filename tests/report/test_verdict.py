@@ -198,3 +198,42 @@ def test_summary_says_how_the_data_was_made(tmp_path: Path):
     write_group(tmp_path / "pars-1", "pars", PARS, dataset=dataset, physics="d4rl")
     lines = summary(read_run(tmp_path))
     assert lines[0].endswith("Physics: d4rl.") and lines[2].endswith(f"hopper-medium-v2, 3 rows, 0 warnings; {made}")
+
+
+ONLINE_ONLY = {"offline_steps": 0, "online_steps": 3_000, "eval_every": 1_000, "eval_episodes": 30}
+
+
+def test_without_an_offline_phase_the_untrained_policy_is_the_start(tmp_path: Path):
+    scores = {"offline": {0: [0, 2, 4]}, "online": {1500: [30, 40, 50], 3000: [60, 70, 80]}}
+    write_group(tmp_path / "rlpd-1", "rlpd", scores, plan=ONLINE_ONLY)
+    run = read_run(tmp_path)
+    assert verdict(run).headline == (
+        "rlpd reached 70 ± 10 (mean ± sample std of 3 seeds, 30 episodes each) after 3,000 online steps, "
+        "up from 2.0 ± 2.0 before any training."
+    )
+    (one,) = all_series(run)
+    assert one.curve("offline", "score") is None and one.final("offline") is None
+    curve = one.curve("online", "score")
+    assert curve is not None and curve.steps.tolist() == [0, 1500, 3000] and curve.values[:, 0].tolist() == [0, 2, 4]
+
+
+def test_an_untrained_policy_is_called_so(tmp_path: Path):
+    untrained = {"offline": {0: [10, 20, 30]}}
+    write_group(tmp_path / "rlpd-1", "rlpd", untrained, plan=ONLINE_ONLY, state="running", status={"phase": "offline"})
+    found = verdict(read_run(tmp_path))
+    assert found.headline == (
+        "rlpd scored 20 ± 10 (mean ± sample std of 3 seeds, 30 episodes each) before any training."
+    )
+    assert found.caveats[0] == "rlpd is unfinished: online step 0 of 3,000."
+    scores = {"offline": {0: [80, 81, 82], 10000: [1, 2, 3]}}
+    write_group(tmp_path / "b" / "bc-1", "bc", scores)
+    text = verdict(read_run(tmp_path / "b")).headline
+    assert text.endswith("after peaking at 81 ± 1 (best evaluation, before any training).")
+
+
+def test_only_who_has_an_offline_phase_is_compared_at_its_end(tmp_path: Path):
+    scores = {"offline": {0: [0, 2, 4]}, "online": {3000: [60, 70, 80]}}
+    write_group(tmp_path / "rlpd-1", "rlpd", scores, plan=ONLINE_ONLY)
+    write_group(tmp_path / "bc-1", "bc", {"offline": {10000: [20, 21, 22]}})
+    text = verdict(read_run(tmp_path)).others[0]
+    assert "lower" not in text and "higher" not in text and "no clear difference" not in text

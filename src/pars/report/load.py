@@ -88,6 +88,11 @@ class Group:
         return float(value) if isinstance(value, int | float) else None
 
     @property
+    def has_offline_phase(self) -> bool:
+        """Whether it trains on a dataset before it meets the environment; RLPD and SAC do not."""
+        return bool(self.plan.get("offline_steps") != 0)
+
+    @property
     def made(self) -> str:
         """How the dataset's file says it was made, for instance as a twin; empty if it does not say."""
         card = self.dataset.get("card")
@@ -143,6 +148,7 @@ def read_group(folder: Path) -> Group:
         status = {}
         problems.append(str(error))
     algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
+    plan = _dict(info, "plan")
     return Group(
         folder=folder,
         algorithm=algorithm,
@@ -151,14 +157,15 @@ def read_group(folder: Path) -> Group:
         physics=str(info.get("physics") or "unknown"),
         members=members,
         varied=[str(name) for name in info.get("varied") or []],
-        plan=_dict(info, "plan"),
+        plan=plan,
         dataset=_dict(info, "dataset"),
         task_card=_dict(info, "task_card"),
         command=str(info.get("command") or ""),
         versions=_dict(info, "versions"),
         machine=_dict(info, "machine"),
         state=str(status.get("state") or "unknown"),
-        phase=str(status.get("phase") or "offline"),
+        # the trainer calls its start offline, also where no such phase is planned
+        phase="online" if plan.get("offline_steps") == 0 else str(status.get("phase") or "offline"),
         step=status["step"] if isinstance(status.get("step"), int) else 0,
         message=str(status.get("message") or ""),
         metrics=_read_log(folder / "metrics.csv", len(members), problems),

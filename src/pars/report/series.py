@@ -48,8 +48,13 @@ class Series:
         return float(scale) if isinstance(scale, int | float) and scale else 1.0
 
     def curve(self, phase: str, name: str) -> Curve | None:
-        """Metric `name` of these seeds [n, T], Q values in units of the raw reward; None if it was never logged."""
+        """Metric `name` of these seeds [n, T], Q values in units of the raw reward; None if it was never logged.
+
+        Without an offline phase the online one begins at its step 0 with what was logged of the untrained networks.
+        """
         curve = self.group.metrics.get(phase, {}).get(name)
+        if not self.group.has_offline_phase:
+            curve = None if phase == "offline" else _after(self.group.metrics.get("offline", {}).get(name), curve)
         if curve is None:
             return None
         curve = curve.of(self.members)
@@ -90,6 +95,19 @@ class Series:
                 columns = curve.values[:, np.isfinite(curve.values).all(axis=0)]
                 peaks += list(columns.mean(axis=0))
         return float(max(peaks) / bound) if peaks else None
+
+
+def when(phase: str, step: int, group: Group) -> str:
+    """A place in training for people: `online step 3,000`, or `before any training`."""
+    untrained = step == 0 and (phase == "offline" or not group.has_offline_phase)
+    return "before any training" if untrained else f"{phase} step {step:,}"
+
+
+def _after(first: Curve | None, then: Curve | None) -> Curve | None:
+    """Both curves one after the other, or the only one there is."""
+    if first is None or then is None:
+        return then if first is None else first
+    return Curve(np.r_[first.steps, then.steps], np.c_[first.values, then.values])
 
 
 def all_series(run: Run) -> list[Series]:

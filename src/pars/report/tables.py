@@ -6,7 +6,7 @@ import numpy as np
 
 from pars.report import html
 from pars.report.load import PHASES, Curve, Run
-from pars.report.series import Series, differing, show
+from pars.report.series import Series, differing, show, when
 from pars.report.statistics import iqm, number
 
 COLUMNS = 6  # algorithms or settings side by side in a table of settings
@@ -38,12 +38,15 @@ def scores(series: Sequence[Series]) -> str:
 
 def _at(one: Series, phase: str) -> str:
     score, curve = one.final(phase), one.curve(phase, "score")
-    return "none" if score is None or curve is None else f"{score.text()} (step {int(curve.steps[-1]):,})"
+    return "—" if score is None or curve is None else f"{score.text()} (step {int(curve.steps[-1]):,})"
 
 
 def _best(one: Series) -> str:
     best = one.best()
-    return f"{best.score.text()} at {best.phase} step {best.step:,} (n = {best.score.n})" if best else "none"
+    if best is None:
+        return "none"
+    at = when(best.phase, best.step, one.group)
+    return f"{best.score.text()} {at if at.startswith('before') else f'at {at}'} (n = {best.score.n})"
 
 
 def _each(values: np.ndarray) -> str:
@@ -90,7 +93,7 @@ def speed(run: Run) -> str:
         members = f"{len(group.members)} member{'s' if len(group.members) > 1 else ''} in one program"
         for phase in PHASES:
             logged = group.timing.get(phase, {})
-            if logged:
+            if logged and (phase != "offline" or group.has_offline_phase):
                 rows.append([
                     f"{group.title}, {phase}",
                     members,

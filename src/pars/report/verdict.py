@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pars.report.load import PHASES, Group, Run
-from pars.report.series import Series, all_series
+from pars.report.series import Series, all_series, when
 from pars.report.statistics import Difference, Estimate, difference, estimate, number, probability_of_improvement
 
 SPREAD = "mean ± sample std"
@@ -96,14 +96,18 @@ def _alone(one: Series) -> str:
         return _without_score(one)
     score, step = estimate_at(one, phase), _last_step(one, phase)
     if score.n == 0:
-        return f"{one.label} has no finite score at its last evaluation ({phase} step {step:,}){_peak(one, score)}."
+        at = when(phase, step, one.group)
+        return f"{one.label} has no finite score at its last evaluation ({at}){_peak(one, score)}."
     basis = _basis(one, score)
-    if phase == "online" and (before := one.final("offline")) is not None:
-        change = _change(one)
+    if step == 0 and (phase == "offline" or not one.group.has_offline_phase):
+        return f"{one.label} scored {score.text()} ({basis}) before any training."
+    if phase == "online" and (before := _before_online(one)) is not None:
+        change = difference(_values(one, phase), before, paired=True)
         verb = "reached" if change.clear and change.value > 0 else "ended at"
         return (
             f"{one.label} {verb} {score.text()} ({basis}) after {step:,} {STEPS[phase]}, "
-            f"{_direction(change)} {before.text()} at the end of offline training."
+            f"{_direction(change)} {estimate(before).text()} "
+            f"{'at the end of offline' if one.group.has_offline_phase else 'before any'} training."
         )
     return f"{one.label} ended at {score.text()} ({basis}) after {step:,} {STEPS[phase]}{_peak(one, score)}."
 
@@ -157,11 +161,19 @@ def _relation(one: Series, lead: Series, phase: str, whole: bool) -> str:
     )
 
 
-def _change(one: Series) -> Difference:
-    """Online end minus offline end, seed by seed."""
-    online, offline = one.curve("online", "score"), one.curve("offline", "score")
-    assert online is not None and offline is not None
-    return difference(online.values[:, -1], offline.values[:, -1], paired=True)
+def _before_online(one: Series) -> np.ndarray | None:
+    """Score of each seed with which the online phase began, its last offline or the untrained one; None if unknown."""
+    if one.group.has_offline_phase:
+        curve = one.curve("offline", "score")
+        return None if curve is None else curve.values[:, -1]
+    curve = one.curve("online", "score")
+    return None if curve is None or curve.steps[0] > 0 else curve.values[:, 0]
+
+
+def _values(one: Series, phase: str) -> np.ndarray:
+    """Score of each seed [n] at the end of a phase, NaN where there is none."""
+    curve = one.curve(phase, "score")
+    return np.zeros(0) if curve is None else curve.values[:, -1]
 
 
 def _direction(change: Difference) -> str:
@@ -180,7 +192,7 @@ def _peak(one: Series, score: Estimate) -> str:
     noise = max(float(np.nan_to_num(best.score.std)), 0.1 * abs(best.score.mean))
     if score.n and best.score.mean - score.mean <= noise:
         return ""
-    return f" after peaking at {best.score.text()} (best evaluation, {best.phase} step {best.step:,})"
+    return f" after peaking at {best.score.text()} (best evaluation, {when(best.phase, best.step, one.group)})"
 
 
 def _overestimate(one: Series, pronoun: bool = False) -> str:
