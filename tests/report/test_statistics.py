@@ -12,10 +12,12 @@ from pars.report.statistics import (
     decimals,
     difference,
     estimate,
+    improvement,
     iqm,
     number,
     probability_of_improvement,
     sample_std,
+    signed,
 )
 
 
@@ -106,3 +108,45 @@ def test_numbers_print_about_two_digits():
     ]  # fmt: skip
     assert [decimals(x) for x in (9.96, 9.9, 1.0, 0.5, 0.05)] == [0, 1, 1, 2, 3]
     assert number(math.nan) == "none" and number(math.inf) == "infinite"
+
+
+def test_improvement_by_hand():
+    # ones beat twos in 0 of 4 pairs of (0, 2) and (1, 3) but for 2 > 1: 1/4
+    found = improvement(np.array([0.0, 2.0]), np.array([1.0, 3.0]))
+    assert found.value == 0.25
+    # a resample of each side is (a a), (a b) or (b b) with probability 1/4, 1/2, 1/4; the probability is
+    # drawn share of the 2 times drawn share of the 1: 1 with probability 1/16, 1/2 with 1/4, 1/4 with 1/4, 0 with 7/16
+    assert found.interval == (0.0, 1.0)
+    narrow = improvement(np.array([0.0, 2.0]), np.array([1.0, 3.0]), level=0.6)  # quantiles 0.2 and 0.8
+    assert narrow.interval == (0.0, 0.5)
+    assert found.text() == "0.25 [0.00 1.00]" and found.flipped.text() == "0.75 [0.00 1.00]"
+    assert narrow.flipped.interval == (0.5, 1.0)
+
+
+def test_improvement_is_seeded_and_knows_ties_and_few_runs():
+    x, y = np.array([60.0, 70.0, 95.0, 71.0]), np.array([65.0, 70.0, 40.0])
+    assert improvement(x, y) == improvement(x, y)
+    assert improvement(x, y).value == probability_of_improvement(x, y) == (1 + 2.5 + 3 + 3) / 12
+    assert improvement(y, y).value == 0.5
+    assert improvement(np.full(3, 7.0), np.full(3, 7.0)).text() == "0.50 [0.50 0.50]"
+    assert improvement(x, y[:1]).text() == "0.75" and improvement(x, y[:1]).flipped.interval is None
+    assert improvement(np.array([np.nan]), y).text() == "none"
+    assert improvement(np.append(x, np.nan), y) == improvement(x, y)
+
+
+def test_improvement_resamples_each_side_like_scipy():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(1, 1, 8), rng.normal(0, 1, 6)
+    oracle = stats.bootstrap(
+        (x, y), lambda a, b, axis: np.mean(a[..., :, None] > b[..., None, :], axis=(-2, -1)), vectorized=True,
+        n_resamples=20_000, method="percentile", rng=rng,
+    ).confidence_interval  # fmt: skip
+    found = improvement(x, y, resamples=20_000).interval
+    assert found == pytest.approx((oracle.low, oracle.high), abs=0.02)
+
+
+def test_differences_from_the_other_side():
+    x, y = np.array([88.0, 80.0, 93.0]), np.array([3.0, 9.0, 0.0, 1.0])
+    assert difference(x, y).flipped.interval == pytest.approx(difference(y, x).interval)
+    assert difference(x, x).flipped.text().startswith("+0 [")
+    assert signed(-0.04, 1) == "+0.0" and signed(-1234.0, 0) == "−1,234"

@@ -21,8 +21,9 @@ from pars.report.plot import (
 from pars.report.series import STEP_NAMES, Series
 from pars.report.statistics import bootstrap_band, number
 
-MOST = 12  # series in one figure
-CLEAR = 6  # series up to which single seeds and bands can still be told apart
+MOST = 13  # series in one figure
+BANDS = 8  # series up to which bands can still be told apart
+CLEAR = 3  # and single seeds
 TITLES = {
     "action_norm": "Action norm of the policy",
     "zero_share": "Zero activations (%)",
@@ -45,8 +46,7 @@ SHOWN_ABOVE = ("score", "q_max", "return_std")  # have a figure of their own, or
 def score_curve(series: list[Series]) -> Picture | None:
     """Score against training, offline then online; None without a score."""
     caption = (
-        "Line: mean over seeds. Band: 95 % percentile bootstrap interval over seeds (n ≥ 2). Thin lines: single seeds. "
-        "Dots: evaluations. The vertical line is the switch from the dataset to the environment."
+        "Line: mean over seeds. Dots: evaluations. The vertical line is the switch from the dataset to the environment."
     )
     return _training_curve(series, "score", "Score", "score", caption, seeds=True)
 
@@ -55,8 +55,7 @@ def q_curve(series: list[Series]) -> Picture | None:
     """Max Q against training beside the largest possible return; None if it was never logged."""
     bounds = {one.group.max_return for one in series if one.curve("offline", "q_max") or one.curve("online", "q_max")}
     bound = bounds.pop() if len(bounds) == 1 else None
-    caption = "Largest Q in the training batches divided by reward_scale, so in units of the raw reward; mean of seeds"
-    caption += ", thin lines single seeds."
+    caption = "Largest Q in the training batches divided by reward_scale, so in units of the raw reward; mean of seeds."
     if bound is not None:
         caption += f" Above the black line ({number(bound)}) no policy can earn what Q promises: overestimation."
 
@@ -70,7 +69,7 @@ def small_curves(series: list[Series]) -> list[Picture]:
     out = []
     for name in names:
         if name not in SHOWN_ABOVE:
-            title = TITLES.get(name, name.replace("_", " "))
+            title = TITLES.get(name, name[:1].upper() + name[1:].replace("_", " "))
             picture = _training_curve(series, name, title, "", "", size=SMALL)
             out += [picture] if picture else []
     return out
@@ -89,8 +88,10 @@ def _training_curve(
     found = [(i, one) for i, one in enumerate(series) if any(one.curve(phase, name) for phase in PHASES)]
     if not found:
         return None
-    if seeds and len(found) > CLEAR:
-        caption += f" More than {CLEAR} settings: means only."
+    if seeds and name == "score" and len(found) <= BANDS:
+        caption += " Band: 95 % percentile bootstrap interval over seeds (n ≥ 2)."
+    if seeds and len(found) <= CLEAR:
+        caption += " Thin lines: single seeds."
     if len(found) > MOST:
         caption += f" Shown: the first {MOST} of {len(found)} settings; the CSV has all."
     track = Track(_ends([one for _, one in found], name))
@@ -98,7 +99,7 @@ def _training_curve(
         fig = figure(size)
         ax = fig.subplots()
         for index, one in found[:MOST]:
-            _draw_series(ax, track, one, index, name, seeds and len(found) <= CLEAR)
+            _draw_series(ax, track, one, index, name, len(found) if seeds else MOST + 1)
         if bound is not None:
             ax.axhline(bound, color="black", linewidth=1.4, zorder=1.5, label="largest possible return")
         track.draw(ax, STEP_NAMES if size is HALF else None)
@@ -118,8 +119,11 @@ def _ends(series: list[Series], name: str) -> dict[str, int]:
     return {phase: max(int(c.steps[-1]) for p, c in curves if p == phase) for phase, _ in curves}
 
 
-def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, seeds: bool) -> None:
-    """Mean over seeds, and with `seeds` the single seeds, dots at the logged steps and, for scores, the interval."""
+def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, crowd: int) -> None:
+    """Mean over seeds; among few others also the single seeds, dots at the logged steps and, for scores, the interval.
+
+    crowd: how many series there are in the figure.
+    """
     look, label = line_style(index), one.label
     before: np.ndarray | None = None
     for phase in track.ends:
@@ -134,15 +138,17 @@ def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, see
         x = track.at(phase, steps)
         ax.plot(x, _mean(values), label=label, zorder=3, **look)
         label = "_nolegend_"
-        if not seeds:
+        if crowd > BANDS:
             continue
         if len(curve.steps) < 40:
             ax.plot(track.at(phase, curve.steps), _mean(curve.values), "o", markersize=3, color=look["color"], zorder=3)
         if len(one.members) > 1:
-            ax.plot(x, values.T, color=look["color"], linewidth=0.6, alpha=0.55, zorder=2)
+            if crowd <= CLEAR:
+                ax.plot(x, values.T, color=look["color"], linewidth=0.6, alpha=0.55, zorder=2)
             if name == "score":
                 low, high = bootstrap_band(values)
-                ax.fill_between(x, low, high, color=look["color"], alpha=0.16, linewidth=0, zorder=1)
+                alpha = 0.16 if crowd <= CLEAR else 0.1
+                ax.fill_between(x, low, high, color=look["color"], alpha=alpha, linewidth=0, zorder=1)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

@@ -41,6 +41,14 @@ thead th { color: var(--soft); font-weight: 600; font-size: .8125rem; }
 tbody th { font-weight: 600; }
 td { overflow-wrap: anywhere; min-width: 4.5rem; }
 .scroll { overflow-x: auto; }
+table.matrix { width: auto; }
+table.matrix td, table.matrix th { padding: .4rem .75rem; white-space: nowrap; }
+table.matrix td small, table.matrix th small { display: block; color: var(--soft); font-weight: 400; }
+table.matrix tr > :first-child, table.wide tr > :first-child { position: sticky; left: 0; background: var(--page);
+  padding-left: 0; white-space: normal; }
+td.better { background: color-mix(in srgb, #0072b2 22%, transparent); font-weight: 600; }
+td.worse { background: color-mix(in srgb, #d55e00 22%, transparent); font-weight: 600; }
+td.self { color: var(--soft); text-align: center; }
 tr.differs { background: var(--mark); }
 tr.differs > :first-child { padding-left: .4rem; }
 mark { background: var(--mark); color: inherit; padding: 0 .2em; }
@@ -98,6 +106,25 @@ def table(
     kind = "stack tight" if tight else "stack"
     inside = f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
     return f'<div class="scroll"><table class="{kind}">{inside}</table></div>'
+
+
+def matrix(corner: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+    """A table of all against all, which scrolls sideways on a phone.
+
+    rows: the row's name and its cells, each a kind (the style of the cell) and lines of text, the first one large.
+    """
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in (corner, *columns))
+    body = []
+    for name, cells in rows:
+        inner = "".join(f'<td class="{kind}">{_lines(said)}</td>' for kind, said in cells)
+        body.append(f'<tr><th scope="row">{_lines(name)}</th>{inner}</tr>')
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
+    return f'<div class="scroll"><table class="matrix">{inside}</table></div>'
+
+
+def _lines(said: str) -> str:
+    first, *rest = said.split("\n")
+    return text(first) + "".join(f"<small>{text(line)}</small>" for line in rest)
 
 
 def definitions(pairs: Iterable[tuple[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from pars.report.plot import INK, Picture, figure, legend, line_style, plain_sym
 from pars.report.series import STEP_NAMES, Series
 from pars.report.statistics import number
 
-MOST = 12  # maps of one phase
+MOST = 13  # maps of one phase
 SHARE = 8.0  # one colour scale for all maps unless their ranges differ by more than this factor
 
 

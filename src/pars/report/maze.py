@@ -14,21 +14,18 @@ from pars.report.load import PHASES, Group, Probe
 from pars.report.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
 from pars.report.series import STEP_NAMES, Series
 
-MOST = 12  # trajectory pictures
+MOST = 13  # trajectory pictures of one phase
 EPISODES = 60  # drawn in one picture
 WALL = "#9a9a9a"
 
 
 def trajectories(series: list[Series]) -> list[Picture]:
     """The newest evaluation episodes of each series and phase in the maze, all its seeds in one picture."""
-    found = [
-        (one, probe)
-        for phase in PHASES
-        for one in series
-        for probe in one.group.trajectories
-        if probe.phase == phase and one.group.maze
-    ]
-    return [_trajectories(one, probe) for one, probe in found[:MOST]]
+    out = []
+    for phase in PHASES:
+        found = [(one, probe) for one in series if one.group.maze for probe in one.group.trajectories]
+        out += [_trajectories(one, probe) for one, probe in [pair for pair in found if pair[1].phase == phase][:MOST]]
+    return out
 
 
 def _trajectories(one: Series, probe: Probe) -> Picture:

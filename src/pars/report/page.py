@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pars.report import figures, html, landscape, maze, tables
+from pars.report import ends, figures, html, landscape, maze, tables
 from pars.report.load import Group, Run, read_run
 from pars.report.series import STEP_NAMES, all_series, show
 from pars.report.verdict import Verdict, verdict
@@ -26,7 +26,7 @@ def write_report(run: Path | str) -> Path:
 
 
 def summary(run: Path | str) -> list[str]:
-    """Five lines for the terminal: result, comparisons, data, speed, state. Raises as `write_report`."""
+    """Lines for the terminal: result, comparisons, data, speed, state. Raises as `write_report`."""
     return verdict_summary(read_run(run))
 
 
@@ -37,10 +37,15 @@ def render(run: Run) -> str:
     task = " and ".join(dict.fromkeys(str(group.task or "no environment") for group in run.groups))
     small = figures.small_curves(series)
     paths = maze.trajectories(series)
-    main = [p for p in (figures.score_curve(series), figures.q_curve(series)) if p is not None]
+    main = [p for p in (figures.score_curve(series), ends.ends(series), figures.q_curve(series)) if p is not None]
     body = [
         _head(run, found, task),
-        html.section("Scores", tables.scores(series), html.figures(main, "half")),
+        html.section(
+            "Scores",
+            tables.scores(series),
+            html.figures(main, "third" if len(main) > 2 else "half"),
+            tables.who_beats_whom(series),
+        ),
         html.section(
             "What Q believes about actions",
             html.note(_LANDSCAPE) if (maps := landscape.landscapes(series)) else "",

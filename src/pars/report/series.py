@@ -67,6 +67,11 @@ class Series:
         curve = self.curve(phase, "score")
         return None if curve is None else estimate(curve.values[:, -1])
 
+    def last_step(self, phase: str) -> int:
+        """Step of the last evaluation of a phase; 0 without one."""
+        curve = self.curve(phase, "score")
+        return 0 if curve is None else int(curve.steps[-1])
+
     def best(self) -> Best | None:
         """The best evaluation of all phases by the mean over seeds (complete evaluations only, if there are any)."""
         found: list[tuple[bool, float, str, int, np.ndarray]] = []

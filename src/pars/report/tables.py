@@ -1,15 +1,18 @@
 """The page's tables: scores, settings, speed."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from pars.report import html
 from pars.report.load import PHASES, Curve, Run
+from pars.report.pairs import Pair, all_pairs
 from pars.report.series import Series, differing, show, when
-from pars.report.statistics import iqm, number
+from pars.report.statistics import decimals, iqm, number, signed
 
-COLUMNS = 6  # algorithms or settings side by side in a table of settings
+COLUMNS = 13  # algorithms or settings side by side in a table of settings
+AGAINST = 13  # in the matrix of all against all
 
 
 def scores(series: Sequence[Series]) -> str:
@@ -34,6 +37,48 @@ def scores(series: Sequence[Series]) -> str:
     what += f"Episodes per seed and evaluation: {', '.join(map(str, episodes)) or 'not recorded'}. "
     what += "Best: the evaluation with the highest mean over seeds, chosen after seeing all of them, so it flatters."
     return html.table(header, rows) + html.note(what)
+
+
+def who_beats_whom(series: Sequence[Series]) -> str:
+    """One matrix for each task with at least two series that can be compared."""
+    tasks = list(dict.fromkeys(one.group.task for one in series))
+    here = [[one for one in series if one.group.task == task] for task in tasks]
+    return "".join(_matrix(some) for some in here)
+
+
+def _matrix(series: list[Series]) -> str:
+    shown = [one for one in series if any(one.final(phase) is not None for phase in PHASES)][:AGAINST]
+    pairs = all_pairs(shown)
+    if not pairs:
+        return ""
+    (phase, step), _ = Counter((pair.phase, pair.step) for pair in pairs.values()).most_common(1)[0]
+    rows = []
+    for i, one in enumerate(shown):
+        counts = sorted({pair.runs[0] for at, pair in pairs.items() if at[0] == i})
+        name = f"{one.label}\nn = {'–'.join(map(str, counts[:: max(len(counts) - 1, 1)]))}" if counts else one.label
+        rows.append((name, [_duel(pairs.get((i, j)), i == j, (phase, step)) for j in range(len(shown))]))
+    note = (
+        "Probability that a seed of the row scores higher than a seed of the column, ties counted half [95 % "
+        "percentile bootstrap interval over seeds, 2,000 draws; too narrow with few of them]. Below: difference of the "
+        f"means [95 % t interval]. All at the end of the last phase that both have finished equally far: {phase} step "
+        f"{step:,} unless the cell says otherwise; — means that there is none. Coloured and bold: the t interval "
+        "leaves out zero, blue for the row, orange for the column; with many pairs some do by chance."
+    )
+    more = f" Shown: the first {AGAINST} of {len(series)}." if len(series) > AGAINST else ""
+    table = html.matrix("row against column", [one.label for one in shown], rows)
+    return f"<h3>Who beats whom</h3>{table}{html.note(note + more)}"
+
+
+def _duel(pair: Pair | None, same: bool, usual: tuple[str, int]) -> tuple[str, str]:
+    """Kind and lines of one cell of the matrix."""
+    if same or pair is None:
+        return "self", "" if same else "—"
+    gap = pair.difference
+    kind = ("better" if gap.value > 0 else "worse") if gap.clear else ""
+    place = [f"{pair.phase} step {pair.step:,}"] if (pair.phase, pair.step) != usual else []
+    return kind, "\n".join(
+        [pair.chance.text(), gap.text() if gap.interval else signed(gap.value, decimals(gap.value)), *place]
+    )
 
 
 def _at(one: Series, phase: str) -> str:

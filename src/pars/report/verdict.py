@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pars.report.load import PHASES, Group, Run
+from pars.report.pairs import compare
 from pars.report.series import Series, all_series, when
-from pars.report.statistics import Difference, Estimate, difference, estimate, number, probability_of_improvement
+from pars.report.statistics import Difference, Estimate, difference, estimate, number
 
 SPREAD = "mean ± sample std"
 STEPS = {"offline": "gradient steps offline", "online": "online steps"}
@@ -53,7 +54,7 @@ def verdict(run: Run) -> Verdict:
 
 
 def summary(run: Run) -> list[str]:
-    """Five lines for the terminal: verdict, comparisons, data, speed, where the runs stand."""
+    """Lines for the terminal: verdict, a comparison each, data, speed, where the runs stand."""
     found = verdict(run)
     first = run.groups[0]
     rows, warnings = first.dataset.get("rows"), (first.dataset.get("card") or {}).get("warnings") or []
@@ -61,10 +62,14 @@ def summary(run: Run) -> list[str]:
     data += f", {len(warnings)} warning{'s' if len(warnings) != 1 else ''}"
     data += f"; {first.made}" if first.made else ""
     physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
-    state = "; ".join(f"{g.title} {g.state} at {g.phase} step {g.step:,}" for g in run.groups)
+    states: dict[str, list[str]] = {}
+    for group in run.groups:
+        states.setdefault(f"{group.state} at {group.phase} step {group.step:,}", []).append(group.title)
+    state = "; ".join(f"{', '.join(titles)} {where}" for where, titles in states.items())
+    beside = found.others or ["no other algorithm in this run"]
     return [
         f"result    {found.headline}" + (f" Physics: {physics}." if physics else ""),
-        f"beside    {' '.join(found.others) or 'no other algorithm in this run'}",
+        *(f"{'' if i else 'beside':10}{line}" for i, line in enumerate(beside)),
         data,
         f"speed     {'; '.join(_speed(g) for g in run.groups)}",
         f"state     {state}",
@@ -94,7 +99,7 @@ def _alone(one: Series) -> str:
     phase = _last_phase(one)
     if phase is None:
         return _without_score(one)
-    score, step = estimate_at(one, phase), _last_step(one, phase)
+    score, step = estimate_at(one, phase), one.last_step(phase)
     if score.n == 0:
         at = when(phase, step, one.group)
         return f"{one.label} has no finite score at its last evaluation ({at}){_peak(one, score)}."
@@ -131,33 +136,47 @@ def _comparison(one: Series, lead: Series) -> str:
     data = " on the same data" if same and one.group.dataset.get("fingerprint") else f" on {_data(one.group)}"
     if score.n == 0:
         return _alone(one)
-    ended = f"{one.label}{data} ended at {score.text()} (n = {score.n}, {_last_step(one, phase):,} {STEPS[phase]})"
+    ended = f"{one.label}{data} ended at {score.text()} (n = {score.n}, {one.last_step(phase):,} {STEPS[phase]})"
     parts = [f"{ended}{_peak(one, score)}"]
-    shared = [p for p in PHASES if one.final(p) is not None and lead.final(p) is not None]
-    if shared:
-        parts.append(_relation(one, lead, shared[-1], whole=shared[-1] == phase == _last_phase(lead)))
+    parts.append(_relation(one, lead))
     ratio = _overestimate(one, pronoun=True)
     return "; ".join([*parts, *([ratio] if ratio else [])]) + "."
 
 
-def _relation(one: Series, lead: Series, phase: str, whole: bool) -> str:
-    """`whole`: both runs end in this phase, so that it need not be named."""
-    x, y = estimate_at(one, phase).values, estimate_at(lead, phase).values
-    gap = difference(x, y)
-    where = "" if whole else f" at the end of the {phase} phase ({estimate_at(lead, phase).text()})"
-    steps = _last_step(one, phase), _last_step(lead, phase)
-    if steps[0] != steps[1]:
-        return f"not compared with {lead.label}, which stands at {phase} step {steps[1]:,} instead of {steps[0]:,}"
+def _relation(one: Series, lead: Series) -> str:
+    """How the score of `one` stands to that of the leading one."""
+    pair = compare(one, lead)
+    if pair is None:
+        return _not_compared(one, lead)
+    score, gap = estimate_at(lead, pair.phase), pair.difference
+    # the phase need not be named where both runs end in it
+    whole = pair.phase == _last_phase(one) == _last_phase(lead)
+    where = "" if whole else f" at the end of the {pair.phase} phase ({score.text()})"
     if gap.interval is None:
         word = "higher than" if gap.value > 0 else "lower than" if gap.value < 0 else "equal to"
         return f"{word} {lead.label}{where} by {number(abs(gap.value))}, but one seed proves nothing"
     if not gap.clear:
-        return f"no clear difference from {lead.label}{where} ({gap.text()}, 95 % t interval)"
-    word, beats = ("higher", (x, y)) if gap.value > 0 else ("lower", (y, x))
-    chance = probability_of_improvement(*beats)
+        return (
+            f"no clear difference from {lead.label}{where} ({gap.text()}, 95 % t interval; one of its seeds beats "
+            f"one of {lead.label} with probability {pair.chance.text()})"
+        )
+    word, chance = ("higher", pair.chance) if gap.value > 0 else ("lower", pair.chance.flipped)
     return (
         f"{word} than {lead.label}{where} ({gap.text()}, 95 % t interval; a seed of the better one beats a seed of "
-        f"the other with probability {chance:.2f})"
+        f"the other with probability {chance.text()})"
+    )
+
+
+def _not_compared(one: Series, lead: Series) -> str:
+    shared = [p for p in PHASES if one.final(p) is not None and lead.final(p) is not None]
+    if not shared:
+        return f"not compared with {lead.label}: no phase in common"
+    phase = shared[-1]
+    if one.last_step(phase) == lead.last_step(phase):
+        return f"not compared with {lead.label}: no finite score"
+    return (
+        f"not compared with {lead.label}, which stands at {phase} step {lead.last_step(phase):,} "
+        f"instead of {one.last_step(phase):,}"
     )
 
 
@@ -239,11 +258,6 @@ def estimate_at(one: Series, phase: str) -> Estimate:
 
 def _last_phase(one: Series) -> str | None:
     return next((phase for phase in reversed(PHASES) if one.final(phase) is not None), None)
-
-
-def _last_step(one: Series, phase: str) -> int:
-    curve = one.curve(phase, "score")
-    return 0 if curve is None else int(curve.steps[-1])
 
 
 def _basis(one: Series, score: Estimate) -> str:
