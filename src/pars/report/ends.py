@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from pars.report.load import PHASES
 from pars.report.plot import COLORS, HALF, INK, Picture, figure, style, to_csv, to_svg
+from pars.report.records import PHASES
 from pars.report.series import Series
 
 MOST = 24  # rows

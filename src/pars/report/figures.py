@@ -3,7 +3,6 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from pars.report.load import PHASES
 from pars.report.plot import (
     HALF,
     SMALL,
@@ -18,6 +17,7 @@ from pars.report.plot import (
     to_csv,
     to_svg,
 )
+from pars.report.records import PHASES
 from pars.report.series import STEP_NAMES, Series
 from pars.report.statistics import bootstrap_band, number
 

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from pars.report.load import PHASES, Probe
 from pars.report.plot import INK, Picture, figure, legend, line_style, plain_symlog, short, style, to_csv, to_svg
+from pars.report.records import PHASES, Probe
 from pars.report.series import STEP_NAMES, Series
 from pars.report.statistics import number
 

@@ -9,112 +9,19 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pars.errors import CheckpointError, UsageError
+from pars.report.records import PHASES, Curve, Group, Member, Probe, Run
 
 FORMAT = 1
-PHASES = ("offline", "online")
 PROBE_ARRAYS = {
     "landscape": ("grid", "q", "line", "q_line", "policy_action", "data_action"),
     "trajectories": ("positions", "success"),
 }
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One metric over one phase. steps [T] int, values [members, T] with NaN where nothing was logged."""
-
-    steps: np.ndarray
-    values: np.ndarray
-
-    def of(self, members: list[int]) -> "Curve":
-        """The same curve for some of the members, in the order given."""
-        return Curve(self.steps, self.values[members])
-
-
-@dataclass(frozen=True)
-class Member:
-    """One seed with its settings (every field of the algorithm's config)."""
-
-    seed: int
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The newest readable probe file of one kind and phase."""
-
-    phase: str
-    step: int
-    arrays: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Group:
-    """One group folder: members of one algorithm that were trained in one program."""
-
-    folder: Path
-    algorithm: str
-    title: str  # the algorithm's name as people write it
-    task: str | None
-    physics: str
-    members: list[Member]
-    varied: list[str]
-    plan: dict[str, Any]
-    dataset: dict[str, Any]
-    task_card: dict[str, Any]
-    command: str
-    versions: dict[str, Any]
-    machine: dict[str, Any]
-    state: str
-    phase: str
-    step: int
-    message: str
-    metrics: dict[str, dict[str, Curve]]  # phase -> name -> values of all members
-    timing: dict[str, dict[str, Curve]]  # phase -> name -> values [1, T]
-    landscapes: list[Probe] = field(default_factory=list)  # at most one per phase
-    trajectories: list[Probe] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    @property
-    def max_return(self) -> float | None:
-        """Largest possible raw return of one episode, or None if the task knows no such bound."""
-        value = self.task_card.get("max_return")
-        return float(value) if isinstance(value, int | float) else None
-
-    @property
-    def has_offline_phase(self) -> bool:
-        """Whether it trains on a dataset before it meets the environment; RLPD and SAC do not."""
-        return bool(self.plan.get("offline_steps") != 0)
-
-    @property
-    def made(self) -> str:
-        """How the dataset's file says it was made, for instance as a twin; empty if it does not say."""
-        card = self.dataset.get("card")
-        said = card.get("made") if isinstance(card, dict) else None
-        return said if isinstance(said, str) else ""
-
-    @property
-    def maze(self) -> dict[str, Any] | None:
-        maze = self.task_card.get("maze")
-        return maze if isinstance(maze, dict) and maze.get("map") else None
-
-
-@dataclass(frozen=True)
-class Run:
-    """All groups of one command in the order of the command line, or else in the order in which they were begun."""
-
-    folder: Path
-    groups: list[Group]
-
-    @property
-    def problems(self) -> list[str]:
-        return [f"{group.folder.name}: {problem}" for group in self.groups for problem in group.problems]
 
 
 def read_run(folder: Path | str) -> Run:

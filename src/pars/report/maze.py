@@ -10,8 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from pars.report.load import PHASES, Group, Probe
 from pars.report.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
+from pars.report.records import PHASES, Group, Probe
 from pars.report.series import STEP_NAMES, Series
 
 MOST = 13  # trajectory pictures of one phase

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pars.report import ends, figures, html, landscape, maze, tables
-from pars.report.load import Group, Run, read_run
+from pars.report.load import read_run
+from pars.report.records import Group, Run
 from pars.report.series import STEP_NAMES, all_series, show
 from pars.report.verdict import Verdict, verdict
 from pars.report.verdict import summary as verdict_summary

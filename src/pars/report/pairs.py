@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pars.report.load import PHASES
+from pars.report.records import PHASES
 from pars.report.series import Series
 from pars.report.statistics import Difference, Improvement, difference, improvement
 

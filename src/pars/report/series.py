@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pars.report.load import PHASES, Curve, Group, Run
+from pars.report.records import PHASES, Curve, Group, Run
 from pars.report.statistics import Estimate, estimate
 
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pars.report import html
-from pars.report.load import PHASES, Curve, Run
 from pars.report.pairs import Pair, all_pairs
+from pars.report.records import PHASES, Curve, Run
 from pars.report.series import Series, differing, show, when
 from pars.report.statistics import decimals, iqm, number, signed
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pars.report.load import PHASES, Group, Run
 from pars.report.pairs import compare
+from pars.report.records import PHASES, Group, Run
 from pars.report.series import Series, all_series, when
 from pars.report.statistics import Difference, Estimate, difference, estimate, number
 
