@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pars.errors import CheckpointError, UsageError
+from pars.report.parts import whole
 from pars.report.records import PHASES, Curve, Group, Member, Probe, Run
 
 FORMAT = 1
@@ -36,7 +37,7 @@ def read_run(folder: Path | str) -> Run:
     if not found:
         raise UsageError(f"{folder} is not a run: neither it nor a folder in it holds a run.json")
     groups = [read_group(path) for path in found]
-    return Run(folder, sorted(groups, key=_place_on_command_line))
+    return Run(folder, whole(sorted(groups, key=_place_on_command_line)))
 
 
 def read_group(folder: Path) -> Group:
@@ -80,6 +81,7 @@ def read_group(folder: Path) -> Group:
         landscapes=_read_probes(folder / "probes", "landscape", len(members), problems),
         trajectories=_read_probes(folder / "probes", "trajectories", len(members), problems),
         problems=problems,
+        part_of=str(info["part_of"]) if info.get("part_of") else None,
     )
 
 

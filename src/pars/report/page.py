@@ -165,7 +165,7 @@ def _origin(run: Run) -> list[str]:
     groups = [
         [g.folder.name, g.title, ", ".join(dict.fromkeys(str(m.seed) for m in g.members)),
          g.state, f"{g.phase} step {g.step:,} ({STEP_NAMES.get(g.phase, 'steps')})", g.physics]
-        for g in run.groups
+        for g in run.programs
     ]  # fmt: skip
     return [
         *(f"<pre>{html.text(command)}</pre>" for command in commands),

@@ -40,7 +40,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Group:
-    """One group folder: members of one algorithm that were trained in one program."""
+    """Members of one algorithm and structure: one group folder, or the parts of a population in several."""
 
     folder: Path
     algorithm: str
@@ -64,6 +64,18 @@ class Group:
     landscapes: list[Probe] = field(default_factory=list)  # at most one per phase
     trajectories: list[Probe] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    part_of: str | None = None  # the population whose members did not fit into memory together
+    parts: list["Group"] = field(default_factory=list)  # the group folders this one was put together from, if any
+
+    @property
+    def name(self) -> str:
+        """The title, with the folder where a population has several."""
+        return f"{self.title} ({self.folder.name})" if self.part_of else self.title
+
+    @property
+    def programs(self) -> list["Group"]:
+        """The groups as they were trained: the parts, or else the group itself."""
+        return self.parts or [self]
 
     @property
     def max_return(self) -> float | None:
@@ -98,4 +110,10 @@ class Run:
 
     @property
     def problems(self) -> list[str]:
-        return [f"{group.folder.name}: {problem}" for group in self.groups for problem in group.problems]
+        found = [*self.programs, *(group for group in self.groups if group.parts)]
+        return [f"{group.folder.name}: {problem}" for group in found for problem in group.problems]
+
+    @property
+    def programs(self) -> list[Group]:
+        """The groups as they were trained, one for each folder."""
+        return [part for group in self.groups for part in group.programs]

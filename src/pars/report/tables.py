@@ -134,13 +134,13 @@ def settings(series: Sequence[Series]) -> str:
 def speed(run: Run) -> str:
     """Gradient and environment steps per second, compile and elapsed time of every group and phase."""
     rows = []
-    for group in run.groups:
+    for group in run.programs:
         members = f"{len(group.members)} member{'s' if len(group.members) > 1 else ''} in one program"
         for phase in PHASES:
             logged = group.timing.get(phase, {})
             if logged and (phase != "offline" or group.has_offline_phase):
                 rows.append([
-                    f"{group.title}, {phase}",
+                    f"{group.name}, {phase}",
                     members,
                     _median(logged.get("updates_per_second")),
                     _median(logged.get("env_steps_per_second")),

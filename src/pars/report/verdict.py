@@ -63,15 +63,15 @@ def summary(run: Run) -> list[str]:
     data += f"; {first.made}" if first.made else ""
     physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
     states: dict[str, list[str]] = {}
-    for group in run.groups:
-        states.setdefault(f"{group.state} at {group.phase} step {group.step:,}", []).append(group.title)
+    for group in run.programs:
+        states.setdefault(f"{group.state} at {group.phase} step {group.step:,}", []).append(group.name)
     state = "; ".join(f"{', '.join(titles)} {where}" for where, titles in states.items())
     beside = found.others or ["no other algorithm in this run"]
     return [
         f"result    {found.headline}" + (f" Physics: {physics}." if physics else ""),
         *(f"{'' if i else 'beside':10}{line}" for i, line in enumerate(beside)),
         data,
-        f"speed     {'; '.join(_speed(g) for g in run.groups)}",
+        f"speed     {'; '.join(_speed(g) for g in run.programs)}",
         f"state     {state}",
     ]
 
@@ -226,14 +226,14 @@ def _overestimate(one: Series, pronoun: bool = False) -> str:
 
 def _caveats(run: Run, series: list[Series]) -> list[str]:
     out = []
-    for group in run.groups:
+    for group in run.programs:
         planned = group.plan.get(f"{group.phase}_steps")
         at = f"{group.phase} step {group.step:,}" + (f" of {planned:,}" if isinstance(planned, int) else "")
         if group.state == "diverged":
-            message = group.message or f"{group.title} diverged at {at}; its last finite checkpoint is kept"
+            message = group.message or f"{group.name} diverged at {at}; its last finite checkpoint is kept"
             out.append(f"{message.rstrip('.')}.")
         elif group.state != "finished":
-            out.append(f"{group.title} is unfinished: {at}.")
+            out.append(f"{group.name} is unfinished: {at}.")
     finals = [estimate_at(one, phase) for one in series if (phase := _last_phase(one)) is not None]
     repeated = sum(len(group.members) for group in run.groups) - sum(len(one.members) for one in series)
     if repeated:
@@ -287,4 +287,4 @@ def _speed(group: Group) -> str:
             parts.append(f"{number(float(np.nanmedian(curve.values)))} {unit} (median of {curve.steps.size})")
     elapsed = [curve.values[0, -1] for phase in group.timing.values() if (curve := phase.get("elapsed_seconds"))]
     parts += [f"{number(max(elapsed))} s in all"] if elapsed else []
-    return f"{group.title} {', '.join(parts) or 'not measured'}"
+    return f"{group.name} {', '.join(parts) or 'not measured'}"
