@@ -7,6 +7,7 @@ import pytest
 from pars.report.load import read_run
 from pars.report.pairs import all_pairs, compare
 from pars.report.series import all_series
+from pars.report.tables import settings as settings_table
 from pars.report.tables import who_beats_whom
 from tests.report.fabricate import write_group
 from tests.report.test_page import Page, open_page
@@ -73,7 +74,7 @@ def test_the_matrix_says_who_is_clearly_better(many: Path):
         8,
         9,
     ]
-    for part in ("0.50 [0.00 1.00]", "+7", "offline step 10,000", "n = 3", "online step 3,000 unless", "—"):
+    for part in ("0.50[0.00 1.00]", "+7", "offline 10k", "n = 3", "online step 3,000 unless", "—"):
         assert part in page.text, part
 
 
@@ -100,3 +101,12 @@ def test_one_series_beats_nobody(tmp_path: Path):
     write_group(tmp_path / "pars", "pars", {"offline": {10000: [5, 6, 7]}})
     assert who_beats_whom(all_series(read_run(tmp_path))) == ""
     assert "ends.csv" not in open_page(tmp_path).tables()
+
+
+def test_settings_that_differ_between_those_that_have_them(tmp_path: Path):
+    own = {"pars": {"critics": 10, "penalty": 1, "discount": 0.9}, "iql": {"critics": 2, "discount": 0.9}, "bc": {}}
+    for name, settings in own.items():
+        write_group(tmp_path / name, name, {"offline": {10000: [5]}}, settings=[settings], seeds=[0])
+    shown, _, folded = settings_table(all_series(read_run(tmp_path))).partition("All settings")
+    assert "critics" in shown and "penalty" not in shown and "discount" not in shown
+    assert "penalty" in folded and folded.count("differs") == 1

@@ -42,9 +42,9 @@ tbody th { font-weight: 600; }
 td { overflow-wrap: anywhere; min-width: 4.5rem; }
 .scroll { overflow-x: auto; }
 table.matrix { width: auto; }
-table.matrix td, table.matrix th { padding: .4rem .75rem; white-space: nowrap; }
+table.matrix td, table.matrix th { padding: .4rem .5rem; white-space: nowrap; }
 table.matrix td small, table.matrix th small { display: block; color: var(--soft); font-weight: 400; }
-table.matrix tr > :first-child, table.wide tr > :first-child { position: sticky; left: 0; background: var(--page);
+table.matrix tr > :first-child { position: sticky; left: 0; background: var(--page);
   padding-left: 0; white-space: normal; }
 td.better { background: color-mix(in srgb, #0072b2 22%, transparent); font-weight: 600; }
 td.worse { background: color-mix(in srgb, #d55e00 22%, transparent); font-weight: 600; }

@@ -7,6 +7,7 @@ import numpy as np
 
 from pars.report import html
 from pars.report.pairs import Pair, all_pairs
+from pars.report.plot import short
 from pars.report.records import PHASES, Curve, Run
 from pars.report.series import Series, differing, show, when
 from pars.report.statistics import decimals, iqm, number, signed
@@ -75,9 +76,13 @@ def _duel(pair: Pair | None, same: bool, usual: tuple[str, int]) -> tuple[str, s
         return "self", "" if same else "—"
     gap = pair.difference
     kind = ("better" if gap.value > 0 else "worse") if gap.clear else ""
-    place = [f"{pair.phase} step {pair.step:,}"] if (pair.phase, pair.step) != usual else []
+    place = [f"{pair.phase} {short(pair.step)}"] if (pair.phase, pair.step) != usual else []
     return kind, "\n".join(
-        [pair.chance.text(), gap.text() if gap.interval else signed(gap.value, decimals(gap.value)), *place]
+        [
+            *pair.chance.text().split(" ", 1),
+            gap.text() if gap.interval else signed(gap.value, decimals(gap.value)),
+            *place,
+        ]
     )
 
 
@@ -103,7 +108,7 @@ def settings(series: Sequence[Series]) -> str:
     """The plan, the settings that differ between the columns, and all settings folded away."""
     shown = list(series[:COLUMNS])
     names = list(dict.fromkeys(name for one in shown for name in one.settings))
-    unlike = set(differing(one.settings for one in shown))
+    unlike = {name for name in names if differing({name: one.settings[name]} for one in shown if name in one.settings)}
     header = ["setting", *(one.label for one in shown)]
 
     def rows(chosen: Sequence[str]) -> list[list[str]]:
@@ -122,7 +127,7 @@ def settings(series: Sequence[Series]) -> str:
         if len(series) > COLUMNS
         else ""
     )
-    note = "Highlighted: what is not the same everywhere; — means that the algorithm has no such setting."
+    note = "Highlighted: what is not the same in all that have it; — means that the algorithm has no such setting."
     full = html.table(header, rows(names), [name in unlike for name in names], tight=True) + html.note(note + more)
     return "".join([
         html.table(["plan", *(group.title for group in groups)], plan, tight=True) if plan else "",
