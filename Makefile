@@ -27,8 +27,8 @@ setup: $(READY) ## an environment in .venv, from the lock with hashes (GPU=1: wi
 demo: $(READY) ## the demo (DEMO=short: a shorter one)
 	@$(VENV)/bin/pars demo $(if $(filter short,$(DEMO)),--short)
 
-test: $(READY) ## the tests (PYTEST_ARGS="--slow": the longer tier too)
-	@$(PY) -m pytest $(PYTEST_ARGS)
+test: $(READY) ## the tests, in two processes (PYTEST_ARGS="--slow": the longer tier too; "-n 0": in one process)
+	@$(PY) -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: $(READY) ## formatting, lint and types
 	@$(PY) -m ruff format --check .

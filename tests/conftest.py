@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the environment before any test module imports JAX; the commands that tests start inherit it."""
+    """Set the environment before any test module imports JAX; the commands that tests start inherit it.
+
+    With `-n` every worker has a session of its own; the process that hands out the tests runs none.
+    """
+    if config.getoption("dist", "no") != "no":  # in a worker it is "no"
+        return
     folder = tempfile.TemporaryDirectory(prefix="pars-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
     root = Path(folder.name)
@@ -37,8 +43,9 @@ def keep_compiled(stable: Path, seen: Path) -> None:
     """Compiled programs outlive the session in `stable`. The command looks for them in `seen`, in `$PARS_CACHE_DIR`."""
     stable.mkdir(parents=True, exist_ok=True)
     for entry in stable.iterdir():
-        if time.time() - entry.stat().st_mtime > COMPILED_DAYS * 86400:
-            entry.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another worker was faster
+            if time.time() - entry.stat().st_mtime > COMPILED_DAYS * 86400:
+                entry.unlink()
     seen.parent.mkdir(parents=True)
     seen.symlink_to(stable, target_is_directory=True)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(stable)
