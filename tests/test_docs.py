@@ -7,14 +7,16 @@ only the make targets and the subcommands of `pars` must exist. Blocks in other 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from pars import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]
@@ -66,12 +68,19 @@ def check_command(words: list[str], block: Block, folder: Path) -> None:
         words = [*words[: 1 + (len(words) > 1 and not words[1].startswith("-"))], "--help"]
     assert words[0] == "pars", f"line {block.line}: {words[0]!r} does not run in the tests; mark the fence `sh notest`"
     assert not {"|", "&&", ";", ">", "&"} & set(words), f"line {block.line}: one command per line, without a shell"
-    done = subprocess.run(
-        [sys.executable, "-m", "pars.cli", *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, (
-        f"line {block.line}: {shlex.join(words)}: exit {done.returncode}\n{done.stderr[-2000:]}"
-    )
+    code, errors = run_here(words[1:], folder)
+    assert code == 0, f"line {block.line}: {shlex.join(words)}: exit {code}\n{errors[-2000:]}"
+
+
+def run_here(words: list[str], folder: Path) -> tuple[int, str]:
+    """Run `pars` in this process, which has JAX at hand and programs compiled. -> exit code, stderr."""
+    code, errors = 0, io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+        try:
+            cli.main(words)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return code, errors.getvalue()
 
 
 def run_page(text: str, name: str, folder: Path) -> dict[str, Any]:
