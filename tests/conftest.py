@@ -33,7 +33,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MPLBACKEND"] = "Agg"
     source = str(config.rootpath / "src")  # commands run this checkout too, whatever their working folder
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
-    keep_compiled(config.rootpath / ".pytest_cache" / "compiled", root / "cache" / "compiled")
+    compiled = config.rootpath / ".pytest_cache" / "compiled"
+    keep_compiled(compiled, root / "cache" / "compiled")
+    # A worker ends without Python's own clean-up. The mark of a command that it ran would stay, and the next session
+    # would take it for one that was killed and drop all programs compiled since.
+    config.add_cleanup(lambda: (compiled / f"running-{os.getpid()}").unlink(missing_ok=True))
     from pars import device
 
     device.setup()  # before the first test computes: the device count is fixed from then on
