@@ -22,12 +22,11 @@ from pars.data.extras import COLUMNS
 from pars.envs import TASKS, Task, make_task
 from pars.errors import CheckpointError, TaskError, UsageError
 from pars.folder import read_description
-from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, train_groups
+from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, needs_data, train_groups
 from pars.learner import Learner
 from pars.progress import make_view, progress_bar
-from pars.rollout import Evaluation, Evaluator, Interaction
+from pars.rollout import Evaluation, Evaluator, uniform_rows
 from pars.run import Plan
-from pars.source import unpack
 from pars.stream import DataIn
 
 Data = str | Path | Dataset | Mapping[str, Any]
@@ -91,7 +90,7 @@ def train(
         raise TaskError("online steps need an environment; name a task or give --env")
     columns = sorted({column for group in groups for column in group.algo.columns if column in COLUMNS})
     if data is None and task is not None and not any(map(needs_data, groups)):
-        dataset = uniform_actions(task)
+        dataset = from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file")
     else:
         dataset = open_dataset(data, task, next_obs, columns, mapping=mapping, goal=data_goal)
     out = Path(out) if out else Path("runs") / _run_name(names, task, groups, plans, dataset)
@@ -102,28 +101,6 @@ def train(
     options = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
     train_groups(groups, dataset, task, plans, out, view, **options)
     return out
-
-
-def needs_data(group: Group) -> bool:
-    return group.algo.has_offline_phase or any(cfg.offline_rows for cfg in group.configs)
-
-
-def uniform_actions(task: Task, rows: int = 1000) -> Dataset:
-    """What uniform actions do in a task: stands in for a dataset, in probes and pictures, where none is learnt from."""
-    interaction, rng = Interaction(task, [0]), np.random.default_rng(0)
-    steps = [interaction.step(rng.uniform(-1, 1, (1, task.action_dim))) for _ in range(rows)]
-    interaction.close()
-    columns = unpack(np.concatenate([row for row, _ in steps]), task.obs_dim)
-    last = np.concatenate([ended for _, ended in steps])
-    arrays = {
-        "observations": columns.obs,
-        "actions": columns.action,
-        "rewards": columns.reward,
-        "terminals": columns.terminal,
-        "timeouts": last & (columns.terminal == 0),
-        "next_observations": columns.next_obs,
-    }
-    return from_arrays(arrays, name="uniform actions", task=task, next_obs="file")
 
 
 def open_dataset(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,16 +54,22 @@ def _forget_half_written(folder: Path) -> None:
         try:
             os.kill(int(marker.name.partition("-")[2]), 0)
         except ProcessLookupError:
-            begun = marker.stat().st_mtime
-            for entry in folder.iterdir():
-                if entry.stat().st_mtime >= begun and not entry.name.startswith("running-"):
-                    entry.unlink(missing_ok=True)
-            marker.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process that starts now is clearing it too
+                begun = marker.stat().st_mtime
+                for entry in folder.iterdir():
+                    _drop_if_younger(entry, begun)
+                marker.unlink(missing_ok=True)
         except (OSError, ValueError):
             pass  # alive under another user, or not one of ours
     marker = folder / f"running-{os.getpid()}"
     marker.touch()
     atexit.register(marker.unlink, missing_ok=True)
+
+
+def _drop_if_younger(entry: Path, begun: float) -> None:
+    with suppress(FileNotFoundError):
+        if not entry.name.startswith("running-") and entry.stat().st_mtime >= begun:
+            entry.unlink()
 
 
 def limit() -> int | None:

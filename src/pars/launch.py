@@ -81,6 +81,11 @@ def heeds(base: Any, name: str, axes: Axes) -> bool:
     return bool(switch in axes or getattr(base, switch, True))
 
 
+def needs_data(group: Group) -> bool:
+    """Whether the group learns from a dataset at all."""
+    return group.algo.has_offline_phase or any(cfg.offline_rows for cfg in group.configs)
+
+
 def train_groups(
     groups: Sequence[Group],
     dataset: Dataset,

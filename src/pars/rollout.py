@@ -93,6 +93,24 @@ def _pad(positions: Array | None, steps: int) -> Array:
     return np.pad(positions, ((0, 0), (0, 0), (0, missing), (0, 0)), constant_values=np.nan)
 
 
+def uniform_rows(task: Task, count: int = 1000) -> dict[str, Array]:
+    """What uniform actions do in a task, as arrays with D4RL's keys: stands in for a dataset, in probes and pictures,
+    where none is learnt from."""
+    interaction, rng = Interaction(task, [0]), np.random.default_rng(0)
+    steps = [interaction.step(rng.uniform(-1, 1, (1, task.action_dim))) for _ in range(count)]
+    interaction.close()
+    columns = unpack(np.concatenate([rows for rows, _ in steps]), task.obs_dim)
+    last = np.concatenate([ended for _, ended in steps])
+    return {
+        "observations": columns.obs,
+        "actions": columns.action,
+        "rewards": columns.reward,
+        "terminals": columns.terminal,
+        "timeouts": last & (columns.terminal == 0),
+        "next_observations": columns.next_obs,
+    }
+
+
 @dataclass
 class Interaction:
     """One environment per member, all stepped together.

@@ -18,16 +18,15 @@ from pars.core import Spec
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import DivergenceError, Interrupted, TaskError
+from pars.experience import Experience
 from pars.folder import METRICS, REPLAY, RunFolder, check_description, read_status
-from pars.hindsight import Hindsight
 from pars.learner import Learner
 from pars.overlap import Boundary, Evaluations
 from pars.pictures import save_landscape, save_trajectories
 from pars.plan import Group as Group
 from pars.plan import Plan as Plan
 from pars.probes import Probe
-from pars.rollout import Evaluation, Interaction
-from pars.source import width
+from pars.rollout import Evaluation
 from pars.stream import DataIn
 from pars.watch import Stop, View
 
@@ -97,13 +96,11 @@ class _GroupRun:
         self.view, self.stop, self.members = view, stop, len(group.seeds)
         self.overlap = jax.default_backend() != "cpu" if overlap is None else overlap
         self.spec = make_spec(dataset, group.configs[0])
-        self.random_steps = getattr(group.configs[0], "random_steps", 0)
         columns = dataset.shapes(group.algo.columns)
         self.learner = Learner(group.algo, [*group.configs], [*group.seeds], self.spec, columns)
         self.learner.load(dataset.packed, dataset.extra, data_in)
         self.evaluations = Evaluations(task, self.members, plan.eval_episodes) if task else None
-        self.interaction: Interaction | None = None
-        self.hindsight: Hindsight | None = None
+        self.experience: Experience | None = None
         place = self.learner.placement
         self.probes = [
             place.map(lambda cfg, state, batch, look=look: look(group.algo, cfg, state, batch), shared=(2,))
@@ -119,7 +116,7 @@ class _GroupRun:
         self.started = self.saved - folder.elapsed()
 
     def close(self) -> None:
-        for part in (self.evaluations, self.interaction, self.learner):
+        for part in (self.evaluations, self.experience, self.learner):
             if part is not None:
                 part.close()
 
@@ -175,59 +172,33 @@ class _GroupRun:
         if self.position.phase == "offline":
             self._enter_online()
             self.position, self.since = Position("online", 0), 0
-        total = self._updates(0, plan.online_steps)
+        assert self.experience is not None
+        updates = self.experience.updates
+        total = updates(0, plan.online_steps)
         mark, marked = time.monotonic(), self.position.step
         while (step := self.position.step) < plan.online_steps:
             self._pause()
-            self._interact(step)
-            if count := self._updates(step, step + 1):
-                self.learner.run(self._updates(0, step), count, total, online=True)
+            self.experience.step(step)
+            if count := updates(step, step + 1):
+                self.learner.run(updates(0, step), count, total, online=True)
             step += 1
             at_boundary = step % plan.online_eval_every == 0 or step == plan.online_steps
             self.position = Position("online", step)
             if time.monotonic() - mark > CHUNK_SECONDS or at_boundary:
-                self._arrive(self.position, self._updates(self.since, step))
+                self._arrive(self.position, updates(self.since, step))
                 seconds = time.monotonic() - mark
-                self.view.advance("online", step, self._updates(marked, step) / seconds * self.members)
-                mark = time.monotonic()
+                self.view.advance("online", step, updates(marked, step) / seconds * self.members)
                 if at_boundary:
                     rate = (step - marked) / seconds
                     self.folder.timing(self.position, {"env_steps_per_second": rate * self.members})
-                    self._boundary(self.position, self._updates(self.since, step))
-                    mark = time.monotonic()
-                marked = step
+                    self._boundary(self.position, updates(self.since, step))
+                mark, marked = time.monotonic(), step
         self._pictures()
 
-    def _interact(self, step: int) -> None:
-        """One environment step of every member, into log and replay."""
-        assert self.interaction is not None
-        random = step < self.random_steps
-        action = self.learner.uniform_actions(step) if random else self.learner.act(self.interaction.obs, step, 1.0)
-        rows, last = self.interaction.step(action)
-        self.folder.transitions(rows, last)
-        self.learner.push(rows)
-        if self.hindsight is not None:
-            for member, first, columns in self.hindsight(rows, last):
-                self.learner.annotate(member, first, columns)
-
-    def _updates(self, first: int, end: int) -> int:
-        """Gradient steps of the environment steps [first, end): none while actions are random."""
-        utd = self.group.configs[0].updates_per_step
-        return utd * (max(end, self.random_steps) - max(first, self.random_steps))
-
     def _enter_online(self) -> None:
-        """Environments and replays as they stood after the transitions in the log (none at the switch)."""
         if self.task is None:
             raise TaskError("online steps need an environment; name a task or give --env")
-        rows, last = self.folder.read_transitions(self.members, width(self.spec))
-        self.interaction = Interaction(self.task, list(self.group.seeds))
-        self.interaction.replay(rows, last)
-        self.learner.go_online()
-        extra = None
-        if self.group.algo.hindsight is not None:
-            self.hindsight = Hindsight(self.group.algo, [*self.group.configs], self.spec.obs_dim, self.learner.extra)
-            extra = self.hindsight.replay(rows, last, self.learner.extra_width)
-        self.learner.set_replay(rows, self.plan.online_steps, extra)
+        self.experience = Experience(self.group, self.learner, self.folder, self.task, self.plan.online_steps)
         self.learner.start_interval(online=True)
 
     def _arrive(self, position: Position, steps: int) -> None:
