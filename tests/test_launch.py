@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pars.algos import find_algorithm
+from pars.algos import ALGORITHMS, find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
 from pars.launch import check_ranges, make_groups, train_groups
@@ -117,3 +117,21 @@ def test_settings_out_of_range_are_refused_in_one_line(settings, words):
     with pytest.raises(UsageError, match=re.escape(words)):
         check_ranges(find_algorithm("pars").config(**settings))
     check_ranges(find_algorithm("pars").config())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("iql", {"expectile": 1.5}, "expectile=1.5 must lie between 0 and 1"),
+        ("bc", {"best_fraction": -0.1}, "best_fraction=-0.1 must lie between 0 and 1"),
+        ("rlpd", {"random_steps": -1}, "random_steps=-1 must not be negative"),
+    ],
+)
+def test_so_are_those_of_the_other_algorithms(name: str, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(words)):
+        check_ranges(find_algorithm(name).configure(settings))
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_defaults_are_in_range(name: str) -> None:
+    check_ranges(find_algorithm(name).configure())

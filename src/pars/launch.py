@@ -29,6 +29,7 @@ from pars.watch import Stop, View
 
 Axes = Mapping[str, Sequence[Any]]
 DEFAULT_PROBES = ("actions", "neurons")
+SHARES = ("discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end")
 SWITCHES = {  # settings that another one switches on
     "penalty_weight": "penalty",
     "infeasible_distance": "penalty",
@@ -210,13 +211,15 @@ def _varied(group: Group) -> list[str]:
 
 
 def check_ranges(cfg: Any) -> None:
-    """Refuse sizes below 1, negative rates and scales, and discounts and Polyak rates outside [0, 1]."""
+    """Refuse sizes below 1, negative rates and scales, and what is a share but lies outside [0, 1]."""
     for name, value in to_dict(cfg).items():
         sizes = value if isinstance(value, list) else [value]
         whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
         if whole and name not in ("offline_rows", "random_steps") and min(sizes, default=1) < 1:
             raise UsageError(f"setting {name}={value} must be at least 1")
-        if name in ("discount", "polyak") and not 0.0 <= value <= 1.0:
+        if name == "random_steps" and value < 0:
+            raise UsageError(f"setting {name}={value} must not be negative")
+        if name in SHARES and not 0.0 <= value <= 1.0:
             raise UsageError(f"setting {name}={value} must lie between 0 and 1")
         if name.endswith(("_lr", "_noise", "_clip")) and value < 0.0:
             raise UsageError(f"setting {name}={value} must not be negative")
