@@ -128,21 +128,28 @@ PAIRS = (
         _corl("CQL", "cql"),
         cql,
         SPARSE
-        | dict(conservative_weight=5.0, reward_scale=10.0, reward_shift=-5.0, actor_lr=1e-4, temperature_lr=1e-4),
+        | dict(
+            conservative_weight=1.0,
+            sampled_actions=4,
+            reward_scale=10.0,
+            reward_shift=-5.0,
+            actor_lr=1e-4,
+            temperature_lr=1e-4,
+        ),
         {"actor_hidden": THREE},
     ),
     Pair(
         _ours("SAC-N", "sac_n"),
         _corl("SAC-N", "sac_n"),
         sac_n,
-        SPARSE | {"reward_scale": 10.0},
+        SPARSE | {"reward_scale": 10.0, "critics": 5},
         {"hidden": THREE, "actor_hidden": THREE},
     ),
     Pair(
         _ours("EDAC", "edac"),
         _corl("EDAC", "edac"),
         edac,
-        SPARSE | {"reward_scale": 10.0},
+        SPARSE | {"reward_scale": 10.0, "critics": 5},
         {"hidden": THREE, "actor_hidden": THREE},
     ),
     Pair(
@@ -156,7 +163,9 @@ PAIRS = (
         _ours("RLPD", "rlpd"),
         Entry("rlpd", "RLPD", "rlpd", ADAPTERS + "rlpd_jax", _uncounted, "train_finetuning.py"),
         rlpd,
-        SPARSE | dict(reward_shift=-1.0, backup_entropy=False, target_critics=1, random_steps=500),
+        SPARSE
+        | dict(reward_shift=-1.0, backup_entropy=False, target_critics=1, random_steps=500)
+        | dict(critics=5, updates_per_step=4),
         {"normalize_obs": False, "layer_norm": "before"},
         online=True,
     ),
