@@ -67,6 +67,10 @@ def test_an_axis_that_is_switched_off_is_refused_or_left_to_those_that_have_it_o
         make_groups(["td3_bc", "iql"], None, axes, [0])
     on = make_groups(["td3_bc", "iql"], None, {**axes, "penalty": ["true"]}, [0])
     assert [[cfg.penalty_weight for cfg in group.configs] for group in on] == [[0.1, 0.2]] * 2
+    with pytest.raises(UsageError, match="add penalty=true"):
+        make_groups(["pars"], None, {**axes, "penalty": ["false"]}, [0])
+    with pytest.raises(UsageError, match="failure does nothing while calibrate=false"):
+        make_groups(["cql"], None, {"failure": ["true"]}, [0])
     pars, iql = make_groups(["pars", "iql"], None, axes, [0])
     assert len(pars.configs) == 2 and len(iql.configs) == 1
 
@@ -97,8 +101,11 @@ def test_other_slips_are_one_line() -> None:
 
 def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
     groups = make_groups(["pars"], None, {"batch_size": ["64"]}, [0])
-    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64: "):
+    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64, and below"):
         train_groups(groups, None, None, [Plan(1, 1)], tmp_path, None)  # type: ignore[arg-type]
+    whole = make_groups(["pars"], None, {"batch_size": ["128"]}, [0])  # nothing would be learnt from the replay
+    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=128, and below"):
+        train_groups(whole, None, None, [Plan(1, 1)], tmp_path, None)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -111,6 +118,7 @@ def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
         ({"discount": 2.0}, "discount=2.0 must lie between 0 and 1"),
         ({"polyak": -1.0}, "polyak=-1.0 must lie between 0 and 1"),
         ({"actor_lr": -1e-3}, "actor_lr=-0.001 must not be negative"),
+        ({"penalty_weight": -1.0}, "penalty_weight=-1.0 must not be negative"),
     ],
 )
 def test_settings_out_of_range_are_refused_in_one_line(settings, words):
@@ -125,6 +133,12 @@ def test_settings_out_of_range_are_refused_in_one_line(settings, words):
         ("iql", {"expectile": 1.5}, "expectile=1.5 must lie between 0 and 1"),
         ("bc", {"best_fraction": -0.1}, "best_fraction=-0.1 must lie between 0 and 1"),
         ("rlpd", {"random_steps": -1}, "random_steps=-1 must not be negative"),
+        (
+            "iql",
+            {"penalty": True, "reward_shift": -1.0, "discount": 0.95},
+            "up to q_min=0, above all values of such re",
+        ),
+        ("iql", {"penalty": True, "reward_shift": -1.0, "discount": 0.95}, "give q_min=-20, their least value"),
     ],
 )
 def test_so_are_those_of_the_other_algorithms(name: str, settings: dict[str, Any], words: str) -> None:

@@ -98,6 +98,11 @@ def train(
     for warning in dataset.card["warnings"]:
         view.note(f"data: {warning}")
     view.note(f"run: {out}")
+    for algo in dict.fromkeys(group.algo for group in groups):
+        if steps and not algo.has_offline_phase:
+            view.note(f"{algo.name} has no offline phase: --steps is not for it")
+        if online_steps and not algo.can_go_online:
+            view.note(f"{algo.name} has no online phase: --online-steps is not for it")
     options = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
     train_groups(groups, dataset, task, plans, out, view, **options)
     return out

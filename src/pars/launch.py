@@ -14,7 +14,7 @@ import jax
 
 from pars import presets
 from pars.algos import find_algorithm
-from pars.config import field_types, grid, structure, to_dict
+from pars.config import coerce, field_types, grid, structure, to_dict
 from pars.data import Dataset
 from pars.device import cores
 from pars.envs.base import Task
@@ -32,11 +32,14 @@ DEFAULT_PROBES = ("actions", "neurons")
 SHARES = ("discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end")
 SWITCHES = {  # settings that another one switches on
     "penalty_weight": "penalty",
+    "penalty_weight_online": "penalty",
+    "q_min_scaled": "penalty",
     "infeasible_distance": "penalty",
     "infeasible": "penalty",
     "q_min": "penalty",
     "target_gap": "lagrange",
     "gap_min": "clip_gap",
+    "failure": "calibrate",
     "failure_reward": "failure",
     "backup_actions": "max_backup",
     "dropout_rate": "dropout",
@@ -79,7 +82,8 @@ def heeds(base: Any, name: str, axes: Axes) -> bool:
     if not hasattr(base, name):
         return False
     switch = SWITCHES.get(name, "")
-    return bool(switch in axes or getattr(base, switch, True))
+    values = axes.get(switch, [getattr(base, switch, True)])
+    return any(coerce(type(base), switch, value) if switch in axes else value for value in values)
 
 
 def needs_data(group: Group) -> bool:
@@ -124,7 +128,7 @@ def train_groups(
     with stop.listening():
         for group, whole, data, own in todo:
             folder = out / group.name
-            description = describe(group, data, task, own, command, whole)
+            description = describe(group, data, task, own, command, whole, rows=len(dataset.last))
             if finished(folder, description):
                 view.note(f"already finished: {folder}")
                 continue
@@ -157,12 +161,19 @@ def finished(folder: Path, description: Mapping[str, Any]) -> bool:
 
 
 def describe(
-    group: Group, dataset: Dataset, task: Task | None, plan: Plan, command: str, whole: Group | None = None
+    group: Group,
+    dataset: Dataset,
+    task: Task | None,
+    plan: Plan,
+    command: str,
+    whole: Group | None = None,
+    rows: int | None = None,
 ) -> dict[str, Any]:
     """run.json: everything that a reader of the folder needs to know, as plain JSON.
 
     Args:
         whole: what `group` is a part of, if it is.
+        rows: of the dataset before the algorithm prepared it, if that are not those it trains on.
     """
     whole = whole or group
     settings = [to_dict(cfg) for cfg in group.configs]
@@ -184,7 +195,8 @@ def describe(
             "name": dataset.name,
             "fingerprint": dataset.fingerprint,
             "source": dataset.source,
-            "rows": len(dataset.last),
+            "rows": len(dataset.last) if rows is None else rows,
+            "trained_on": len(dataset.last),
             "card": dataset.card,
         },
         "task_card": {
@@ -211,7 +223,7 @@ def _varied(group: Group) -> list[str]:
 
 
 def check_ranges(cfg: Any) -> None:
-    """Refuse sizes below 1, negative rates and scales, and what is a share but lies outside [0, 1]."""
+    """Refuse sizes below 1, negative rates and weights, shares outside [0, 1], and a penalty that would reward."""
     for name, value in to_dict(cfg).items():
         sizes = value if isinstance(value, list) else [value]
         whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
@@ -221,17 +233,25 @@ def check_ranges(cfg: Any) -> None:
             raise UsageError(f"setting {name}={value} must not be negative")
         if name in SHARES and not 0.0 <= value <= 1.0:
             raise UsageError(f"setting {name}={value} must lie between 0 and 1")
-        if name.endswith(("_lr", "_noise", "_clip")) and value < 0.0:
+        if name.endswith(("_lr", "_noise", "_clip", "_scale", "_weight")) and value < 0.0:
             raise UsageError(f"setting {name}={value} must not be negative")
+
+    shift = getattr(cfg, "reward_shift", 0.0)
+    if getattr(cfg, "penalty", False) and shift < 0.0 and cfg.q_min >= 0.0:
+        least = f"q_min={shift / (1.0 - cfg.discount):.4g}, their least value" if cfg.discount < 1.0 else "a low q_min"
+        raise UsageError(
+            f"penalty=true with reward_shift={shift:g} would draw Q at infeasible actions up to q_min={cfg.q_min:g}, "
+            f"above all values of such rewards; give {least}, or reward_shift=0"
+        )
 
 
 def _check_batches(groups: Sequence[Group], plans: Sequence[Plan]) -> None:
     for group, plan in zip(groups, plans, strict=True):
         rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
-        if plan.online_steps and not 0 <= rows <= size:
+        if plan.online_steps and not 0 <= rows < size:
             raise UsageError(
-                f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}: it is the part of "
-                "an online batch that comes from the dataset; set offline_rows too"
+                f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}, and below it: "
+                "it is the part of an online batch that comes from the dataset; set offline_rows too"
             )
         random = getattr(group.configs[0], "random_steps", 0)
         if 0 < plan.online_steps <= random:

@@ -53,7 +53,10 @@ def episode_returns(reward: Array, last: Array) -> np.ndarray:
 
 
 def best_episodes(reward: Array, last: Array, fraction: float) -> np.ndarray:
-    """[N] bool: transitions of the best `fraction` of all finished episodes by return, at least one."""
+    """[N] bool: transitions of the best `fraction` of all episodes by return, at least one.
+
+    An episode without a `last` row at its end is left out. Loaded datasets have none: their last row is marked.
+    """
     last = np.array(last, bool)
     number = np.cumsum(last) - last
     returns, finished = episode_returns(reward, last), int(last.sum())

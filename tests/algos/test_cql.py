@@ -132,7 +132,7 @@ def test_returns_of_data_and_of_episodes_met_online_are_the_same() -> None:
         episode = Transition(*(column[first : first + 4] for column in data.columns[:5]))
         np.testing.assert_allclose(algo.hindsight(cfg, episode)["mc_return"], returns[first : first + 4])
     assert not ALGORITHMS["cql"].prepare(cql.Config(), data).extra["mc_return"].any()
-    with pytest.raises(UsageError, match="leave reward_norm=none"):
+    with pytest.raises(UsageError, match="add reward_norm=none"):
         algo.configure(dict(reward_norm="range"))
 
 

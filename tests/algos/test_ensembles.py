@@ -13,6 +13,7 @@ import pytest
 from pars.actors import actor_then_temperature, make_soft_state, sample, temperature_step
 from pars.algos import edac, rlpd, sac_n
 from pars.core import Spec, Step
+from pars.errors import UsageError
 from pars.losses import subset
 from tests.algos import plain
 
@@ -88,6 +89,11 @@ def test_diversity_is_finite_and_without_effect_where_a_critic_is_flat() -> None
     new, metrics = edac.critic_step(cfg, state, BATCH, jnp.zeros(plain.BATCH), None)
     assert float(metrics["similarity"].mean()) == 0.0
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(new.critic.params))
+
+
+def test_one_critic_cannot_be_diverse() -> None:
+    with pytest.raises(UsageError, match="critics=1: one critic cannot be diverse; give at least 2"):
+        edac.Config(critics=1)
 
 
 def test_weight_zero_makes_edac_sac_n() -> None:

@@ -237,3 +237,12 @@ def test_only_who_has_an_offline_phase_is_compared_at_its_end(tmp_path: Path):
     write_group(tmp_path / "bc-1", "bc", {"offline": {10000: [20, 21, 22]}})
     text = verdict(read_run(tmp_path)).others[0]
     assert "lower" not in text and "higher" not in text and "no clear difference" not in text
+
+
+def test_q_of_shifted_rewards_is_not_held_against_the_largest_return(tmp_path: Path):
+    q = {"offline": {10000: [50, 60, 70]}}
+    write_group(tmp_path / "pars-1", "pars", PARS, q_max=q, settings=[{"reward_scale": 1.0}] * 3)
+    shifted = [{"reward_scale": 1.0, "reward_shift": -1.0}] * 3
+    write_group(tmp_path / "iql-1", "iql", TD3_BC, q_max=q, settings=shifted)
+    found = verdict(read_run(tmp_path))
+    assert "largest possible return" not in " ".join(found.others[:1])

@@ -3,7 +3,7 @@ method should beat.
 
 Settings of corl-team/CORL's any_percent_bc: mean squared error over the batch and action dimensions. Departure from it:
 episodes end where the data says so, where theirs are cut after 1000 rows, in the middle of shorter ones that end by a
-time limit.
+time limit, and the last one of a file counts as whole, where theirs is dropped if unfinished.
 """
 
 from __future__ import annotations

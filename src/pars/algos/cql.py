@@ -1,11 +1,13 @@
 """CQL (Kumar et al. 2020, arXiv 2006.04779) and Cal-QL (Nakamoto et al. 2023, arXiv 2303.05479): SAC whose critics are
 pushed down at the policy's and at random actions and up at the dataset's; Cal-QL stops pushing below the data's return.
 
-Followed are the JAX code of Cal-QL (nakamotoo/Cal-QL) and corl-team/CORL, which agree: actions drawn at s' are scored
-at s with their own density, and all losses of a step are taken at its old parameters. Online CQL goes on as SAC without
-its regulariser (`online_conservative=true` keeps it); Cal-QL keeps it, and a transition's return is filled in when its
-episode ends: until then it is not calibrated, where theirs collects whole episodes first. The authors of CQL scale the
-gap of the Lagrange form differently; their warm-up of the actor by cloning is left out, as in both codes.
+Followed are the JAX code of Cal-QL (nakamotoo/Cal-QL) and corl-team/CORL where they agree: actions drawn at s' are
+scored at s with their own density, and all losses of a step are taken at its old parameters. Online CQL goes on as SAC
+without its regulariser (`online_conservative=true` keeps it); Cal-QL keeps it, and a transition's return is filled in
+when its episode ends: until then it is not calibrated, where theirs collects whole episodes first. The authors of CQL
+scale the gap of the Lagrange form differently; their warm-up of the actor by cloning is left out, as in both codes.
+CORL clips the gap (`clip_gap`), starts its actor otherwise than its critics, and ends calibration with the offline
+phase; ours does not.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Config(SACSettings):
 
     def __post_init__(self) -> None:
         if self.calibrate and self.reward_norm != "none":
-            raise UsageError("calibrate=true knows returns of scaled and shifted rewards only; leave reward_norm=none")
+            raise UsageError("calibrate=true knows returns of scaled and shifted rewards only; add reward_norm=none")
 
 
 class State(NamedTuple):
@@ -165,6 +167,8 @@ def hindsight(cfg: Config, episode: Transition) -> dict[str, Any]:
 def _returns(cfg: Config, reward: Any, terminal: Any, last: Any) -> Any:
     if not cfg.calibrate:
         return np.zeros(len(reward), np.float32)
+    if cfg.failure and cfg.discount >= 1.0:
+        raise UsageError("failure=true is worth failing for ever, which has no end; give a discount below 1")
     scale, shift = cfg.reward_scale, cfg.reward_shift
     failure = scale * cfg.failure_reward + shift if cfg.failure else None
     return mc_return(reward, terminal, last, cfg.discount, scale=scale, shift=shift, failure=failure)

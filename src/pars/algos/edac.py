@@ -26,6 +26,7 @@ from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.device import each, everywhere
+from pars.errors import UsageError
 from pars.nets import Initializer, apply
 
 
@@ -38,6 +39,10 @@ class Config(SACSettings):
     diversity_weight: float = 1.0  # eta
     max_backup: bool = False
     backup_actions: int = 10
+
+    def __post_init__(self) -> None:
+        if self.critics < 2:
+            raise UsageError(f"critics={self.critics}: one critic cannot be diverse; give at least 2")
 
 
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:

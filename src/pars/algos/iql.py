@@ -3,10 +3,11 @@ policy that clones them weighted by exp(advantage). No action outside the data i
 
 Online the same losses go on, with a constant learning rate, on dataset and new transitions.
 
-Departures from the authors' code (ikostrikov/implicit_q_learning), all of them settings with the authors' value as
-default: `value_first` (False: advantages and targets from V as it was before its step, as corl-team/CORL has it),
-`deterministic` (the actor regresses on the weighted actions, CORL on two hopper sets), `dropout`, `normalize_obs`.
-The penalty on infeasible actions, where it is on, acts on Q; V sees actions of the data only.
+Departures from the authors' code (ikostrikov/implicit_q_learning) are settings with the authors' value as default:
+`value_first` (False: advantages and targets from V as it was before its step, as corl-team/CORL has it),
+`deterministic` (the actor regresses on the weighted actions, CORL on two hopper sets), `dropout`, `normalize_obs`. Of
+CORL's code one difference is not there: the log standard deviation keeps the authors' floor of -5, theirs is -20. The
+penalty on infeasible actions, where it is on, acts on Q; V sees actions of the data only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """ReBRAC (Tarasov et al. 2023, arXiv 2305.09836): TD3+BC with separate penalties of actor and critic for leaving the
 data, deeper networks and layer norm in the critics.
 
-Online (as corl-team/CORL fine-tunes it) the critic's penalty is dropped at once, the actor's is halved over the phase,
-and nothing is added to the actions.
+Online (as corl-team/CORL fine-tunes it) the critic's penalty is dropped at once, the actor's falls to half by the
+middle of the phase and stays, and nothing is added to the actions.
 
 Departures from the authors' code (tinkoff-ai/ReBRAC):
 1. the actor moves in the second of two steps; theirs in the first;
@@ -62,7 +62,7 @@ def actor_loss(
 
 
 def decayed(cfg: Config, step: Step) -> Any:
-    """beta_1 of a step: online it falls in a straight line to `bc_weight_end` of itself at the end of the phase."""
+    """beta_1 of a step: online times 1 - t / T, until that is `bc_weight_end`, where it stays."""
     share = jnp.maximum(cfg.bc_weight_end, 1.0 - step.number / step.total) if step.online else 1.0
     return cfg.bc_weight * share
 

@@ -4,7 +4,7 @@ layer-normed critics and twenty updates per environment step.
 It has no offline phase; the first environment steps take uniform actions and update nothing. Each update draws a
 random subset of target critics (REDQ); actor and temperature move once per environment step, after the critics, on the
 last batch, the actor climbing the mean of all critics. Departures from the authors' code (ikostrikov/rlpd): batches are
-drawn one by one, where theirs are slices of one draw.
+drawn one by one, where theirs are slices of one draw, and dataset actions are not clipped to 1 - 1e-5.
 """
 
 from __future__ import annotations

@@ -53,9 +53,12 @@ def score_curve(series: list[Series]) -> Picture | None:
 
 def q_curve(series: list[Series]) -> Picture | None:
     """Max Q against training beside the largest possible return; None if it was never logged."""
-    bounds = {one.group.max_return for one in series if one.curve("offline", "q_max") or one.curve("online", "q_max")}
+    shown = [one for one in series if one.curve("offline", "q_max") or one.curve("online", "q_max")]
+    bounds = {one.max_return for one in shown} - {None}
     bound = bounds.pop() if len(bounds) == 1 else None
     caption = "Largest Q in the training batches divided by reward_scale, so in units of the raw reward; mean of seeds."
+    if others := [one.label for one in shown if one.max_return != one.group.max_return]:
+        caption += f" Of {', '.join(others)} it is that of shifted or normalised rewards and no matter for the line."
     if bound is not None:
         caption += f" Above the black line ({number(bound)}) no policy can earn what Q promises: overestimation."
 

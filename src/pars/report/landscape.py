@@ -60,7 +60,7 @@ def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
 
 
 def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> Picture:
-    arrays, bound = probe.arrays, one.group.max_return
+    arrays, bound = probe.arrays, one.max_return
     grid, q = np.asarray(arrays["grid"], float), _mean(arrays["q"], one)
     actions = np.asarray(arrays["policy_action"], float)[one.members, :2]
     data = np.asarray(arrays["data_action"], float)[:, :2]
@@ -111,7 +111,7 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
 
 def _line_plot(found: list[tuple[int, Series, Probe]], phase: str) -> Picture:
     rows: list[tuple[Any, ...]] = []
-    bounds = {one.group.max_return for _, one, _ in found}
+    bounds = {one.max_return for _, one, _ in found}
     with style():
         fig = figure((4.8, 3.4))
         ax = fig.subplots()

@@ -47,6 +47,13 @@ class Series:
         scale = self.settings.get("reward_scale", 1.0)
         return float(scale) if isinstance(scale, int | float) and scale else 1.0
 
+    @property
+    def max_return(self) -> float | None:
+        """Largest possible raw return, if Q over reward_scale can be held against it: not if rewards were shifted or
+        normalised."""
+        raw = self.settings.get("reward_shift", 0.0) == 0.0 and self.settings.get("reward_norm", "none") == "none"
+        return self.group.max_return if raw else None
+
     def curve(self, phase: str, name: str) -> Curve | None:
         """Metric `name` of these seeds [n, T], Q values in units of the raw reward; None if it was never logged.
 
@@ -90,7 +97,7 @@ class Series:
 
     def peak_q_ratio(self) -> float | None:
         """Highest logged max Q (mean over seeds, raw units) over the largest possible return; None if not known."""
-        bound = self.group.max_return
+        bound = self.max_return
         if bound is None or bound <= 0:
             return None
         peaks = []
