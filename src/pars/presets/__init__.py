@@ -33,8 +33,8 @@ PRESETS: dict[str, ModuleType] = {
 }
 PAPER = "paper"  # the preset that every algorithm has
 
-ADROIT = ("pen", "door", "hammer", "relocate")
-MUJOCO = ("halfcheetah", "hopper", "walker2d")
+HANDS = ("pen", "door", "hammer", "relocate")
+ROBOTS = ("halfcheetah", "hopper", "walker2d")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ LENGTHS = {"pointmaze": Lengths(20_000, 1000, 500)}  # ours, a few minutes on tw
 def family(task_id: str | None) -> str:
     """antmaze, adroit, mujoco or pointmaze for the ids that papers set values for (Gymnasium's too), else 'own'."""
     name = (task_id or "").lower().partition("-")[0]
-    if name in ADROIT:
+    if name in HANDS:
         return "adroit"
-    if name in MUJOCO:
+    if name in ROBOTS:
         return "mujoco"
     return name if name in ("antmaze", "pointmaze") else "own"
 
