@@ -101,10 +101,11 @@ def members(name: str) -> list[tuple[Any, int]]:
 def test_a_population_is_its_members(name: str) -> None:
     """To rounding; its members move, their numbers are finite, and intervals do not depend on how blocks are cut."""
     both = members(name)
-    state, metrics = course(name, 2).enrol(both).train()
-    again, cut = course(name, 2).enrol(both).train((1, STEPS - 1))
+    found = course(name, 2).enrol(both)
+    start = jax.tree.map(np.array, found.learner.state)
+    state, metrics = found.train()
+    again, cut = found.enrol(both).train((1, STEPS - 1))
     jax.tree.map(np.testing.assert_array_equal, (state, metrics), (again, cut))
-    start = jax.tree.map(np.asarray, course(name, 2).enrol(both).learner.state)
     assert not np.array_equal(start.actor.params["mlp"]["out"]["kernel"], state.actor.params["mlp"]["out"]["kernel"])
     assert all(np.isfinite(values).all() and values.shape == (2,) for values in metrics.values()), metrics
     for i, member in enumerate(both):
