@@ -132,6 +132,7 @@ def test_settings_out_of_range_are_refused_in_one_line(settings, words):
     [
         ("iql", {"expectile": 1.5}, "expectile=1.5 must lie between 0 and 1"),
         ("bc", {"best_fraction": -0.1}, "best_fraction=-0.1 must lie between 0 and 1"),
+        ("iql", {"dropout": True, "dropout_rate": 1.0}, "dropout_rate=1.0 drops everything; give less than 1"),
         ("rlpd", {"random_steps": -1}, "random_steps=-1 must not be negative"),
         (
             "iql",

@@ -101,7 +101,7 @@ class Pair:
     def config(self, task: str, over: Settings) -> tuple[Settings, Any]:
         """Our settings for a task, those of `over` on top, and the config they make."""
         base = self.maze if presets.family(task) == "pointmaze" else presets.settings(self.ours.algorithm, task)
-        settings = base | self.always | over
+        settings = base | self.always | {"reward_norm": "none"} | over  # no adapter knows the dataset's returns
         return settings, ALGORITHMS[self.ours.algorithm].configure(settings)
 
 

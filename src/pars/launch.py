@@ -233,6 +233,8 @@ def check_ranges(cfg: Any) -> None:
             raise UsageError(f"setting {name}={value} must not be negative")
         if name in SHARES and not 0.0 <= value <= 1.0:
             raise UsageError(f"setting {name}={value} must lie between 0 and 1")
+        if name == "dropout_rate" and value == 1.0:
+            raise UsageError("setting dropout_rate=1.0 drops everything; give less than 1")
         if name.endswith(("_lr", "_noise", "_clip", "_scale", "_weight")) and value < 0.0:
             raise UsageError(f"setting {name}={value} must not be negative")
 
