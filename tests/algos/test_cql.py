@@ -131,7 +131,10 @@ def test_returns_of_data_and_of_episodes_met_online_are_the_same() -> None:
     for first in (0, 4, 8):
         episode = Transition(*(column[first : first + 4] for column in data.columns[:5]))
         np.testing.assert_allclose(algo.hindsight(cfg, episode)["mc_return"], returns[first : first + 4])
-    assert not ALGORITHMS["cql"].prepare(cql.Config(), data).extra["mc_return"].any()
+    plain_cql = ALGORITHMS["cql"]  # carries no column
+    assert plain_cql.prepare(cql.Config(), data) is data and not plain_cql.columns
+    with pytest.raises(UsageError, match=r"calibrate=true needs the data's returns to go, .* cal_ql; train that"):
+        plain_cql.prepare(cql.Config(calibrate=True), data)
     with pytest.raises(UsageError, match="add reward_norm=none"):
         algo.configure(dict(reward_norm="range"))
 

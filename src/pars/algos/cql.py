@@ -153,7 +153,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
 
 
 def with_returns(cfg: Config, data: Data) -> Data:
-    """The dataset with the column that calibration reads; zeros where it is off."""
+    """The dataset with the column that calibration reads."""
     columns = data.columns
     return data.with_extra(mc_return=_returns(cfg, columns.reward, columns.terminal, data.last))
 
@@ -165,8 +165,6 @@ def hindsight(cfg: Config, episode: Transition) -> dict[str, Any]:
 
 
 def _returns(cfg: Config, reward: Any, terminal: Any, last: Any) -> Any:
-    if not cfg.calibrate:
-        return np.zeros(len(reward), np.float32)
     if cfg.failure and cfg.discount >= 1.0:
         raise UsageError("failure=true is worth failing for ever, which has no end; give a discount below 1")
     scale, shift = cfg.reward_scale, cfg.reward_shift
@@ -175,7 +173,14 @@ def _returns(cfg: Config, reward: Any, terminal: Any, last: Any) -> Any:
 
 
 def returns_depend_on(cfg: Config) -> Any:
-    return (cfg.discount, cfg.reward_scale, cfg.reward_shift, cfg.failure_reward) if cfg.calibrate else None
+    return cfg.discount, cfg.reward_scale, cfg.reward_shift, cfg.failure_reward
+
+
+def without_returns(cfg: Config, data: Data) -> Data:
+    """The dataset as it is. Raises UsageError if returns are asked for."""
+    if cfg.calibrate:
+        raise UsageError("calibrate=true needs the data's returns to go, which are made for cal_ql; train that")
+    return data
 
 
 ALGORITHM = Algorithm(
@@ -187,11 +192,7 @@ ALGORITHM = Algorithm(
     update,
     soft_act,
     critic_net,
-    columns=("mc_return",),
-    prepare=with_returns,
-    prepared_by=returns_depend_on,
-    hindsight=hindsight,
-    unknown=UNCALIBRATED,
+    prepare=without_returns,
 )
 CAL_QL = replace(
     ALGORITHM,
@@ -199,4 +200,9 @@ CAL_QL = replace(
     title="Cal-QL",
     paper="Nakamoto et al. 2023, arXiv 2303.05479",
     settings={"calibrate": True, "online_conservative": True},
+    columns=("mc_return",),
+    prepare=with_returns,
+    prepared_by=returns_depend_on,
+    hindsight=hindsight,
+    unknown=UNCALIBRATED,
 )
