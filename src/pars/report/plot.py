@@ -55,7 +55,10 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """One figure of the report. svg: the drawing, csv: the numbers in it."""
+    """One figure of the report. svg: the drawing, csv: the numbers in it, png: the drawing for slides and letters.
+
+    gif: the same moving, shown in the place of the drawing where there is one.
+    """
 
     name: str
     title: str
@@ -63,8 +66,12 @@ class Picture:
     alt: str
     svg: str
     csv: str
+    png: bytes = b""
+    gif: bytes = b""
 
     def image_uri(self) -> str:
+        if self.gif:
+            return "data:image/gif;base64," + base64.b64encode(self.gif).decode()
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
 
     def csv_uri(self) -> str:
@@ -91,6 +98,18 @@ def to_svg(fig: Figure) -> str:
     fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def picture(fig: Figure, name: str, title: str, caption: str, alt: str, csv: str) -> Picture:
+    """The figure as SVG and as PNG, with what belongs to it. Call it inside `style`."""
+    return Picture(name, title, caption, alt, to_svg(fig), csv, to_png(fig))
+
+
+def to_png(fig: Figure) -> bytes:
+    """The figure as a PNG of 200 dots per inch, without date."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
