@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from benchmarks.case import Case
-from benchmarks.count import update
 from pars.algos import find_algorithm
+from pars.flops import update
 
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = .*?[\s)]([a-z][\w\-]*)\(")
@@ -24,7 +24,7 @@ def launches(case: Case) -> float:
     """Kernels of a gradient step, all members vmapped as on a GPU, averaged over the actor's delay. Drawing the batch
     and counting the steps are left out: a few more."""
     algo, cfg = find_algorithm(case.algorithm), case.config
-    function, args = update(algo, cfg, case.shape)
+    function, args = update(algo, cfg, case.shape.obs, case.shape.action)
     if case.members > 1:
         wide = [jax.ShapeDtypeStruct((case.members, *leaf.shape), leaf.dtype) for leaf in jax.tree.leaves(args)]
         args = jax.tree.unflatten(jax.tree.structure(args), wide)

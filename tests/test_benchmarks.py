@@ -10,14 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as dispatch
 from benchmarks import gpu, hlo, limit, physics, scaling, training
 from benchmarks.case import Case
-from benchmarks.count import count, live, products
+from benchmarks.count import count
 from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
 from pars.envs import make_task
 from pars.envs.base import MujocoBatch
@@ -88,27 +87,6 @@ def test_formulas_agree_with_the_programs_and_with_xla(algorithm: str) -> None:
     assert 0 <= found.elementwise < 0.1
     compiled = count(algorithm, shape.config(algorithm), shape, compiled=True)
     assert 0 <= compiled.elementwise < 0.12
-
-
-def test_products_count_loops_and_branches() -> None:
-    x, w = jnp.ones((3, 4)), jnp.ones((4, 4))  # a product is 2 x 3 x 4 x 4 = 96 FLOP
-
-    def loop(x: Any, w: Any) -> Any:
-        return jax.lax.scan(lambda y, _: (y @ w, None), x, None, length=5)[0]
-
-    def branch(x: Any, w: Any) -> Any:
-        return jax.lax.cond(x.sum() > 0, lambda y: y @ w @ w, lambda y: y @ w, x)
-
-    def endless(x: Any, w: Any) -> Any:
-        return jax.lax.while_loop(lambda y: y.sum() < 1e9, lambda y: y @ w, x)
-
-    looped = jax.make_jaxpr(loop)(x, w).jaxpr
-    assert products(looped) == (480, 480) and products(looped, once=True) == (96, 96)
-    assert products(jax.make_jaxpr(branch)(x, w).jaxpr) == (96, 192)
-    with pytest.raises(ValueError, match="unknown length"):
-        products(jax.make_jaxpr(endless)(x, w).jaxpr)
-    unused = jax.make_jaxpr(lambda x, w: (x @ w, x.sum())[1])(x, w).jaxpr
-    assert products(unused) == (96, 96) and products(live(unused)) == (0, 0)
 
 
 def test_limit_counts_every_product(monkeypatch: pytest.MonkeyPatch) -> None:

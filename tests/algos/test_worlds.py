@@ -8,7 +8,7 @@ import pytest
 from pars.core import Transition
 from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, policy, train, values
 
-ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3"]
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
 
 
 @pytest.mark.parametrize("name", ACTORS)

@@ -29,6 +29,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "pars": Q | dict(critics=3, bc_weight=0.001),
     "rebrac": Q | dict(bc_weight=0.001, critic_bc_weight=0.0),
     "td3": Q,
+    "max_q": Q,
     "iql": Q | dict(actor_lr=2e-3, value_lr=2e-3, actor_cosine=False, advantage_scale=5.0),
     "cql": SOFT | dict(conservative_weight=0.1, sampled_actions=4),
     "sac_n": SOFT | dict(critics=4),

@@ -1,6 +1,6 @@
 """The table of algorithms. One file each; none inherits from another, variants of one stand in its file."""
 
-from pars.algos import bc, cql, edac, iql, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.algos import bc, cql, edac, iql, max_q, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError
 from pars.suggest import unknown
@@ -21,6 +21,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         rlpd.ALGORITHM,
         sac.ALGORITHM,
         td3.ALGORITHM,
+        max_q.ALGORITHM,
     )
 }
 

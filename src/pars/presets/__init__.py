@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pars.errors import UsageError
-from pars.presets import bc, cal_ql, cql, edac, iql, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 
 PRESETS: dict[str, ModuleType] = {
     "pars": pars,
@@ -30,6 +30,7 @@ PRESETS: dict[str, ModuleType] = {
     "rlpd": rlpd,
     "sac": sac,
     "td3": td3,
+    "max_q": max_q,
 }
 PAPER = "paper"  # the preset that every algorithm has
 

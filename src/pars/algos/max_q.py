@@ -1,0 +1,68 @@
+"""Max-Q: a critic of the data's own behaviour, and the policy that climbs it with nothing to hold it back.
+
+Section 3.1 and Table 1 of PARS (Kim et al. 2025, arXiv 2507.08761) ask where such a policy goes: to the corners of the
+action box. The critic learns by SARSA, its target is Q'(s', a') at the dataset's next action, so that no action outside
+the data ever enters it, and the policy maximises Q(s, pi(s)) alone. The paper trains the policy after the critic. Here
+both learn at once: the critic never sees the policy, so all that differs is how far the policy lags behind.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from pars.actors import State, act, actor_net, actor_step, make_state
+from pars.config import config
+from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.losses import normalized_value
+from pars.nets import Initializer, action_values, apply, apply_ensemble
+
+
+@config
+class Config(CriticSettings):
+    """Not stated for this experiment: PARS's networks and rates, one critic, rewards as they are."""
+
+    critics: int = 1
+    hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    initializer: Initializer = "flax"
+    exploration_noise: float = 0.0  # it never explores
+
+
+def target(cfg: Config, state: State, batch: Transition) -> Array:
+    """y = r + discount (1 - terminal) Q'(s', a') at the dataset's next action. -> [B]"""
+    next_q = apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, batch.extra["next_action"])
+    return bellman(cfg, batch, jnp.min(next_q, axis=0))
+
+
+def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) -> tuple[Array, Metrics]:
+    """-Q(s, pi(s)) / mean |Q|: no other term."""
+    action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
+    v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
+    loss = -normalized_value(v)
+    return loss, {"actor_loss": loss, "policy_value": v.mean()}
+
+
+def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
+    batch = state.norm.batch(batch)
+    y, far = target(cfg, state, batch), far_actions(cfg, key, batch)
+    critic, metrics = descend_each(
+        cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far), follow=False
+    )
+    state, improved = actor_step(cfg, state._replace(critic=critic), batch, actor_loss)
+    return state, {**metrics, "target_mean": y.mean(), **improved}
+
+
+ALGORITHM = Algorithm(
+    "max_q",
+    "Max-Q",
+    "Kim et al. 2025, section 3.1",
+    Config,
+    make_state,
+    update,
+    act,
+    critic_net,
+    can_go_online=False,
+    columns=("next_action",),
+)

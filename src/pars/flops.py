@@ -1,0 +1,99 @@
+"""Floating-point operations of a gradient step, read off the program itself: the matrix products in the jaxpr of
+`algo.update`, a loop's body as often as it runs. A multiply-add counts as 2; everything else counts as nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.interpreters import partial_eval
+
+from pars.core import Algorithm, Spec, Step, Transition
+
+
+def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> float:
+    """FLOP of one gradient step of one member, averaged over the delay of the actor."""
+    function, args = update(algo, cfg, obs_dim, action_dim)
+    delay = getattr(cfg, "policy_delay", 1)
+    without, full = (step_products(function, args, number) for number in (0, delay - 1))
+    return without[0] + (full[1] - without[0]) / delay
+
+
+def step_products(
+    function: Callable[..., Any], args: tuple[Any, ...], number: int, once: bool = False
+) -> tuple[float, float]:
+    """FLOP of the products in step `number` of `update`'s function: the least and the most, as its branches go."""
+    jaxpr = live(jax.make_jaxpr(lambda *rest: function(np.int32(number), *rest))(*args).jaxpr)
+    return products(jaxpr, once)
+
+
+def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """`algo.update` as a function of (step number, state, batch, key), and the shapes of the last three."""
+    spec = Spec(obs_dim, action_dim)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(lambda k: algo.init(cfg, spec, k), key)
+
+    def rows(*width: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((cfg.batch_size, *width), np.float32)
+
+    shapes: dict[str, tuple[int, ...]] = {"next_action": (action_dim,), "goal": (2,)}
+    extra = {name: rows(*shapes.get(name, ())) for name in algo.columns}
+    batch = Transition(rows(obs_dim), rows(action_dim), rows(), rows(obs_dim), rows(), extra)
+
+    def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
+        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), False))
+
+    return function, (state, batch, key)
+
+
+def live(jaxpr: Any) -> Any:
+    """The jaxpr without what no output needs, such as a gradient that a hand-written backward pass gives unasked."""
+    return partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[0]
+
+
+def products(jaxpr: Any, once: bool = False) -> tuple[float, float]:
+    """FLOP of all matrix products in a jaxpr: the least and the most, as its branches go.
+
+    Args:
+        once: count the body of a loop once, else as often as it runs.
+    """
+    least = most = 0.0
+    for equation in jaxpr.eqns:
+        name, params = equation.primitive.name, equation.params
+        if name == "dot_general":
+            contracted = params["dimension_numbers"][0][0]
+            depth = np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
+            low = high = 2.0 * depth * np.prod(equation.outvars[0].aval.shape)
+        else:
+            parts = [products(inner, once) for inner in _inner(params)]
+            times = _times(name, params, any(part[1] for part in parts))
+            times = min(times, 1) if once else times  # a loop of no turns is gone before XLA counts
+            if name == "cond":
+                low, high = min(part[0] for part in parts), max(part[1] for part in parts)
+            else:
+                low, high = (times * sum(part[side] for part in parts) for side in (0, 1))
+        least, most = least + low, most + high
+    return float(least), float(most)
+
+
+def _inner(params: dict[str, Any]) -> Iterator[Any]:
+    """The jaxprs inside an equation: bodies of loops, branches, functions called."""
+    for value in params.values():
+        for item in value if isinstance(value, tuple | list) else (value,):
+            item = getattr(item, "jaxpr", item)
+            if hasattr(item, "eqns"):
+                yield item
+
+
+def _times(name: str, params: dict[str, Any], matters: bool) -> int:
+    """How often the body of an equation runs, on all devices together."""
+    if name == "scan":
+        return int(params["length"])
+    if name == "shard_map":
+        return int(params["mesh"].size)
+    if name == "while" and matters:
+        raise ValueError("matrix products in a loop of unknown length cannot be counted")
+    return 1
