@@ -18,7 +18,7 @@ NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to 
 
 def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
     """Q over a slice of the action space, as `pars.report` reads it."""
-    obs, actions = _typical_state(dataset)
+    obs, actions = typical_state(dataset)
     members = len(learner.seeds)
     policy = learner.act(np.repeat(obs[None, None], members, axis=0), 0, explore=0.0)[:, 0]
     look = learner.placement.map(
@@ -31,7 +31,7 @@ def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
     np.savez(path, obs=obs, grid=GRID, q=q, line=LINE, q_line=q_line, policy_action=policy, data_action=actions)
 
 
-def _typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
     """A dataset observation near the median one, and the actions taken in the states around it."""
     obs = np.asarray(dataset.columns.obs, np.float32)
     pick = np.random.default_rng(0).choice(len(obs), min(len(obs), 50_000), replace=False)

@@ -4,19 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.colors import LogNorm
-from matplotlib.patches import Circle, Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from pars.report.paths import Paths, draw_maze, path_picture
 from pars.report.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
 from pars.report.records import PHASES, Group, Probe
 from pars.report.series import STEP_NAMES, Series
 
 MOST = 13  # trajectory pictures of one phase
-EPISODES = 60  # drawn in one picture
-WALL = "#9a9a9a"
+EPISODES = 40  # drawn in one maze
 
 
 def trajectories(series: list[Series]) -> list[Picture]:
@@ -29,68 +26,15 @@ def trajectories(series: list[Series]) -> list[Picture]:
 
 
 def _trajectories(one: Series, probe: Probe) -> Picture:
-    maze = one.group.maze or {}
-    paths = np.asarray(probe.arrays["positions"], float)[one.members]
-    success = np.asarray(probe.arrays["success"], bool)[one.members]
-    seeds = np.repeat(one.seeds, paths.shape[1])
-    paths, success = paths.reshape(-1, *paths.shape[2:]), success.ravel()
-    shown = np.unique(np.linspace(0, len(paths) - 1, min(len(paths), EPISODES)).round().astype(int))
-    with style():
-        fig = figure((3.2, 3.2))
-        ax = fig.subplots()
-        draw_maze(ax, maze)
-        for good, color, dashes, width in ((False, COLORS[1], (0, (3, 1.2)), 0.9), (True, COLORS[0], "-", 0.9)):
-            chosen = [paths[i][np.isfinite(paths[i]).all(axis=1)] for i in shown if success[i] == good]
-            chosen = [path for path in chosen if len(path)]
-            if not chosen:
-                continue
-            ax.add_collection(LineCollection(chosen, colors=color, linestyles=[dashes], linewidths=width, alpha=0.75))
-            starts, ends = np.array([path[0] for path in chosen]), np.array([path[-1] for path in chosen])
-            ax.scatter(starts[:, 0], starts[:, 1], s=12, color=color, zorder=4, linewidth=0)
-            if not good:
-                ax.scatter(ends[:, 0], ends[:, 1], s=22, marker="x", color=color, zorder=4, linewidth=1.2)
-        svg = to_svg(fig)
-    reached = int(success.sum())
-    part = f" Drawn: {len(shown)} of them, evenly chosen." if len(shown) < len(paths) else ""
+    found = np.asarray(probe.arrays["positions"], float)[one.members]
+    success = np.asarray(probe.arrays["success"], bool)[one.members].ravel()
+    paths = Paths(one.label, found.reshape(-1, *found.shape[2:]), success, np.repeat(one.seeds, found.shape[1]))
     caption = (
-        f"{reached} of {len(paths)} episodes reached the goal (seeds: {len(one.members)}; after {probe.step:,} "
-        f"{STEP_NAMES[probe.phase]} {probe.phase}).{part} Blue: reached. Orange, dashed, cross at the end: not. "
-        "Dot: start. Star: goal."
+        f"{int(success.sum())} of {len(success)} episodes reached the goal (seeds: {len(one.members)}; after "
+        f"{probe.step:,} {STEP_NAMES[probe.phase]} {probe.phase})."
     )
-    alt = f"Maze with {len(shown)} trajectories of {one.label}; {reached} of {len(paths)} episodes reached the goal."
-    rows = [
-        (int(seeds[e]), e, bool(success[e]), t, *point)
-        for e in range(len(paths))
-        for t, point in enumerate(paths[e].tolist())
-        if np.isfinite(point).all()
-    ]
-    csv = to_csv(("seed", "episode", "success", "t", "x", "y"), rows)
-    return Picture("trajectories", f"{one.label}, {probe.phase}", caption, alt, svg, csv)
-
-
-def draw_maze(ax: Axes, maze: Mapping[str, Any]) -> None:
-    """Walls, goal, limits. The centre of row i, column j is cell * (j - origin column, i - origin row); y runs down."""
-    rows, cell = maze["map"], float(maze.get("cell", 1.0))
-    row0, column0 = maze.get("origin") or (0, 0)
-    corner = [cell * (-0.5 - column0), cell * (-0.5 - row0)]
-    walls = [
-        Rectangle((corner[0] + cell * j, corner[1] + cell * i), cell, cell)
-        for i, row in enumerate(rows)
-        for j, mark in enumerate(row)
-        if mark == "#"
-    ]
-    ax.add_collection(PatchCollection(walls, facecolor=WALL, edgecolor=WALL, linewidth=0.8))
-    if maze.get("goal"):
-        goal = [float(value) for value in maze["goal"][:2]]
-        radius = float(maze.get("goal_radius") or 0.0)
-        ax.add_patch(Circle((goal[0], goal[1]), radius, facecolor="none", edgecolor=COLORS[2], linewidth=1.5, zorder=5))
-        ax.scatter(goal[0], goal[1], s=110, marker="*", color=COLORS[2], edgecolor="white", linewidth=0.8, zorder=6)
-    width, height = cell * max(len(row) for row in rows), cell * len(rows)
-    ax.set(xlim=(corner[0], corner[0] + width), ylim=(corner[1] + height, corner[1]), aspect="equal")
-    ax.set(xticks=[], yticks=[])
-    ax.grid(False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+    title = f"{one.label}, {probe.phase}"
+    return path_picture("trajectories", title, [paths], one.group.maze or {}, caption, most=EPISODES)
 
 
 def data_pictures(group: Group) -> list[Picture]:

@@ -53,7 +53,7 @@ def render(run: Run) -> str:
             html.figures(maps, "half" if len(maps) in (2, 4) else "third"),
             html.figures(landscape.lines(series), "half"),
         ),
-        html.section("The policy in the maze", html.figures(paths, "small" if len(paths) == 4 else "third")),
+        html.section("The policy in the maze", html.figures(paths, "half")),
         html.section("Data", *_data(run)),
         html.section(
             "Losses and probes",
