@@ -53,6 +53,7 @@ KNOWS_NOTHING_OF = {
     "learner": {"cli", "report", "experiments", "sweep", "envs", "data"},
     "rollout": {"cli", "report", "experiments", "sweep"},
 }
+IMPORTED_AS = {"PIL": "pillow"}  # where a package and its module differ in name
 TESTED = [pytest.param(path, id=str(path.relative_to(SOURCE))) for path in MODULES]
 
 
@@ -126,7 +127,7 @@ def test_third_party_imports_are_declared() -> None:
     declared = {re.split(r"[\[<>=~!; ]", line)[0].lower() for line in listed}
     for path in MODULES:
         top = {name.split(".")[0] for name in imports(path)} - set(sys.stdlib_module_names) - {"pars"}
-        assert {name.lower() for name in top} <= declared, path
+        assert {IMPORTED_AS.get(name, name).lower() for name in top} <= declared, path
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
