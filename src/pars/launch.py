@@ -103,16 +103,17 @@ def train_groups(
     probes: Sequence[str] = DEFAULT_PROBES,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
+    stop: Stop | None = None,
 ) -> Path:
     """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
 
     Each has a plan of its own and trains on the dataset as its algorithm prepares it. A group that does not fit into
-    memory is trained in parts, each a group with a folder of its own.
+    memory is trained in parts, each a group with a folder of its own. stop: who may end it, by default the two signals.
 
     Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
     diverged.
     """
-    looks, stop, diverged = find_probes(list(probes)), Stop(), []
+    looks, stop, diverged = find_probes(list(probes)), stop or Stop(), []
     for group in groups:
         for cfg in group.configs:
             check_ranges(cfg)

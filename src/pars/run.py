@@ -232,7 +232,7 @@ class _GroupRun:
         )
         seeds = ", ".join(f"{m} (seed {self.group.seeds[m]})" for m in members)
         message = f"{self.group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
-        self.folder.status("diverged", self.position, message)
+        self.folder.status("diverged", self.position, message, diverged=members)
         raise DivergenceError(message)
 
     def _boundary(self, position: Position, steps: int) -> None:

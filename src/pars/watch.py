@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -19,10 +20,20 @@ class View(Protocol):
 
 
 class Stop:
-    """Set by SIGINT and SIGTERM; the loop looks at it between dispatches."""
+    """Set by SIGINT and SIGTERM, or by a time; the loop looks at it between dispatches."""
 
-    def __init__(self) -> None:
-        self.asked = False
+    def __init__(self, at: float | None = None) -> None:
+        """at: of `time.monotonic`, when it asks by itself."""
+        self.at, self.signalled = at, False
+
+    @property
+    def late(self) -> bool:
+        """Whether its time has come."""
+        return self.at is not None and time.monotonic() >= self.at
+
+    @property
+    def asked(self) -> bool:
+        return self.signalled or self.late
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -30,7 +41,7 @@ class Stop:
         previous: dict[int, Any] = {}
 
         def ask(number: int, frame: Any) -> None:
-            self.asked = True
+            self.signalled = True
             signal.signal(number, previous[number])
 
         try:
