@@ -19,6 +19,7 @@ from tyro.conf import Positional, arg
 from pars.cli_data import DATA_COMMANDS
 from pars.errors import ParsError, ResourceError
 
+FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
 Words = Positional[tuple[str, ...]]
 
 EPILOG = (
@@ -170,6 +171,53 @@ def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False
     experiment.run(out, short, quiet)
 
 
+def reproduce(
+    words: Annotated[Words, arg(metavar="ID|all [ID]... [NAME=VALUE]...")],
+    data: Literal["d4rl", "twin"] | None = None,
+    steps_scale: float | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    tasks: tuple[str, ...] = (),
+    rows: int | None = None,
+    episodes: int | None = None,
+    small: bool = False,
+    dry_run: bool = False,
+    out: Path = Path("runs/reproduce"),
+    quiet: bool = False,
+) -> None:
+    """Run tables and figures of the PARS paper and lay what comes out beside the printed numbers.
+
+    `pars reproduce figure5 table12 --small --budget 30m`
+
+    `pars reproduce all --dry-run`: the catalogue, with what it would cost here and on a GPU.
+
+    Running the same command again continues. Results on other data, with fewer steps or other settings have folders
+    and pages of their own and are never held against the paper's.
+
+    Args:
+        words: Tables and figures by id (see --dry-run), and settings to change, one value each.
+        data: D4RL's files, or twins of our own making; by default d4rl.
+        steps_scale: Share of the paper's steps, up to 1.
+        seeds: By default the paper's 5.
+        budget: Stop after this long, such as 90s, 30m or 2h; what is left continues with the next call.
+        tasks: Train on these only.
+        rows: Of the twins; by default as many as the recipe makes.
+        episodes: Of each evaluation.
+        small: The experiment cut down to minutes on two cores (twins, small share of the steps, 3 seeds); the options
+            above change it further.
+        dry_run: Only print the plan.
+        out: Where runs, pages and index go.
+        quiet: Print only the end.
+    """
+    from pars.commands import reproduce as run
+
+    options: dict[str, Any] = dict(
+        data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, rows=rows
+    )
+    options |= dict(episodes=episodes, small=small, dry_run=dry_run, out=out, quiet=quiet)
+    run(words, **options, command=shlex.join(["pars", *sys.argv[1:]]))
+
+
 def data() -> None:
     """Collect, list and check datasets: `pars data --help`."""
 
@@ -181,6 +229,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "algos": algos,
     "tasks": tasks,
     "demo": demo,
+    "reproduce": reproduce,
     "data": data,  # for the help; its own subcommands are DATA_COMMANDS
 }
 
@@ -211,15 +260,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def gather(words: list[str]) -> list[str]:
-    """Settings may stand anywhere in `train`'s words; put them behind the algorithm, where tyro wants all of them."""
-    if words[:1] != ["train"] or len(words) < 2 or words[1].startswith("-"):
+    """Settings may stand anywhere in the words of `train` and `reproduce`; put them behind the first one, where tyro
+    wants all of them."""
+    if words[:1] not in (["train"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
         return words
     settings: list[str] = []
     rest: list[str] = []
     for before, word in pairwise(words):
-        free = not before.startswith("--") or "=" in before or before in ("--quiet", "--no-quiet")
+        free = not before.startswith("--") or "=" in before or before in FLAGS
         (settings if re.match(r"[a-z]\w*=", word) and free else rest).append(word)
-    return ["train", rest[0], *settings, *rest[1:]] if rest and not rest[0].startswith("-") else words
+    return [words[0], rest[0], *settings, *rest[1:]] if rest and not rest[0].startswith("-") else words
 
 
 def _explain(error: Exception) -> int:

@@ -83,6 +83,12 @@ def report(run: Path, quiet: bool = False) -> None:
     console.print(f"report: {path}", markup=False, soft_wrap=True)
 
 
+def reproduce(words: Sequence[str], **options: Any) -> None:
+    from pars.experiments import command  # draws figures: slow to import
+
+    command.run(words, **options)
+
+
 def algos(names: Sequence[str], with_presets: bool) -> None:
     if with_presets:
         print(*listing.preset_lines(names), sep="\n")

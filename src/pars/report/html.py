@@ -90,16 +90,24 @@ def page(title: str, body: str) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence[Any]], differs: Sequence[bool] = (), tight: bool = False
+    header: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    differs: Sequence[bool] = (),
+    tight: bool = False,
+    links: Sequence[str] = (),
 ) -> str:
     """A table of texts whose first column names the row; on a phone each row becomes a block.
 
-    differs: rows to highlight, in the order of `rows`. tight: as wide as its contents rather than as the page.
+    differs: rows to highlight, in the order of `rows`. tight: as wide as its contents rather than as the page. links:
+    where the names of the rows lead, empty for nowhere.
     """
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in header)
     body = []
     for index, row in enumerate(rows):
-        cells = [f'<th scope="row">{text(row[0])}</th>']
+        name = text(row[0])
+        if index < len(links) and links[index]:
+            name = f'<a href="{text(links[index])}">{name}</a>'
+        cells = [f'<th scope="row">{name}</th>']
         cells += [f'<td data-label="{text(n)}">{text(c)}</td>' for n, c in zip(header[1:], row[1:], strict=True)]
         marked = ' class="differs"' if index < len(differs) and differs[index] else ""
         body.append(f"<tr{marked}>{''.join(cells)}</tr>")
