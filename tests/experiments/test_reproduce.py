@@ -260,7 +260,7 @@ def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> No
 
 def test_scores_near_zero_tell_nothing() -> None:
     def results(height: float) -> Results:
-        curve = Curve(np.array([0, 45]), np.array([[50.0, height], [50.0, 0.0]]))
+        curve = Curve(np.array([0, 30, 45]), np.array([[90.0, 50.0, height], [90.0, 50.0, 0.0]]))
         key = Key(TASK, "LN", 1.0)
         return Results(GRID, GRADE, {key: Cell(key, {("offline", "score"): curve}, "")}, 4)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,6 +62,8 @@ def run(
     flat = [unit for some in units for unit in some]
     outcome = reproduce(jobs, flat, seconds, make_view(console, quiet), command, begun)
     _print_end(console, outcome, out, time.monotonic() - begun)
+    for error in outcome.errors[1:]:
+        print(f"pars: {error}", file=sys.stderr)
     if outcome.errors:
         raise outcome.errors[0]
 

@@ -35,9 +35,13 @@ class Cell:
         return np.zeros(0) if curve is None else curve.values[:, -1]
 
     def best(self, name: str, phase: str = "offline") -> np.ndarray:
-        """Of each seed [n], at the evaluation with the highest mean over seeds: picked after seeing all of them."""
+        """Of each seed [n], at the evaluation with the highest mean over seeds: picked after seeing all of them, but
+        not before any training."""
         curve = self.curves.get((phase, name))
-        return np.zeros(0) if curve is None else curve.values[:, int(np.argmax(curve.values.mean(axis=0)))]
+        if curve is None:
+            return np.zeros(0)
+        means = np.where((curve.steps > 0) | (phase == "online"), curve.values.mean(axis=0), -np.inf)
+        return curve.values[:, int(np.argmax(means))]
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
             outcome.left.append(unit)
             return None
         except ParsError as error:
-            view.note(f"{unit.experiment}, {unit.label}: {error}")
+            view.note(f"{unit.experiment}, {unit.label}: failed")
             broken.add(unit.group or unit.experiment)
             outcome.errors.append(error)
             return None
