@@ -33,9 +33,11 @@ def show(results: Results) -> Finding:
             if not (len(base) and len(with_ln) and len(with_pa)):
                 continue
             helps.append(say.clearly_above(with_ln, base))
-            neutral.append(say.alike(with_pa, with_ln, MARGIN))
+            neutral += [say.alike(with_pa, with_ln, MARGIN)] if say.told([with_pa, with_ln]) else []
             reading.append(f"{task}: {say.against(rs_ln, with_ln, NAMES[0], base)}.")
             reading.append(f"{task}: {say.against(pa, with_pa, rs_ln, with_ln)}.")
+        literal, divided = (results.last(task, name) for name in (NAMES[1], DIVIDED_NAMES[0]))
+        reading.append(f"{task}: {say.against(NAMES[1], literal, 'the same with advantages divided by c', divided)}.")
     reading.append(say.holds(helps, "RS-LN is clearly above plain IQL"))
     reading.append(say.holds(neutral, f"PA on top changes less than {MARGIN:g} points"))
     return Finding(pictures=heat(results), reading=reading)

@@ -28,6 +28,7 @@ MEANING = (
     "spreads taken as those of five seeds; a number printed without spread must lie in the t interval of our mean; "
     "else below or above. Not comparable: data, lengths or settings are known to differ."
 )
+SHORT = 2  # sentences of a page's reading that the index repeats: the last ones sum up
 UNLIKE = (
     "These runs are not the paper's: nothing below is held against its numbers, which stand there for orientation only."
 )
@@ -172,7 +173,9 @@ def write_index(out: Path) -> Path:
         here = [(path, facts) for path, facts in found if facts["paper_grade"] is grade]
         rows = [_index_row(facts) for _, facts in here]
         links = [f"{path.parent.relative_to(out).as_posix()}/{PAGE}" for path, _ in here]
-        table = html.table(("experiment", "what", "verdicts", "what came out", "conditions"), rows, links=links)
+        table = html.table(
+            ("experiment", "what it is, and under which conditions", "verdicts", "in short"), rows, links=links
+        )
         parts.append(html.section(title, table if rows else ""))
     target = out / "index.html"
     _write(target, html.page("pars reproduce", "\n".join(parts)))
@@ -181,7 +184,8 @@ def write_index(out: Path) -> Path:
 
 def _index_row(facts: Mapping[str, Any]) -> list[str]:
     verdicts = ", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()) or "—"
-    return [facts["id"], facts["title"], verdicts, " ".join(facts["reading"]) or "—", facts["conditions"]]
+    conditions = facts["conditions"][:1].upper() + facts["conditions"][1:]
+    return [facts["id"], f"{facts['title']}. {conditions}.", verdicts, " ".join(facts["reading"][-SHORT:]) or "—"]
 
 
 def _write(path: Path, text: str) -> None:
