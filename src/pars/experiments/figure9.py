@@ -33,6 +33,7 @@ def show(results: Results) -> Finding:
         best = max(at, key=lambda cell: float(at[cell].mean()))
         reading += [
             f"{task}: {say.against(f'LN at c = {high:g}', at['LN', high], f'LN at c = {low:g}', at['LN', low])}.",
+            f"{task}: {say.against(f'LN at c = {high:g}', at['LN', high], 'None there', at['None', high])}.",
             f"{task}: {say.against(f'PA at c = {low:g}', at['PA', low], 'None there', at['None', low])}.",
             f"{task}: {say.against(f'LN & PA at c = {high:g}', at['LN & PA', high], 'LN there', at['LN', high])}; "
             f"highest of these: {best[0]} at c = {best[1]:g}.",
