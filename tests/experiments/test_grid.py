@@ -170,7 +170,7 @@ def test_grades_of_unlike_conditions_have_folders_of_their_own() -> None:
 def test_a_line_says_what_results_are() -> None:
     said = small_grade(FIGURE9).text(FIGURE9)
     assert "twins of 200,000 rows (data of our own making, not D4RL's)" in said and "3 seeds" in said
-    assert "0.5 % of the paper's steps (5,000 gradient steps)" in said and "critics=4" in said
+    assert "1 % of the paper's steps (10,000 gradient steps)" in said and "critics=4" in said
 
 
 def test_experiments_are_found_by_id() -> None:
