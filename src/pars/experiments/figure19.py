@@ -75,7 +75,7 @@ def title(name: str) -> str:
     """As the algorithm's authors write it, with the number of critics where it is a setting."""
     algo = ALGORITHMS[name]
     critics = getattr(algo.configure(presets.settings(name, TASK)), "critics", None)
-    return f"{algo.title}, {critics} critics" if critics else algo.title
+    return f"{algo.title}, {critics} critic{'s' if critics > 1 else ''}" if critics else algo.title
 
 
 def _times(seconds: Mapping[str, np.ndarray], others: Sequence[Peer], machine: str) -> Picture:
