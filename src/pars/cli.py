@@ -17,7 +17,7 @@ import tyro
 from tyro.conf import Positional, arg
 
 from pars.cli_data import DATA_COMMANDS
-from pars.errors import ParsError, ResourceError
+from pars.errors import ParsError, ResourceError, UsageError
 
 FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
 Words = Positional[tuple[str, ...]]
@@ -289,6 +289,8 @@ def _resource(error: Exception) -> ParsError | None:
         return ResourceError(
             f"no space left for {error.filename or 'a file'}; free some and run the same command again"
         )
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return UsageError(f"{error.filename} is, or lies below, a file where a folder is needed; use another --out")
     if isinstance(error, PermissionError):
         return ResourceError(f"{error.filename}: permission denied; use another folder (--out, or $PARS_DATA_DIR)")
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

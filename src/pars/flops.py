@@ -18,8 +18,9 @@ def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> floa
     """FLOP of one gradient step of one member, averaged over the delay of the actor."""
     function, args = update(algo, cfg, obs_dim, action_dim)
     delay = getattr(cfg, "policy_delay", 1)
-    without, full = (step_products(function, args, number) for number in (0, delay - 1))
-    return without[0] + (full[1] - without[0]) / delay
+    full = step_products(function, args, delay - 1)[1]
+    without = step_products(function, args, 0)[0] if delay > 1 else full  # a trace takes a third of a second
+    return without + (full - without) / delay
 
 
 def step_products(

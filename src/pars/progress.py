@@ -234,14 +234,16 @@ def make_view(console: Console | None = None, quiet: bool = False) -> View:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr that appears with the first call of `advance(done, total)` and is gone at the end."""
+    """A bar on stderr, if that is a terminal: comes with the first `advance(done, total)` and is gone at the end."""
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,  # it would leave an empty line there
     )
     task: TaskID | None = None
 

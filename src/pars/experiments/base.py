@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,4 +27,4 @@ class Study:
     show: Callable[[Mapping[str, Arrays]], Finding]  # parts by name -> what is shown
     seconds: float  # of all parts, on two cores
     seeds: int = 5
-    notes: Sequence[str] = field(default=())  # what a reader must know: choices where the paper is silent
+    notes: Sequence[str] = ()  # what a reader must know: choices where the paper is silent

@@ -15,14 +15,14 @@ from rich.table import Column, Table
 
 from pars.algos import find_algorithm
 from pars.config import coerce, field_types, parse_axes
-from pars.envs import make_task
+from pars.envs import TASKS
 from pars.errors import UsageError
 from pars.experiments.base import Study
 from pars.experiments.catalogue import find
 from pars.experiments.cost import Machine, Seconds
 from pars.experiments.grid import Grid, make_configs, paper_grade, small_grade
 from pars.experiments.reproduce import Job, Outcome, Unit, plan_units, reproduce
-from pars.progress import duration, make_view
+from pars.progress import duration, make_view, progress_bar
 from pars.suggest import unknown
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 60.0}
@@ -54,7 +54,8 @@ def run(
         raise UsageError(f"{', '.join(one.id for one in found)}: computed, not trained; only --seeds changes anything")
     jobs = [make_job(one, changes, tasks, axes, small, out) for one in found]
     console, machine = Console(), Machine()
-    units = plan_units(jobs, machine, command)
+    with progress_bar("estimating") as advance:
+        units = plan_units(jobs, machine, command, advance)
     if not quiet or dry_run:
         _print_plan(console, jobs, units, seconds)
     if dry_run:
@@ -78,8 +79,10 @@ def make_job(
 ) -> Job:
     """An experiment at the grade that the options say. Raises UsageError for options that do not fit."""
     count, scale = changes.get("seeds"), changes.get("steps_scale", 1.0)
-    if (count is not None and count < 1) or not 0.0 < scale <= 1.0:
-        raise UsageError(f"seeds={count} steps_scale={scale:g}; give at least one seed and a share up to 1")
+    if count is not None and count < 1:
+        raise UsageError(f"--seeds {count}: give at least one seed")
+    if not 0.0 < scale <= 1.0:
+        raise UsageError(f"--steps-scale {scale:g} is not a share up to 1")
     few = {name: changes[name] for name in ("rows", "episodes") if changes.get(name, 1) < 1}
     if few:
         raise UsageError(", ".join(f"--{name} {value}" for name, value in few.items()) + ": give at least 1")
@@ -95,7 +98,9 @@ def make_job(
     if grade.data == "d4rl" and grade.rows:
         raise UsageError("--rows is the size of a twin; add --data twin")
     for task_id in grade.tasks:  # unknown names and settings are said before anything starts
-        make_configs(one, grade, make_task(task_id).id)
+        if task_id not in TASKS:
+            raise UsageError(unknown("task", task_id, TASKS))
+        make_configs(one, grade, task_id)
     return Job(one, grade, out)
 
 
@@ -163,6 +168,6 @@ def _print_end(console: Console, outcome: Outcome, out: Path, seconds: float) ->
     if outcome.left:
         names = ", ".join(dict.fromkeys(unit.experiment for unit in outcome.left))
         console.print(
-            f"{len(outcome.left)} units are left for the next call ({names}); the same command continues",
+            f"{len(outcome.left)} of the units are left for the next call ({names}); the same command continues",
             soft_wrap=True, highlight=False,
         )  # fmt: skip

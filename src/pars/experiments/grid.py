@@ -122,9 +122,7 @@ class Grade:
         """Of its folder. Tasks, values and arms are not in it: more of them join the same folder and page."""
         if self.paper(grid):
             return f"d4rl-{self.seeds}seeds"
-        rest = json.dumps(
-            [dict(self.settings), self.rows, self.episodes, self.evaluations], sort_keys=True, default=str
-        )
+        rest = [dict(self.settings), self.rows, self.episodes, self.evaluations]
         digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:6]
         return f"{self.data}-{100 * self.steps_scale:g}pct-{self.seeds}seeds-{digest}"
 

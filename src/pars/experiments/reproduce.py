@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pars.experiments.cost import Machine
 from pars.experiments.grid import Grade, Grid, make_configs
 from pars.experiments.results import read_results
 from pars.experiments.units import (
+    TWIN,
     Outcome,
     Unit,
     grid_units,
@@ -65,15 +66,19 @@ class Job:
         return list(grid_units(self.grid, self.grade, self.folder, machine, command))
 
 
-def plan_units(jobs: Sequence[Job], machine: Machine, command: str) -> list[list[Unit]]:
+def plan_units(
+    jobs: Sequence[Job], machine: Machine, command: str, progress: Callable[[int, int], None] | None = None
+) -> list[list[Unit]]:
     """The units of each job; none where another job's runs are shown, and every twin collected once."""
     ids, collected = {job.experiment.id for job in jobs}, set()
     found: list[list[Unit]] = []
-    for job in jobs:
+    for done, job in enumerate(jobs):
+        if progress:
+            progress(done, len(jobs))
         elsewhere = isinstance(job.experiment, Grid) and job.experiment.runs in ids
         units = [] if elsewhere else job.units(machine, command)
         found.append([unit for unit in units if unit.label not in collected])
-        collected |= {unit.label for unit in units if unit.label.startswith("twin of ")}
+        collected |= {unit.label for unit in units if unit.label.startswith(TWIN)}
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pars.api import open_dataset
+from pars.collect.twins import twin_path
 from pars.data.extras import COLUMNS
 from pars.envs import make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, ParsError
@@ -25,6 +26,7 @@ from pars.plan import Group, Plan
 from pars.report.page import write_report
 from pars.watch import Stop, View
 
+TWIN = "twin of "  # begins the label of a unit that collects one
 PAGES_SECONDS = 10.0  # of a budget that are kept for writing pages
 Run = Callable[[Stop, View], None]
 
@@ -123,7 +125,7 @@ def grid_units(grid: Grid, grade: Grade, folder: Path, machine: Machine, command
         there = lambda task_id=task_id: not data_seconds(grade, task_id, 1.0)  # noqa: E731
         if missing:
             gather = lambda stop, view, task_id=task_id: collect(grade, task_id)  # noqa: E731
-            label = f"twin of {task_id}"
+            label = f"{TWIN}{twin_path(task_id, grade.rows).stem}"
             yield Unit(grid.id, label, Seconds(missing, missing), False, gather, divisible=False, group=label)
         for group in make_groups(grid, grade, task_id):
             plan = make_plan(grid, grade, task_id, group.algo)
@@ -146,9 +148,8 @@ def is_done(group: Group, plan: Plan, run: Path) -> bool:
     """Whether the population, or what divergence has left of it, is trained by this plan, whole or in parts."""
     folder = run / group.name
     if not (folder / "run.json").exists():
-        parts = [
-            path.parent for path in run.glob("*/run.json") if read_description(path.parent)["part_of"] == group.name
-        ]
+        folders = [path.parent for path in run.glob("*/run.json")]
+        parts = [path for path in folders if read_description(path).get("part_of") == group.name]
         members = sum(len(read_description(part)["members"]) for part in parts)
         return members == len(group.seeds) and all(_ended(part, plan) for part in parts)
     if read_status(folder)["state"] == "diverged":
