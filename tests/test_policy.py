@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import jax
@@ -49,6 +50,17 @@ def test_a_policy_stays_as_it_was_while_training_goes_on() -> None:
     made.metrics(20)
     assert np.array_equal(policy(obs), before)
     assert not np.allclose(made.policy()(obs), before)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")
+def test_a_policy_answers_in_the_thread_that_asks() -> None:
+    """Waking another one takes longer than a small policy; both count the time of processors, not of clocks."""
+    policy, obs = learner(members=1, width=256).policy(), observations(1, 8)
+    policy(obs)
+    own, all_threads = time.thread_time(), time.process_time()
+    for _ in range(300):
+        policy(obs)
+    assert time.thread_time() - own > 0.8 * (time.process_time() - all_threads)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")

@@ -39,6 +39,9 @@ def setup(cache: bool = False) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # a start has many small programs
         # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    # on the processor, what one device computes runs in the thread that asks for it: a policy call of an evaluation
+    # would wait longer for another thread to wake up than for its actions
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
     try:
         jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:

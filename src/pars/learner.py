@@ -202,7 +202,7 @@ class Learner:
         return self._updates[online]
 
     def run(self, start: int, count: int, total: int, online: bool = False) -> None:
-        """Dispatch `count` gradient steps from `start` of `total`; returns before they are done."""
+        """Dispatch `count` gradient steps from `start` of `total`; may return before they are done."""
         if not self.streaming:
             self._dispatch(self.data, (start, count, total), online)
             return
