@@ -11,6 +11,7 @@ from pars.errors import ParsError
 
 PARTS = {
     "physics": "environment steps per second beside the bare simulator",
+    "evaluation": "whole evaluations beside the bare simulator taking the same actions",
     "training": "gradient steps per second beside the limit, FLOP, compile time, memory",
     "scaling": "cost against batch size, width, critics and members, beside the arithmetic",
     "memory": "training on data larger than memory (writes gigabytes: PARS_MEMORY_GB, 1 by default)",
@@ -21,7 +22,12 @@ PARTS = {
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",
 }
-USUAL = ("physics", "training", "scaling")  # minutes; the others take longer, or need what not everybody has
+USUAL = (
+    "physics",
+    "evaluation",
+    "training",
+    "scaling",
+)  # minutes; the others take longer, or need what not everybody has
 
 
 def main(args: Sequence[str]) -> int:

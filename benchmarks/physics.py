@@ -9,7 +9,8 @@ steps (of `frame_skip` simulator steps each) per second:
 bare     a plain loop of mj_step in one thread per core, nothing else
 floor    one call of mujoco.rollout for the whole horizon of an environment, open loop: not even a Python loop
 batch    BatchEnv.step: physics, velocity limit, observation, reward, termination, time limit
-evaluation   what training runs: the above and the policy, until each episode ends (its own starts and actions)
+
+Whole evaluations, with their policy: benchmarks/evaluation.py.
 """
 
 import argparse
@@ -23,17 +24,11 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from pars import presets
-from pars.algos import ALGORITHMS
-from pars.config import from_dict
-from pars.core import Spec
 from pars.device import cores
 from pars.envs import Task, list_tasks, make_task
 from pars.envs.base import MujocoBatch
 from pars.envs.measure import ENVIRONMENTS, environment
 from pars.errors import TaskError
-from pars.learner import Learner
-from pars.rollout import Evaluator
 
 HOLD = 10  # control steps for which a random action is held: the bodies travel and touch things
 SECONDS = 0.4  # that one way takes in one repeat of the survey
@@ -128,21 +123,6 @@ def rates(case: Case, ways: dict[str, Way], repeats: int) -> dict[str, list[floa
     return speed
 
 
-def evaluation(task: Task, episodes: int, repeats: int) -> list[float]:
-    """Steps per second of whole evaluations: reset, an untrained policy of the preset's size, physics, bookkeeping."""
-    algo = ALGORITHMS["pars"]
-    cfg = from_dict(algo.config, presets.settings("pars", task.id))
-    learner = Learner(algo, [cfg], [0], Spec(task.obs_dim, task.action_dim))
-    evaluator = Evaluator(task, 1, episodes)
-    speed = []
-    for _ in range(repeats + 1):
-        began = time.perf_counter()
-        result = evaluator(learner.policy())
-        speed.append(result.lengths.sum() / (time.perf_counter() - began))
-    evaluator.close()
-    return speed[1:]  # the first one compiles
-
-
 def survey(repeats: int = 3) -> None:
     """One line for every environment: batch beside bare, for about `SECONDS` each."""
     print(f"{ENVIRONMENTS} environments, {cores()} cores, steps/s: median of {repeats} [least most]")
@@ -175,13 +155,11 @@ def run(task_id: str | None = None, episodes: int = 100, repeats: int = 5) -> No
     case = make_case(task, env, task.time_limit)
     speed = rates(case, {"bare": bare, "floor": floor, "batch": batch}, repeats)
     env.close()
-    speed["evaluation"] = evaluation(task, episodes, repeats)
     median = {name: statistics.median(values) for name, values in speed.items()}
     print(f"{task_id}, {env.n} episodes of {len(case.actions)} actions, {cores()} cores, median of {repeats}")
     for name, values in speed.items():
         print(f"  {name:10} {median[name]:9,.0f} steps/s  ({min(values):,.0f} .. {max(values):,.0f})")
-    ratios = [f"{name} / bare {median[name] / median['bare']:.2f}" for name in ("batch", "evaluation")]
-    print("  " + ", ".join([*ratios, f"batch / floor {median['batch'] / median['floor']:.2f}"]))
+    print("  " + ", ".join(f"batch / {way} {median['batch'] / median[way]:.2f}" for way in ("bare", "floor")))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as dispatch
-from benchmarks import gpu, hlo, limit, physics, scaling, training
+from benchmarks import evaluation, gpu, hlo, limit, physics, scaling, training
 from benchmarks.case import Case
 from benchmarks.count import count
 from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
@@ -49,6 +49,33 @@ def test_environments_keep_models_of_their_own() -> None:
     falls = {name: states[:, 1 + size :][:, env.physics.model.nv - 4] for name, states in found.items()}
     for name, speed in falls.items():
         assert speed[1] < -0.1 < speed[0], name
+
+
+@pytest.mark.parametrize("task_id", ["hopper-medium-v2", "relocate-cloned-v1"])
+def test_the_bare_loop_takes_an_evaluations_actions(task_id: str) -> None:
+    evaluator = evaluation.Recorder(make_task(task_id), 2, 4)
+    evaluator.limit(6)
+    result = evaluator(lambda obs: np.sin(7 * obs[..., : evaluator.task.action_dim]))
+    evaluator.close()
+    assert result.lengths.tolist() == [[6] * 4] * 2
+    assert sum(len(track.lengths) for track in evaluator.tracks) == result.lengths.size
+    for track in evaluator.tracks:
+        states = track.env.physics.state
+        np.testing.assert_allclose(evaluation.bare(track), states, rtol=1e-3, atol=1e-3)
+        assert np.abs(states - track.start).max() > 0.01
+
+
+def test_an_evaluation_is_parted_into_physics_policy_and_rest(tmp_path: Path) -> None:
+    evaluation.run(["--quick", "--tasks", "hopper-medium-v2", "--members", "2", "--out", str(tmp_path)])
+    (row,) = csv.DictReader((tmp_path / "evaluation.csv").read_text().splitlines())
+    assert (row["environment"], row["members"], row["episodes"]) == ("hopper", "2", "10")
+    assert int(row["actions"]) >= 2 * 10 * evaluation.TRIAL
+    assert sum(float(row[name]) for name in ("physics", "policy", "rest")) == pytest.approx(1.0)
+
+
+def test_only_our_own_physics_can_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.main(["evaluation", "--quick", "--tasks", "Pendulum-v1"]) == 2
+    assert "Pendulum-v1 is not one of the library's own MuJoCo tasks" in capsys.readouterr().err
 
 
 def test_rates_count_every_environment(monkeypatch: pytest.MonkeyPatch) -> None:
