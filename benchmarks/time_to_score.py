@@ -5,9 +5,10 @@ evaluated by us, in our environments with the policy that its process exposes, f
 counts (and online, its physics), not evaluation; `with start` adds imports, loading and compiling. One process at a
 time, seeds in turn. Environment:
 
-PARS_SCORE_SEEDS (3), PARS_SCORE_SECONDS (300) of training after which a seed gives up, PARS_SCORE_EPISODES,
-PARS_SCORE_EVERY (gradient steps between evaluations), PARS_SCORE_ONLY (words, as PARS_PEERS_ONLY), PARS_SCORE_CSV.
-Of the twin PARS_SCORE_TASK (hopper-medium-v2), PARS_SCORE_DATA (its twin's file), PARS_SCORE_TARGET (50, normalised).
+PARS_SCORE_GOALS (maze,locomotion), PARS_SCORE_SEEDS (3), PARS_SCORE_SECONDS (300) of training after which a seed gives
+up, PARS_SCORE_EPISODES, PARS_SCORE_EVERY (gradient steps between evaluations), PARS_SCORE_ONLY (words, as
+PARS_PEERS_ONLY), PARS_SCORE_CSV. Of the twin PARS_SCORE_TASK (hopper-medium-v2), PARS_SCORE_DATA (its twin's file),
+PARS_SCORE_TARGET (50, normalised).
 Peers are found as docs/peers.md says.
 """
 
@@ -20,6 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ from pars.api import open_dataset
 from pars.collect.twins import twin_path
 from pars.config import from_dict
 from pars.envs import make_task
+from pars.errors import UsageError
 from pars.experiments import demo
 from pars.rollout import Evaluator
 from pars.source import unpack
@@ -155,7 +158,9 @@ def contest(
             job = entry.job(file, shape, seed=seed, **options(entry, goal))
             try:
                 with closing(Worker(entry.python, job)) as worker:
-                    found.setdefault(name, []).append(reach(worker, goal.plan(online), score, goal.target, limit))
+                    one = reach(worker, goal.plan(online), score, goal.target, limit)
+                found.setdefault(name, []).append(one)
+                say(f"  {name}, seed {seed}: {one.text(start=False)} s, best score {one.best:.0f}")
             except PeerError as error:
                 say(f"{name}: left out; {error}; its interpreter is {entry.python}, set {entry.variable}_PYTHON")
                 lost.add(name)
@@ -208,15 +213,24 @@ def locomotion(episodes: int, every: int, say: Callable[[str], None] = print) ->
     return Goal(task, str(data), target, episodes or 10, every or 5000)
 
 
+def goals(words: str, episodes: int, every: int) -> list[Goal]:
+    """Those named in `words`, as far as their data is there."""
+    kinds: dict[str, Callable[[int, int], Goal | None]] = {"maze": maze, "locomotion": locomotion}
+    named = [word.strip() for word in words.split(",")]
+    if unknown := [name for name in named if name not in kinds]:
+        raise UsageError(f"PARS_SCORE_GOALS={words}: unknown {unknown[0]!r}; known: {', '.join(kinds)}")
+    return [goal for name in named if (goal := kinds[name](episodes, every))]
+
+
 def run() -> None:
     get = os.environ.get
     seeds, limit = int(get("PARS_SCORE_SEEDS", "3")), float(get("PARS_SCORE_SECONDS", "300"))
     lengths = int(get("PARS_SCORE_EPISODES", "0")), int(get("PARS_SCORE_EVERY", "0"))
     contests = []
-    for goal in (maze(*lengths), locomotion(*lengths)):
-        if goal is not None:
-            contests.append((goal, contest(goal, seeds, limit, get("PARS_SCORE_ONLY"))))
-            print("\n".join(report(*contests[-1], limit)), flush=True)
+    say = partial(print, flush=True)
+    for goal in goals(get("PARS_SCORE_GOALS", "maze,locomotion"), *lengths):
+        contests.append((goal, contest(goal, seeds, limit, get("PARS_SCORE_ONLY"), say)))
+        say("\n".join(report(*contests[-1], limit)))
     if path := get("PARS_SCORE_CSV"):
         write_csv(Path(path), contests)
         print(f"written: {path}")

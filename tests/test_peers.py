@@ -24,6 +24,7 @@ from benchmarks.peers.catalog import ENTRIES, PARS, STAND_IN, Entry
 from benchmarks.peers.table import Row
 from benchmarks.peers.wire import PeerError, Worker
 from benchmarks.time_to_score import Goal, Outcome
+from pars.errors import UsageError
 
 PEER = """
 import gym
@@ -307,3 +308,9 @@ def test_a_twin_that_is_not_there_is_skipped(tmp_path: Path, monkeypatch: pytest
     said: list[str] = []
     assert time_to_score.locomotion(0, 0, said.append) is None
     assert len(said) == 1 and "none.hdf5 is not there" in said[0] and "PARS_SCORE_DATA" in said[0]
+
+
+def test_goals_are_chosen_by_name() -> None:
+    assert [goal.task for goal in time_to_score.goals(" maze", 5, 50)] == [time_to_score.maze(5, 50).task]
+    with pytest.raises(UsageError, match=r"PARS_SCORE_GOALS=maze,moon: unknown 'moon'; known: maze, locomotion"):
+        time_to_score.goals("maze,moon", 0, 0)
