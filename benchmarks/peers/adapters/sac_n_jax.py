@@ -23,7 +23,9 @@ class Adapter:
         peer, data = load_module(job.folder, "sac_n_jax_flax.py"), job.read()
         cfg = peer.Config(batch_size=job.batch, num_critics=job.critics, **job.settings)
         names = ("obs", "actions", "rewards", "next_obs", "dones")
-        buffer = peer.ReplayBuffer(data={name: jnp.asarray(column) for name, column in zip(names, data, strict=True)})
+        buffer = peer.ReplayBuffer(
+            data={name: jnp.asarray(column) for name, column in zip(names, data[:-1], strict=True)}
+        )
         key, k_actor, k_critic, k_alpha = jax.random.split(jax.random.PRNGKey(job.seed), 4)
         obs, action = data.obs[0], data.action[0]
         actor, critic = peer.Actor(len(action), cfg.hidden_dim), peer.EnsembleCritic(cfg.hidden_dim, cfg.num_critics)
