@@ -22,12 +22,8 @@ PARTS = {
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",
 }
-USUAL = (
-    "physics",
-    "evaluation",
-    "training",
-    "scaling",
-)  # minutes; the others take longer, or need what not everybody has
+# minutes; the others take longer, or need what not everybody has
+USUAL = ("physics", "evaluation", "training", "scaling")
 
 
 def main(args: Sequence[str]) -> int:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import mujoco
 import numpy as np
 
+from benchmarks.physics import plain
 from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_csv
 from pars import presets
 from pars.algos import ALGORITHMS
@@ -40,7 +41,6 @@ from pars.learner import Learner
 from pars.policy import Policy
 from pars.rollout import Evaluation, Evaluator
 
-FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS
 TRIAL = 10  # actions per episode of the evaluation that tells how many there is time for
 COLUMNS = (
     Column("environment", "environment", left=True),
@@ -107,18 +107,14 @@ class Recorder(Evaluator):
 
 def bare(track: Track) -> np.ndarray:
     """Every environment's actions in a plain loop of mj_step. -> states [n, size] at the end"""
-    physics = track.env.physics
-    controls, after = [track.env.control(action) for action in track.actions], np.empty_like(track.start)
+    physics, controls = track.env.physics, [track.env.control(action) for action in track.actions]
     data = mujoco.MjData(physics.model)
-    for i, length in enumerate(track.lengths):
-        model = physics.model_of(i)
-        mujoco.mj_resetData(model, data)
-        mujoco.mj_setState(model, data, track.start[i], FULL)
-        for control in controls[:length]:
-            data.ctrl[:] = control[i]
-            mujoco.mj_step(model, data, nstep=physics.frame_skip)
-        mujoco.mj_getState(model, data, after[i], FULL)
-    return after
+    return np.stack(
+        [
+            plain(physics, i, 0, data, track.start[i], (control[i] for control in controls[:length]))
+            for i, length in enumerate(track.lengths)
+        ]
+    )
 
 
 def seconds(work: Callable[[Track], object], tracks: Sequence[Track]) -> float:
@@ -181,6 +177,8 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--quick", action="store_true", help="one short repeat")
     parser.add_argument("--out", type=Path, default=FOLDER)
     given = parser.parse_args(args)
+    if min(given.repeats, *given.members) < 1 or not 0 < given.seconds < float("inf"):
+        parser.error("--members and --repeats take numbers from 1 on, --seconds a time above 0")
     repeats, budget = (1, 0.1) if given.quick else (given.repeats, given.seconds)
     tasks = [make_task(name) for name in given.tasks] if given.tasks else list_tasks()
     rows = []

@@ -16,7 +16,7 @@ Whole evaluations, with their policy: benchmarks/evaluation.py.
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ from mujoco import rollout
 
 from pars.device import cores
 from pars.envs import Task, list_tasks, make_task
-from pars.envs.base import MujocoBatch
+from pars.envs.base import Array, MujocoBatch, Physics
 from pars.envs.measure import ENVIRONMENTS, environment
 from pars.errors import TaskError
 
@@ -67,19 +67,25 @@ def spread(env: MujocoBatch, advance: Callable[[int, int], None]) -> None:
         list(pool.map(run, range(len(parts))))
 
 
+def plain(physics: Physics, i: int, thread: int, data: mujoco.MjData, start: Array, controls: Iterable[Array]) -> Array:
+    """Step environment i from state `start` through all controls with mj_step and nothing else. -> its state"""
+    model, after = physics.model_of(i, thread), np.empty_like(start)
+    mujoco.mj_resetData(model, data)
+    mujoco.mj_setState(model, data, start, FULL)
+    for control in controls:
+        data.ctrl[:] = control
+        mujoco.mj_step(model, data, nstep=physics.frame_skip)
+    mujoco.mj_getState(model, data, after, FULL)
+    return after
+
+
 def bare(case: Case) -> np.ndarray:
-    """Step every environment through all controls with mj_step."""
+    """Step every environment through all controls in a plain loop."""
     physics, after = case.env.physics, np.empty_like(case.start)
     data = [mujoco.MjData(physics.model) for _ in range(physics.threads)]
 
     def advance(i: int, thread: int) -> None:
-        model, own = physics.model_of(i, thread), data[thread]
-        mujoco.mj_resetData(model, own)
-        mujoco.mj_setState(model, own, case.start[i], FULL)
-        for control in case.controls[:, i]:
-            own.ctrl[:] = control
-            mujoco.mj_step(model, own, nstep=physics.frame_skip)
-        mujoco.mj_getState(model, own, after[i], FULL)
+        after[i] = plain(physics, i, thread, data[thread], case.start[i], case.controls[:, i])
 
     spread(case.env, advance)
     return after
