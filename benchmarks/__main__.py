@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from pars import device
+from pars import system
 from pars.errors import ParsError
 
 PARTS = {
@@ -53,7 +53,7 @@ def usage() -> str:
 def run(name: str, options: Sequence[str]) -> int:
     """One part in this process; a part that takes arguments gets the options. Returns the exit code."""
     print(f"== {name}", flush=True)
-    device.setup()  # before anything computes
+    system.setup()  # before anything computes
     try:
         part = importlib.import_module(f"benchmarks.{name}")
         part.run(options) if "args" in inspect.signature(part.run).parameters else part.run()

@@ -61,8 +61,8 @@ class Trainer:
 
     def __init__(self, case: Case) -> None:
         from pars.algos import find_algorithm
-        from pars.learner import Learner
-        from pars.source import pack
+        from pars.packing import pack
+        from pars.train.learner import Learner
 
         self.case, shape = case, case.shape
         seeds = list(range(case.members))
@@ -118,9 +118,10 @@ def read(told: dict[str, Any]) -> Case:
 
 
 def _alone(told: dict[str, Any]) -> Alone:
-    from pars import device
 
-    device.setup(cache=True)
+    from pars import system
+
+    system.setup(cache=True)
     steps, begin = told.pop("steps"), told.pop("begin")
     trainer = Trainer(read(told))
     start = time.time() - begin

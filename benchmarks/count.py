@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.flops import Shape, work
 from pars.algos import find_algorithm
-from pars.flops import step_products, update
+from pars.probes.flops import step_products, update
 
 
 @dataclass(frozen=True)

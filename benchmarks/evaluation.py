@@ -32,14 +32,14 @@ from pars import presets
 from pars.algos import ALGORITHMS
 from pars.config import from_dict
 from pars.core import Spec
-from pars.device import cores
 from pars.envs import Task, list_tasks, make_task
 from pars.envs.base import BatchEnv, MujocoBatch, clipped
 from pars.envs.measure import environment
 from pars.errors import TaskError, UsageError
-from pars.learner import Learner
-from pars.policy import Policy
-from pars.rollout import Evaluation, Evaluator
+from pars.system import cores
+from pars.train.learner import Learner
+from pars.train.policy import Policy
+from pars.train.rollout import Evaluation, Evaluator
 
 TRIAL = 10  # actions per episode of the evaluation that tells how many there is time for
 COLUMNS = (

@@ -36,9 +36,10 @@ from benchmarks.case import TOTAL, Case, Trainer, alone, read
 from benchmarks.flops import PAPER, Shape
 from benchmarks.hlo import launches
 from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_csv, write_png
-from pars import checkpoint, device
+from pars import system
 from pars.errors import UsageError
-from pars.report.plot import COLORS, DASHES, figure, plain_log, style
+from pars.report.charts.plot import COLORS, DASHES, figure, plain_log, style
+from pars.train import checkpoint
 
 ALGORITHM = "pars"
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -191,7 +192,7 @@ def run(args: Sequence[str] = ()) -> None:
         cache = None if given.dry else Path(folder)
         if cache:
             os.environ["PARS_CACHE_DIR"] = folder
-            device.setup(cache=True)
+            system.setup(cache=True)
         for kind in kinds:
             peak = Peak(kind, size)
             for case in (Case(ALGORITHM, shape, count, kind) for shape in shapes for count in members):
@@ -205,5 +206,5 @@ def run(args: Sequence[str] = ()) -> None:
 
 
 if __name__ == "__main__":
-    device.setup()
+    system.setup()
     print(json.dumps(differences(read(json.loads(sys.argv[1])), int(sys.argv[2]))))

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.case import Case
 from pars.algos import find_algorithm
-from pars.flops import update
+from pars.probes.flops import update
 
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = .*?[\s)]([a-z][\w\-]*)\(")

@@ -95,11 +95,12 @@ def start(path: Path, settings: dict[str, list[Any]], members: int) -> dict[str,
     """In a fresh process: import, load, train to the end of the first dispatch (of one step). What was measured."""
     parts: Parts = {}
     with part(parts, "libraries"):
-        from pars import api, commands  # noqa: F401  what `pars train` imports
+        from pars import api
+        from pars.cli import commands  # noqa: F401  what `pars train` imports
         from pars.data import dataset as loading
-        from pars.launch import make_groups, train_groups
-        from pars.parts import needed
-        from pars.run import Plan
+        from pars.train.launch import make_groups, train_groups
+        from pars.train.parts import needed
+        from pars.train.plan import Plan
     for name, title in (("file_sha256", "hash"), ("read_columns", "read"), ("store", "pack, card, write")):
         watched(parts, loading, name, f"- {title}")
     with part(parts, "data"):

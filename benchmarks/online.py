@@ -18,13 +18,13 @@ import jax
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.checkpoint import Position
 from pars.core import Spec, Transition
 from pars.envs import make_task
-from pars.folder import RunFolder
-from pars.learner import Learner
-from pars.rollout import Interaction
-from pars.source import pack
+from pars.packing import pack
+from pars.train.checkpoint import Position
+from pars.train.folder import RunFolder
+from pars.train.learner import Learner
+from pars.train.rollout import Interaction
 
 CASES = (("antmaze-umaze-v2", 4), ("hopper-medium-v2", 10))  # task, critics
 MEMBERS = (1, 4)

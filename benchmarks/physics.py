@@ -24,11 +24,11 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from pars.device import cores
 from pars.envs import Task, list_tasks, make_task
 from pars.envs.base import Array, MujocoBatch, Physics
 from pars.envs.measure import ENVIRONMENTS, environment
 from pars.errors import TaskError
+from pars.system import cores
 
 HOLD = 10  # control steps for which a random action is held: the bodies travel and touch things
 SECONDS = 0.4  # that one way takes in one repeat of the survey

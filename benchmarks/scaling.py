@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.case import Case, Trainer
 from benchmarks.flops import Shape
 from benchmarks.table import FOLDER, Column, Row, lines, write_csv, write_png
-from pars.report.plot import COLORS, FAINT, figure, plain_log, style
+from pars.report.charts.plot import COLORS, FAINT, figure, plain_log, style
 
 BASE = Case("pars", Shape("29/8, N=4, 3x256", 29, 8, 4), 1)
 AXES: dict[str, tuple[int, ...]] = {

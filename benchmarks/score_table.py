@@ -82,7 +82,7 @@ def draw(path: Path, points: Sequence[Point], task: str) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from pars.report.plot import COLORS, DASHES, STYLE
+    from pars.report.charts.plot import COLORS, DASHES, STYLE
 
     found = groups(points)
     titles = list(dict.fromkeys(algorithm for algorithm, _ in found))

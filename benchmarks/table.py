@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.figure import Figure
 
-from pars.report.plot import to_csv
+from pars.report.charts.plot import to_csv
 
 FOLDER = Path("runs/bench")
 Row = dict[str, Any]

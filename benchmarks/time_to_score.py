@@ -35,13 +35,13 @@ from benchmarks.peers.wire import PeerError, Worker
 from pars import presets
 from pars.algos import ALGORITHMS
 from pars.api import open_dataset
+from pars.cli import demo
 from pars.collect.twins import twin_path
 from pars.config import from_dict
 from pars.envs import make_task
 from pars.errors import UsageError
-from pars.experiments import demo
-from pars.rollout import Evaluator
-from pars.source import unpack
+from pars.packing import unpack
+from pars.train.rollout import Evaluator
 
 CONTESTANTS = (PARS, TD3_BC, STAND_IN, CORL_TD3_BC, JAX_CORL)
 PATIENCE = 900.0  # seconds for one answer: the steps between two evaluations

@@ -30,8 +30,8 @@ from benchmarks.case import Case, Trainer, alone
 from benchmarks.count import Count, count
 from benchmarks.flops import FORMULAS, PAPER, SMALL
 from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_csv, write_png
-from pars import device
-from pars.report.plot import COLORS, INK, figure, style
+from pars import system
+from pars.report.charts.plot import COLORS, INK, figure, style
 
 SECONDS = 1.0  # of training in each repeat: a dispatch of `pars train`
 LIMIT_SECONDS = 0.1  # of each way to measure a limit
@@ -170,5 +170,5 @@ def run(args: Sequence[str] = ()) -> None:
 def _keep_compiled(folder: Path) -> Path:
     """Compiled programs of this process go to `folder`, which starts empty, as `pars train` keeps them."""
     os.environ["PARS_CACHE_DIR"] = str(folder)
-    device.setup(cache=True)
+    system.setup(cache=True)
     return folder

@@ -55,6 +55,6 @@ elif ! with_uv; then
 fi
 "$py" -m pip install -qq --no-deps --no-build-isolation -e .
 
-"$py" -m pars.selfcheck
+"$py" -m pars.cli.selfcheck
 echo "$lock" >"$venv/lock-name"
 touch "$venv/ready-$lock"

@@ -38,9 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     # A worker ends without Python's own clean-up. The mark of a command that it ran would stay, and the next session
     # would take it for one that was killed and drop all programs compiled since.
     config.add_cleanup(lambda: (compiled / f"running-{os.getpid()}").unlink(missing_ok=True))
-    from pars import device
 
-    device.setup()  # before the first test computes: the device count is fixed from then on
+    from pars import system
+
+    system.setup()  # before the first test computes: the device count is fixed from then on
 
 
 def keep_compiled(stable: Path, seen: Path) -> None:

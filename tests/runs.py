@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from pars import api
-from pars.checkpoint import latest
 from pars.data import Dataset, collect_dataset, load_dataset
-from pars.folder import read_status
+from pars.train.checkpoint import latest
+from pars.train.folder import read_status
 
 TASK = "pointmaze-umaze-diverse"
 ROWS = 2000

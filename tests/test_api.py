@@ -9,11 +9,12 @@ import pytest
 
 import pars
 from pars import api
-from pars.checkpoint import Position
 from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
-from pars.run import Plan
+from pars.train.checkpoint import Position
+from pars.train.plan import Plan
+from pars.train.restore import load_policy
 from tests.data.files import columns, write_npz
 from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 
@@ -40,7 +41,7 @@ def test_episodes_are_counted_from_0_and_at_least_one(numbers: tuple[int | None,
 
 
 def test_a_policy_acts_on_one_observation_or_on_many() -> None:
-    policies = [api.load_policy(finished_run(), member) for member in (0, 1)]
+    policies = [load_policy(finished_run(), member) for member in (0, 1)]
     obs = np.asarray(few_rows().columns.obs[:6])
     actions = [policy(obs) for policy in policies]
     assert actions[0].shape == (6, 2) and np.abs(actions[0]).max() <= 1.0
@@ -52,16 +53,16 @@ def test_a_policy_acts_on_one_observation_or_on_many() -> None:
 
 def test_a_policy_is_asked_for_by_an_existing_member_of_one_group(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"member 2 of .*: members are 0 to 1"):
-        api.load_policy(finished_run(), 2)
+        load_policy(finished_run(), 2)
     with pytest.raises(CheckpointError, match="is not a run; give the folder"):
-        api.load_policy(tmp_path)
+        load_policy(tmp_path)
     for name in ("bc-000000", "pars-000000"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{}")
     with pytest.raises(UsageError, match="has several groups; name one: bc-000000, pars-000000"):
-        api.load_policy(tmp_path)
+        load_policy(tmp_path)
     with pytest.raises(CheckpointError, match=r"run\.json cannot be read: not written by this version"):
-        api.load_policy(tmp_path / "bc-000000")
+        load_policy(tmp_path / "bc-000000")
 
 
 def test_data_may_be_an_id_a_file_arrays_or_a_dataset(tmp_path: Path) -> None:

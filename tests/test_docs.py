@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pars import cli
+from pars.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]

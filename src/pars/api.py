@@ -9,25 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from pars import presets
-from pars.algos import find_algorithm
-from pars.checkpoint import Position, latest
-from pars.config import from_dict
-from pars.core import Algorithm, Spec
+from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.data.extras import COLUMNS
 from pars.envs import TASKS, Task, make_task
-from pars.errors import CheckpointError, TaskError, UsageError
-from pars.folder import read_description
-from pars.launch import DEFAULT_PROBES, Group, group_folders, make_groups, needs_data, train_groups
-from pars.learner import Learner
-from pars.progress import make_view, progress_bar
-from pars.rollout import Evaluation, Evaluator, uniform_rows
-from pars.run import Plan
-from pars.stream import DataIn
+from pars.errors import TaskError, UsageError
+from pars.train.checkpoint import Position
+from pars.train.launch import DEFAULT_PROBES, make_groups, needs_data, train_groups
+from pars.train.plan import Group, Plan
+from pars.train.prefetch import DataIn
+from pars.train.progress import make_view, progress_bar
+from pars.train.restore import restore, run_folders
+from pars.train.rollout import Evaluation, Evaluator, uniform_rows
 
 Data = str | Path | Dataset | Mapping[str, Any]
 
@@ -208,18 +204,6 @@ def _run_name(
     return f"{'+'.join(algorithms)}-{name.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-class Policy:
-    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A]."""
-
-    def __init__(self, learner: Learner, member: int):
-        self._algo, self._cfg = learner.algo, learner.configs[member]
-        self._state = jax.tree.map(lambda x: x[member], learner.placement.take(learner.state))
-        self._act = jax.jit(lambda state, obs: self._algo.act(self._cfg, state, obs, jax.random.key(0), 0.0))
-
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        return np.asarray(self._act(self._state, np.asarray(obs, np.float32)))
-
-
 class Result(NamedTuple):
     """One group's evaluation. Rows of the arrays are its members."""
 
@@ -249,41 +233,3 @@ def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 
         scores = task.score(evaluation.returns)
         results.append(Result(learner.algo.name, task, position, learner.seeds, scores, evaluation))
     return results
-
-
-def load_policy(run: Path | str, member: int = 0) -> Policy:
-    """The policy of one member; `run` is a group's folder, or a run that has just one group."""
-    folders = run_folders(run)
-    if len(folders) > 1:
-        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
-    learner, _, _ = restore(folders[0])
-    if not 0 <= member < len(learner.seeds):
-        raise UsageError(f"member {member} of {folders[0]}: members are 0 to {len(learner.seeds) - 1}")
-    return Policy(learner, member)
-
-
-def run_folders(run: Path | str) -> list[Path]:
-    """The groups' folders of a run. Raises CheckpointError if it is none."""
-    folders = group_folders(Path(run))
-    if not folders:
-        raise CheckpointError(f"{run} is not a run; give the folder that `pars train` printed")
-    return folders
-
-
-def restore(folder: Path) -> tuple[Learner, Task | None, Position]:
-    """The population of a group's folder at its newest checkpoint, ready to act."""
-    description = read_description(folder)
-    algo = find_algorithm(description["algorithm"])
-    members = description["members"]
-    configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
-    spec = Spec(*description["spec"])
-    extra = tuple((name, tuple(shape)) for name, shape in description.get("columns", []))
-    learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec, extra)
-    checkpoint = latest(folder / "checkpoints")
-    if checkpoint is None:
-        raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
-    if checkpoint.position.phase == "online":
-        learner.go_online()
-    learner.restore(checkpoint)
-    task = make_task(description["task"], **description.get("task_options", {})) if description["task"] else None
-    return learner, task, checkpoint.position

@@ -13,8 +13,7 @@ from typing import Any, TypeVar, dataclass_transform
 import jax
 import jax.numpy as jnp
 
-from pars.errors import UsageError
-from pars.suggest import unknown
+from pars.errors import UsageError, unknown
 
 C = TypeVar("C")
 Axes = dict[str, list[Any]]

@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jax.extend.core import jaxpr_as_fun
 
 from pars.config import from_dict
+from pars.nn.spread import trace_once
 
 Params = Any
 State = Any
@@ -74,13 +74,6 @@ class Step(NamedTuple):
 
         # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
         return jax.lax.fori_loop(0, self.every(delay).astype(jnp.int32), take, (state, zeros))
-
-
-def trace_once(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], Any]:
-    """`function` for arguments like `args`, and the shapes of its result: known without tracing it a second time."""
-    jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
-    flat, structure = jaxpr_as_fun(jaxpr), jax.tree.structure(shapes)
-    return lambda *args: jax.tree.unflatten(structure, flat(*jax.tree.leaves(args))), shapes
 
 
 class Net(NamedTuple):

@@ -1,5 +1,8 @@
 """Errors a user can cause. Each is one line (what, where, how to mend it) and has one exit code."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class ParsError(Exception):
     """Base of all errors that the command prints as one line. `exit_code` is what the process returns."""
@@ -47,3 +50,11 @@ class Interrupted(ParsError):
     """SIGINT or SIGTERM: a checkpoint was written, running the same command again continues."""
 
     exit_code = 75
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """One line for an unknown name: the nearest known ones first, else all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    return f"unknown {kind} {name!r}; {hint}"

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.actors import actor_then_temperature, make_soft_state, sample, temperature_step
 from pars.algos import edac, rlpd, sac_n
 from pars.core import Spec, Step
 from pars.errors import UsageError
-from pars.losses import subset
+from pars.rl.losses import subset
+from pars.rl.soft import actor_then_temperature, make_soft_state, sample, temperature_step
 from tests.algos import plain
 
 SPEC = Spec(plain.OBS, plain.ACTION)

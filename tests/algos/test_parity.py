@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks.peers.record import RECORDS, main
-from pars.actors import SoftState, State, sample, soft_actor_loss, temperature_step, twin_target
 from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
 from pars.core import Spec, Step, make_net, make_normalizer
-from pars.critics import bellman, critic_loss, critic_net
-from pars.nets import apply, apply_ensemble
+from pars.nn.nets import apply, apply_ensemble
+from pars.rl.critics import bellman, critic_loss, critic_net
+from pars.rl.deterministic import State, twin_target
+from pars.rl.soft import SoftState, sample, soft_actor_loss, temperature_step
 from tests.algos.recorded import COLUMNS, FOLDER, Record, drawing, same
 
 KEY = jax.random.key(0)

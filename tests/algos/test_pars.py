@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from jax import Array
 
-from pars import critics
-from pars.actors import twin_target
 from pars.algos import pars, td3_bc
 from pars.core import Step
-from pars.losses import infeasible_actions, subset
-from pars.nets import MLP
+from pars.nn.nets import MLP
+from pars.rl import critics
+from pars.rl.deterministic import twin_target
+from pars.rl.losses import infeasible_actions, subset
 from tests.algos import plain
 from tests.algos.tiny import BASE, BATCH, KEY, SPEC, fresh, smoothed, step, target_keys
 

@@ -14,7 +14,7 @@ from jax import Array
 
 from pars.algos import pars
 from pars.core import Normalizer, Step
-from pars.losses import subset
+from pars.rl.losses import subset
 from tests.algos import plain
 from tests.algos.tiny import BASE, BATCH, KEY, SPEC, fresh, smoothed, step, target_keys
 

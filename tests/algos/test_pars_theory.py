@@ -11,9 +11,9 @@ import pytest
 from jax import Array
 
 from pars.core import Net, descend, make_net
-from pars.device import place
-from pars.losses import infeasible_actions, penalty_loss, td_loss
-from pars.nets import MLP, Critic, apply
+from pars.nn.nets import MLP, Critic, apply
+from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
+from pars.train.placement import place
 from tests.algos import plain
 
 

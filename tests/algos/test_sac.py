@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pars.actors import soft_actor_loss
 from pars.algos import sac
 from pars.core import Spec, Step, Transition
-from pars.learner import Learner
-from pars.losses import tanh_sample
-from pars.source import pack
+from pars.packing import pack
+from pars.rl.losses import tanh_sample
+from pars.rl.soft import soft_actor_loss
+from pars.train.learner import Learner
 
 SPEC = Spec(2, 1)
 STEP = Step(jnp.asarray(0), jnp.asarray(10), True)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from jax import Array
 
-from pars.actors import twin_target
 from pars.algos import td3_bc
 from pars.core import Normalizer, Spec, Step, Transition
+from pars.rl.deterministic import twin_target
 from tests.algos import plain
 
 SPEC = Spec(plain.OBS, plain.ACTION)

@@ -12,8 +12,8 @@ from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
 from pars.data import from_arrays
 from pars.data.extras import COLUMNS
-from pars.learner import Learner
-from pars.nets import apply_ensemble
+from pars.nn.nets import apply_ensemble
+from pars.train.learner import Learner
 
 ROWS = 512
 PLACES = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)  # observations of four states

@@ -14,6 +14,7 @@ from pars.collect.twins import collect_twin
 from pars.data import load_dataset
 from pars.envs import make_task
 from pars.errors import UsageError
+from pars.train.restore import load_policy
 from tests import runs
 
 
@@ -25,7 +26,7 @@ def test_a_policy_of_a_run_makes_a_dataset_that_trains_again(own_folders: Path) 
         made, actions = str(file.attrs["made"]), file["actions"][()]
     assert "training seed 1" in made and "action noise 0.2" in made and runs.TASK in made
     still = collect_run(runs.finished_run(), 300, member=1, noise=0.0, out=own_folders / "still.hdf5")
-    policy = api.load_policy(runs.finished_run(), 1)
+    policy = load_policy(runs.finished_run(), 1)
     with h5py.File(still) as file:
         np.testing.assert_allclose(file["actions"][()], policy(file["observations"][()]), atol=1e-6)
         assert not np.allclose(file["actions"][:10], actions[:10])

@@ -8,12 +8,12 @@ import jax
 import numpy as np
 import pytest
 
-from pars.actors import soft_actor_net
 from pars.algos import sac
 from pars.collect.skill import SHIPPED, from_actor, load, save
 from pars.core import Spec
 from pars.errors import CheckpointError
-from pars.nets import apply
+from pars.nn.nets import apply
+from pars.rl.soft import soft_actor_net
 
 CFG = sac.Config(actor_hidden=(16, 16), hidden=(8,))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pars.cli import main
+from pars.cli.main import main
 from pars.collect import train_ant
 from pars.collect.skill import load
 from pars.errors import UsageError

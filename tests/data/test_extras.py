@@ -16,8 +16,8 @@ from pars.core import Algorithm, Spec
 from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
 from pars.errors import DataError, UsageError
-from pars.learner import Learner
-from pars.returns import mc_return
+from pars.rl.returns import mc_return
+from pars.train.learner import Learner
 from tests.data.files import columns, write_hdf5
 
 pytestmark = pytest.mark.usefixtures("own_folders")

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.nets import MLP, Value, apply
+from pars.nn.nets import MLP, Value, apply
 from pars.probes.ntk import BATCH, kernel, similarity
 
 LINE = {"w": jnp.array([3.0, -1.0]), "b": jnp.array(0.5)}

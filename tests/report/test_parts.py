@@ -6,10 +6,10 @@ import numpy as np
 
 from pars.report import summary
 from pars.report.load import read_run
+from pars.report.pages.verdict import verdict
 from pars.report.series import all_series
-from pars.report.verdict import verdict
 from tests.report.fabricate import write_group, write_probes
-from tests.report.test_page import open_page
+from tests.report.pages.test_page import open_page
 
 FIRST = {"offline": {5000: [10, 20], 10000: [40, 50]}, "online": {3000: [60, 70]}}
 SECOND = {"offline": {5000: [30, 40], 10000: [60, 70]}, "online": {3000: [80, 90]}}

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.base import Job
-from pars import device
+from pars import system
 
-device.setup()
+system.setup()
 
 from pars.algos import ALGORITHMS  # noqa: E402  after the devices are set up
 from pars.core import Spec, Transition  # noqa: E402
 from pars.envs import make_task  # noqa: E402
-from pars.learner import Learner  # noqa: E402
-from pars.rollout import Interaction  # noqa: E402
-from pars.source import pack  # noqa: E402
+from pars.packing import pack  # noqa: E402
+from pars.train.learner import Learner  # noqa: E402
+from pars.train.rollout import Interaction  # noqa: E402
 
 
 class Adapter:

@@ -2,8 +2,7 @@
 
 from pars.algos import bc, cql, edac, iql, max_q, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
-from pars.errors import UsageError
-from pars.suggest import unknown
+from pars.errors import UsageError, unknown
 
 ALGORITHMS: dict[str, Algorithm] = {
     algo.name: algo

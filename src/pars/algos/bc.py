@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import act, actor_net
 from pars.config import config
 from pars.core import (
     Algorithm,
@@ -31,10 +30,11 @@ from pars.core import (
     make_net,
     make_normalizer,
 )
-from pars.layers import Precision
-from pars.losses import bc_loss
-from pars.nets import Initializer, apply
-from pars.returns import best_episodes
+from pars.nn.layers import Precision
+from pars.nn.nets import Initializer, apply
+from pars.rl.deterministic import act, actor_net
+from pars.rl.losses import bc_loss
+from pars.rl.returns import best_episodes
 
 
 @config

@@ -20,13 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pars.actors import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
 from pars.config import config
 from pars.core import Algorithm, Data, Metrics, Net, Normalizer, Params, Spec, Step, Transition, descend, make_net
-from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.errors import UsageError
-from pars.nets import Initializer, apply, apply_ensemble
-from pars.returns import mc_return
+from pars.nn.nets import Initializer, apply, apply_ensemble
+from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.returns import mc_return
+from pars.rl.soft import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
 
 UNCALIBRATED = -1e9  # a return that no value falls below
 

@@ -13,7 +13,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import (
+from pars.config import config
+from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.errors import UsageError
+from pars.nn.nets import Initializer, apply
+from pars.nn.spread import each, everywhere
+from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.soft import (
     SACSettings,
     SoftState,
     make_soft_state,
@@ -22,12 +28,6 @@ from pars.actors import (
     soft_next_value,
     temperature_then_actor,
 )
-from pars.config import config
-from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
-from pars.device import each, everywhere
-from pars.errors import UsageError
-from pars.nets import Initializer, apply
 
 
 @config

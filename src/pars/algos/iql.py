@@ -32,9 +32,9 @@ from pars.core import (
     make_net,
     make_normalizer,
 )
-from pars.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions, make_critics
-from pars.losses import cosine_decay, expectile_loss, gaussian_log_prob
-from pars.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
+from pars.nn.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
+from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions, make_critics
+from pars.rl.losses import cosine_decay, expectile_loss, gaussian_log_prob
 
 
 @config

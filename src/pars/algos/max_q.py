@@ -11,12 +11,12 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import State, act, actor_net, actor_step, make_state
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
-from pars.losses import normalized_value
-from pars.nets import Initializer, action_values, apply, apply_ensemble
+from pars.nn.nets import Initializer, action_values, apply, apply_ensemble
+from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.deterministic import State, act, actor_net, actor_step, make_state
+from pars.rl.losses import normalized_value
 
 
 @config

@@ -17,13 +17,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import State, TD3Settings, act, actor_net, actor_step, make_state, next_action
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.errors import UsageError
-from pars.losses import bc_loss, cosine_decay, normalized_value, subset
-from pars.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble, choose
+from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble, choose
+from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.deterministic import State, TD3Settings, act, actor_net, actor_step, make_state, next_action
+from pars.rl.losses import bc_loss, cosine_decay, normalized_value, subset
 
 
 @config

@@ -19,12 +19,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import bellman, critic_net, far_actions
-from pars.losses import bc_loss, normalized_value
-from pars.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
+from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
+from pars.rl.critics import bellman, critic_net, far_actions
+from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
+from pars.rl.losses import bc_loss, normalized_value
 
 
 @config

@@ -15,13 +15,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 from pars.config import config
 from pars.core import Algorithm, Metrics, Step, Transition
-from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.errors import UsageError
-from pars.losses import subset
-from pars.nets import Initializer, LayerNorm, choose
+from pars.nn.nets import Initializer, LayerNorm, choose
+from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.losses import subset
+from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 
 
 @config

@@ -10,11 +10,11 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.actors import SACSettings, SoftState, make_soft_state, soft_act, soft_next_value, temperature_then_actor
 from pars.config import config
 from pars.core import Algorithm, Metrics, Step, Transition
-from pars.critics import bellman, critic_loss, critic_net, descend_each, far_actions
-from pars.nets import Initializer
+from pars.nn.nets import Initializer
+from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.soft import SACSettings, SoftState, make_soft_state, soft_act, soft_next_value, temperature_then_actor
 
 
 @config

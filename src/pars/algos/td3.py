@@ -9,11 +9,11 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.actors import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import critic_net, far_actions
-from pars.nets import apply
+from pars.nn.nets import apply
+from pars.rl.critics import critic_net, far_actions
+from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
 
 
 @config

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.actors import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
 from pars.config import config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
-from pars.critics import critic_net, far_actions
-from pars.losses import bc_loss, normalized_value
-from pars.nets import action_values, apply
+from pars.nn.nets import action_values, apply
+from pars.rl.critics import critic_net, far_actions
+from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
+from pars.rl.losses import bc_loss, normalized_value
 
 
 @config

@@ -14,16 +14,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pars.actors import sample
 from pars.algos import sac
 from pars.collect.rollouts import Recorder
 from pars.collect.skill import Skill, from_actor
 from pars.core import Spec, Transition
-from pars.device import Slot
 from pars.envs.base import BatchEnv
-from pars.learner import ACT, INIT, UPDATE_ONLINE, block, stream, trace_update
-from pars.rollout import EPISODE, environment_seed
-from pars.source import Source, pack, width
+from pars.packing import pack, width
+from pars.rl.soft import sample
+from pars.train.learner import ACT, INIT, UPDATE_ONLINE, block, stream, trace_update
+from pars.train.placement import Slot
+from pars.train.rollout import EPISODE, environment_seed
+from pars.train.source import Source
 
 Array = np.ndarray
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import mujoco
 
-from pars import api
 from pars.collect.rollouts import Progress, noisy, roll_out
 from pars.data.cache import data_folder
-from pars.data.collect import write
+from pars.data.pointmaze import write
 from pars.errors import TaskError, UsageError
+from pars.train.restore import load_policy, restore, run_folders
 
 ROWS = 100_000
 
@@ -32,13 +32,13 @@ def collect_run(
     rows = ROWS if rows is None else rows
     if rows < 2 or seed < 0 or noise < 0:
         raise UsageError(f"rows={rows} seed={seed} noise={noise}; at least 2 rows, a seed from 0 and no negative noise")
-    folders = api.run_folders(run)
+    folders = run_folders(run)
     if len(folders) > 1:
         raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
-    learner, task, position = api.restore(folders[0])
+    learner, task, position = restore(folders[0])
     if task is None:
         raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
-    policy = api.load_policy(run, member)
+    policy = load_policy(run, member)
     columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)
     where = f"{position.phase} step {position.step:,}"
     name = f"{task.id.replace('/', '-').replace(':', '-')}-{learner.algo.name}-{position.phase}-{position.step}"

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from pars.errors import CheckpointError
-from pars.nets import GaussianActor
+from pars.nn.nets import GaussianActor
 
 Array = np.ndarray
 

@@ -14,11 +14,10 @@ from pars.collect import mujoco as locomotion
 from pars.collect.rollouts import Columns, Progress, roll_out
 from pars.collect.skill import load
 from pars.data.cache import data_folder
-from pars.data.collect import write
+from pars.data.pointmaze import write
 from pars.envs import TASKS, make_task
 from pars.envs.base import Task
-from pars.errors import UsageError
-from pars.suggest import unknown
+from pars.errors import UsageError, unknown
 
 ADROIT_ROWS = 100_000
 ADROIT_RECIPE = 1

@@ -1,8 +1,8 @@
 """Datasets: loading, checking, and collecting new ones."""
 
 from pars.data.catalog import DATASETS, collect_dataset, dataset_path, list_datasets, load_dataset
+from pars.data.check.doctor import card_lines, check
 from pars.data.dataset import Dataset, from_arrays, from_file
-from pars.data.doctor import card_lines, check
 
 __all__ = [
     "DATASETS",

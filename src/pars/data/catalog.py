@@ -9,15 +9,16 @@ from typing import Any
 
 import h5py
 
-from pars.data import collect, d4rl, minari
+from pars.data import d4rl
+from pars.data import pointmaze as collect
 from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
-from pars.data.files import SUFFIXES
+from pars.data.formats import minari
+from pars.data.formats.files import SUFFIXES
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, TASKS, make_task
-from pars.errors import ResourceError, UsageError
-from pars.suggest import unknown
+from pars.errors import ResourceError, UsageError, unknown
 
 ROWS = 100_000  # of a dataset that is asked for by its id alone
 

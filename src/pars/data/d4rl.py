@@ -10,8 +10,7 @@ from pathlib import Path
 
 from pars.data.cache import data_folder
 from pars.data.download import Report, fetch, verified
-from pars.errors import UsageError
-from pars.suggest import unknown
+from pars.errors import UsageError, unknown
 
 HOST = "rail.eecs.berkeley.edu/datasets/offline_rl"
 ULTRA = "https://github.com/ZhengyaoJiang/d4rl/releases/download/public"

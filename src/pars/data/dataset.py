@@ -23,20 +23,19 @@ from pars.data.cache import (
     restore,
     store,
 )
-from pars.data.card import Card, data_card
+from pars.data.check.card import Card, data_card
+from pars.data.check.fields import made
+from pars.data.check.scan import chunks
 from pars.data.extras import COLUMNS, STORED, episode, stored_column
-from pars.data.fields import made
-from pars.data.files import read_columns, source_file
-from pars.data.layout import Columns
+from pars.data.formats.files import read_columns, source_file
+from pars.data.formats.layout import Columns
 from pars.data.parallel import in_order
 from pars.data.rows import checked_rows
-from pars.data.scan import chunks
 from pars.data.transitions import kept_rows, transitions
 from pars.envs.base import Task
-from pars.errors import DataError, ResourceError, UsageError
-from pars.returns import episode_returns
-from pars.source import Extra, pack, unpack
-from pars.suggest import unknown
+from pars.errors import DataError, ResourceError, UsageError, unknown
+from pars.packing import Extra, pack, unpack
+from pars.rl.returns import episode_returns
 
 Array = np.ndarray
 NextObs = Literal["shift", "file"]
@@ -48,7 +47,7 @@ class Dataset:
     """Transitions in the order of the file, raw rewards, with everything worth knowing about where they come from."""
 
     name: str
-    packed: Array  # [N, W] float32, rows of `pars.source.pack`; possibly a read-only memory map
+    packed: Array  # [N, W] float32, rows of `pars.packing.pack`; possibly a read-only memory map
     last: Array  # [N] bool, last kept row of an episode
     fingerprint: str  # SHA-256 over the two
     source: str  # path, dataset id, or "arrays"

@@ -4,7 +4,7 @@
                       there is none: in terminal rows and at the end of an episode
     goal [G]          the file's `infos/goal`
     episode           number of the episode on file, from 0; exact in a float32 batch below 2^24
-    mc_return         see pars.returns; depends on a run's discount and rewards, so it is made for the run
+    mc_return         see pars.rl.returns; depends on a run's discount and rewards, so it is made for the run
 
 Transitions that are met online have zeros in all of them but `mc_return`.
 """

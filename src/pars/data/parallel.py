@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from pars.device import cores
+from pars.system import cores
 
 T = TypeVar("T")
 R = TypeVar("R")

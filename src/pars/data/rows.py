@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pars.data.files import REQUIRED
-from pars.data.scan import chunks
+from pars.data.check.scan import chunks
+from pars.data.formats.files import REQUIRED
 from pars.envs.base import Task
 from pars.errors import DataError
 

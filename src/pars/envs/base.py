@@ -15,8 +15,8 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from pars.device import cores
 from pars.envs.maze import Maze
+from pars.system import cores
 
 Array = np.ndarray
 

@@ -11,8 +11,7 @@ from pars.envs.base import Task
 from pars.envs.gym import gym_task
 from pars.envs.locomotion import locomotion
 from pars.envs.pointmaze import pointmaze
-from pars.errors import UsageError
-from pars.suggest import unknown
+from pars.errors import UsageError, unknown
 
 # How data was collected; the evaluation is the same for all protocols of a map.
 POINTMAZE = {

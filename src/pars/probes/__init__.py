@@ -9,10 +9,9 @@ from typing import Any
 from jax import Array
 
 from pars.core import Algorithm, State, Transition
-from pars.errors import UsageError
+from pars.errors import UsageError, unknown
 from pars.probes.actions import action_norms
 from pars.probes.neurons import dormant_neurons
-from pars.suggest import unknown
 
 Probe = Callable[[Algorithm, Any, State, Transition], dict[str, Array]]
 

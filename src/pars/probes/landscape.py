@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.core import Algorithm, State
-from pars.nets import apply_ensemble
+from pars.nn.nets import apply_ensemble
 
 
 def landscape(algo: Algorithm, cfg: Any, state: State, obs: Array, action: Array, grid: Array, line: Array) -> Any:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.core import Algorithm, State, Transition
-from pars.device import each
-from pars.nets import hidden_activations
+from pars.nn.nets import hidden_activations
+from pars.nn.spread import each
 
 
 def dormant_neurons(algo: Algorithm, cfg: Any, state: State, batch: Transition) -> dict[str, Array]:

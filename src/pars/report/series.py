@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pars.report.records import PHASES, Curve, Group, Run
-from pars.report.statistics import Estimate, estimate
+from pars.report.stats.statistics import Estimate, estimate
 
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}
 # logged in units of the scaled reward, shown in units of the raw one

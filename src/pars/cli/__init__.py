@@ -1,0 +1,1 @@
+"""The `pars` command: thin, one function per subcommand."""

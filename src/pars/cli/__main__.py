@@ -1,0 +1,5 @@
+"""`python -m pars.cli`."""
+
+from pars.cli.main import main
+
+main()

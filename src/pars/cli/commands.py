@@ -1,0 +1,242 @@
+"""What the subcommands do. Imported only when one runs, so that `pars --help` is quick."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from pars import api, system
+from pars.algos import ALGORITHMS
+from pars.cli import listing
+from pars.config import parse_axes
+from pars.data import DATASETS, collect_dataset
+from pars.data import list_datasets as known_datasets
+from pars.data.check import doctor
+from pars.data.check import verify as verification
+from pars.data.dataset import NextObs
+from pars.data.formats.mapping import parse_mapping
+from pars.data.formats.ogbench import parse_goal
+from pars.envs import TASKS, list_tasks, make_task
+from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
+from pars.errors import ResourceError, UsageError, unknown
+from pars.train.progress import progress_bar
+from pars.train.restore import run_folders
+
+system.setup(cache=True)
+
+
+def train(words: Sequence[str], **options: Any) -> None:
+    algorithms, task, axes = split_words(words)
+    env = options.pop("env")
+    if task and env and task != env:
+        raise UsageError(f"the task is {task!r} and --env is {env!r}; name one of them")
+    seeds = _seeds(axes.pop("seed", ["0"]))
+    options["overlap"] = {"auto": None, "yes": True, "no": False}[options.pop("overlap_eval")]
+    text = options.pop("map")
+    options["mapping"] = parse_mapping(text) if text else None
+    options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
+    run = api.train(algorithms, task or env, settings=axes, seeds=seeds, **options)
+    report(run, quiet=options["quiet"])
+
+
+def split_words(words: Sequence[str]) -> tuple[list[str], str | None, dict[str, list[str]]]:
+    """`["pars,bc", "pointmaze-umaze-diverse", "seed=0..4"]` -> algorithms, task id or None, axes."""
+    names = [word for word in words if "=" not in word]
+    if not names or len(names) > 2:
+        known = ", ".join(ALGORITHMS)
+        raise UsageError(f"give an algorithm ({known}) and at most one task, got {' '.join(names) or 'nothing'}")
+    axes = parse_axes(word for word in words if "=" in word)
+    return names[0].split(","), names[1] if len(names) > 1 else None, axes
+
+
+def _seeds(values: Sequence[str]) -> list[int]:
+    if not all(value.isdigit() and int(value) < 2**31 for value in values):
+        raise UsageError(f"seed={','.join(values)}: seeds are whole numbers from 0 to 2147483647")
+    return [int(value) for value in values]
+
+
+def evaluate(run: Path, episodes: int | None, first_episode: int) -> None:
+    table = Table("algorithm", "seed", "at", "score", "return mean", "std", "episodes", "length", "physics")
+    for result in api.evaluate(run, episodes, first_episode):
+        at = f"{result.position.phase} {result.position.step:,}"
+        returns, lengths = result.evaluation.returns, result.evaluation.lengths
+        for i, seed in enumerate(result.seeds):
+            std = f"{returns[i].std(ddof=1):.2f}" if len(returns[i]) > 1 else "-"
+            figures = (f"{result.scores[i].mean():.1f}", f"{returns[i].mean():.2f}", std)
+            sizes = (str(len(returns[i])), f"{lengths[i].mean():.0f}")
+            table.add_row(result.algorithm, str(seed), at, *figures, *sizes, result.task.physics)
+    Console().print(table)
+
+
+def report(run: Path, quiet: bool = False) -> None:
+    from pars.report import summary, write_report  # slow to import, and training can start without it
+
+    run_folders(run)
+    console = Console()
+    path = write_report(run)
+    for line in summary(run) if not quiet else []:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+def reproduce(words: Sequence[str], **options: Any) -> None:
+    from pars.reproduce import command  # draws figures: slow to import
+
+    command.run(words, **options)
+
+
+def algos(names: Sequence[str], with_presets: bool) -> None:
+    if with_presets:
+        print(*listing.preset_lines(names), sep="\n")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 120))  # a pipe has no width
+    console.print(listing.table(names))
+    console.print(listing.NOTE, highlight=False)
+
+
+def tasks(measure: bool = False, seconds: float = 1.0, file: Path | None = None) -> None:
+    found: dict[str, Measurement] | None = None
+    if measure:
+        with progress_bar("measuring") as advance:
+            found = measure_all(list_tasks(), seconds, advance)
+    header = ["task", "obs", "actions", "limit", "score 0..100", "episodes", "physics"]
+    header += ["steps/s", "check_env"] if found else []
+    rows = []
+    for task in list_tasks():
+        reference = f"{task.reference[0]:g}..{task.reference[1]:g}" if task.reference else "raw return"
+        sizes = (str(task.obs_dim), str(task.action_dim), str(task.time_limit))
+        row = [task.id, *sizes, reference, str(task.eval_episodes), task.physics]
+        if found:
+            speed, check = found[task.id]
+            row += ["-" if speed is None else f"{speed:.0f}", check]
+        rows.append(row)
+    short = ["task", "obs", "act", "limit", "returns", "eval", "mode", "steps/s", "check"][: len(header)]
+    table = Table(Column(short[0], no_wrap=True), *short[1:], box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for task, row in zip(list_tasks(), rows):
+        low, high = task.reference or (0.0, 0.0)
+        shown = [*row[:4], f"{low:.0f}..{high:.0f}" if task.reference else "raw", *row[5:]]
+        table.add_row(*map(Text, shown))  # as it is: Rich takes brackets for markup
+    Console().print(table)
+    Console().print("limit: actions; returns: those that score 0 and 100; eval: episodes; mode: physics")
+    if found:
+        how = f"{ENVIRONMENTS} environments of one task, random actions, {system.cores()} cores, {seconds:g} s each"
+        Console().print(f"steps/s: {how}; ids that differ in their dataset alone share a measurement")
+    if file:
+        write_csv(file, [header, *rows])
+    Console().print(
+        "Any Gymnasium id with a Box action space works too, with your own data: --env Hopper-v5 --data FILE"
+    )
+
+
+def collect(
+    dataset: str | None,
+    rows: int | None,
+    seed: int,
+    force: bool,
+    run: Path | None,
+    member: int,
+    noise: float,
+    out: Path | None,
+) -> None:
+    if (dataset is None) == (run is None):
+        raise UsageError("name a dataset id (pars data list) or give --run RUN, one of the two")
+    if out is not None and run is None:
+        raise UsageError("--out goes with --run; a dataset's own place is in the data folder (PARS_DATA_DIR)")
+    if dataset is not None and dataset not in TASKS:
+        raise UsageError(unknown("dataset", dataset, TASKS))
+    with progress_bar(str(dataset or run)) as advance:
+        if run is not None:
+            from pars.collect.runs import collect_run
+
+            path = collect_run(run, rows, seed=seed, member=member, noise=noise, out=out, progress=advance)
+        elif dataset in DATASETS:
+            path = collect_dataset(dataset, rows, seed, force=force, progress=advance)
+        else:
+            from pars.collect.twins import collect_twin
+
+            path = collect_twin(str(dataset), rows, seed, force=force, progress=advance)
+    Console().print(str(path), soft_wrap=True)
+
+
+def train_ant(out: Path, steps: int, seed: int) -> None:
+    from pars.collect.train_ant import train_ant as train
+
+    with progress_bar("walking ant") as advance:
+        skill = train(out, steps=steps, seed=seed, progress=advance)
+    facts = skill.facts
+    print(
+        f"{out}: {facts['speed']:.2f} m/s along the wanted direction, {facts['fallen']:.0%} of the walks end in a fall"
+    )
+
+
+def list_datasets() -> None:
+    table = Table(Column("dataset", overflow="fold"), "rows", "on disk", "how it was made, or where it is")
+    for entry in known_datasets():
+        where = entry["path"] if entry["cached"] and not entry["made"] else entry["made"]
+        table.add_row(
+            entry["id"], f"{entry['rows']:,}" if entry["rows"] else "?", "yes" if entry["cached"] else "no", where
+        )
+    Console().print(table)
+
+
+def check(
+    data: str, task_id: str | None, next_obs: NextObs, mapping: str | None, goal: str | None, page: Path | None
+) -> None:
+    path, task_id = _file_and_task(data, task_id)
+    found = doctor.check(
+        path,
+        make_task(task_id) if task_id else None,
+        next_obs=next_obs,
+        mapping=parse_mapping(mapping) if mapping else None,
+        goal=parse_goal(goal) if goal else None,
+    )
+    print_pairs(doctor.page_lines(found))
+    if page is not None:
+        from pars.report.pages.doctor import write_page  # slow to import
+
+        Console().print(f"page: {write_page(found, page)}", markup=False, soft_wrap=True)
+    if found.refusal:
+        raise found.refusal
+
+
+def verify(data: str, task_id: str | None, rows: int, physics: str | None, episodes: int) -> None:
+    path, task_id = _file_and_task(data, task_id)
+    found = verification.verify(path, task_id, rows=rows, physics=physics, episodes=episodes)
+    print_pairs(verification.page_lines(found))
+    if found.refusal:
+        raise found.refusal
+
+
+def _file_and_task(data: str, task_id: str | None) -> tuple[str, str | None]:
+    """A twin's file (collected if it is absent) and task; anything else as it is."""
+    twin = api.twin_of(data, make_task(task_id) if task_id else None)
+    return (data, task_id) if twin is None else (str(api.collected_twin(twin)), task_id or twin)
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write a table. Raises ResourceError if that is impossible."""
+    try:
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file to --csv") from error
+
+
+def print_pairs(pairs: Iterable[tuple[str, str]], console: Console | None = None) -> None:
+    """Names and texts as two columns; a name stands once above texts that share it."""
+    table, before = Table.grid(padding=(0, 1)), ""
+    table.add_column(min_width=12, no_wrap=True)
+    table.add_column(overflow="fold")
+    colors = {"warning": "yellow", "verdict": "bold"}
+    for name, words in pairs:
+        table.add_row("" if name == before else Text(name), Text(words, style=colors.get(name, "")))
+        before = name
+    (console or Console()).print(table)

@@ -1,0 +1,306 @@
+"""The `pars` command: thin, one function per subcommand. Exit codes are those of pars.errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import Positional, arg
+
+from pars.cli.data import DATA_COMMANDS
+from pars.errors import ParsError, ResourceError, UsageError
+
+FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
+Words = Positional[tuple[str, ...]]
+
+EPILOG = (
+    "Exit codes: 0 done, 2 usage, 3 data, 4 checkpoint or run folder, 5 environment, 6 divergence, 7 resources, 75 \
+interrupted (the same command continues). --debug shows the traceback of an error."
+)
+
+
+def train(
+    words: Annotated[Words, arg(metavar="ALGO[,ALGO] [TASK] [NAME=VALUE[,VALUE]]...")],
+    data: str | None = None,
+    env: str | None = None,
+    next_obs: Literal["shift", "file"] = "shift",
+    map: str | None = None,
+    data_goal: str | None = None,
+    data_in: Literal["auto", "memory", "stream"] = "auto",
+    overlap_eval: Literal["auto", "yes", "no"] = "auto",
+    physics: Literal["d4rl", "stock"] | None = None,
+    goal: Literal["episode", "fixed"] | None = None,
+    preset: str = "paper",
+    steps: int | None = None,
+    online_steps: int = 0,
+    eval_every: int | None = None,
+    online_eval_every: int | None = None,
+    eval_episodes: int | None = None,
+    out: Path | None = None,
+    probes: tuple[str, ...] = ("actions", "neurons"),
+    quiet: bool = False,
+) -> None:
+    """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
+
+    `pars train pars pointmaze-umaze-diverse seed=0..4`
+
+    `pars train pars,td3_bc pointmaze-medium-play reward_scale=10,100 seed=0..2 --steps 20000 --online-steps 3000`
+
+    `pars train pars --data logs.hdf5`: your own data, no environment, so offline only and no scores.
+
+    `pars train pars --data logs.hdf5 --env Hopper-v5`: any Gymnasium environment with continuous actions.
+
+    Args:
+        words: Algorithms, a task id (see `pars tasks`), and settings: a list of values or a range such as seed=0..4
+            trains a population.
+        data: A dataset id or your own file (HDF5, npz, CSV, Parquet, a Minari folder); by default the task's dataset.
+            `twin`: data of our own making for a D4RL task.
+        env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
+        next_obs: Next observations from the following row (as D4RL) or from the file's own column.
+        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
+        data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
+        overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
+        physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
+        goal: Of AntMaze: drawn for every episode, or fixed.
+        preset: Published settings of the algorithm to start from, see `pars algos`.
+        steps: Offline gradient steps.
+        online_steps: Environment steps of each member after that.
+        eval_every: Gradient steps between evaluations.
+        online_eval_every: Environment steps between evaluations.
+        eval_episodes: Episodes of each evaluation.
+        out: Folder of the run; by default runs/ALGO-TASK-HASH.
+        probes: What to look at inside the networks at every evaluation.
+        quiet: Print only warnings and where the report is.
+    """
+    from pars.cli import commands
+
+    commands.train(
+        words,
+        data=data,
+        env=env,
+        next_obs=next_obs,
+        map=map,
+        data_goal=data_goal,
+        data_in=data_in,
+        overlap_eval=overlap_eval,
+        physics=physics,
+        goal=goal,
+        preset=preset,
+        steps=steps,
+        online_steps=online_steps,
+        eval_every=eval_every,
+        online_eval_every=online_eval_every,
+        eval_episodes=eval_episodes,
+        out=out,
+        probes=probes,
+        quiet=quiet,
+        command=shlex.join(["pars", *sys.argv[1:]]),
+    )
+
+
+def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: int = 0) -> None:
+    """Evaluate the newest checkpoint of every member of a run.
+
+    Args:
+        run: A folder that `pars train` wrote.
+        episodes: Episodes of each member; by default the task's own number.
+        first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
+    """
+    from pars.cli import commands
+
+    commands.evaluate(run, episodes, first_episode)
+
+
+def report(run: Positional[Path]) -> None:
+    """Write RUN/report.html, one self-contained page, and print its summary.
+
+    Args:
+        run: A folder that `pars train` wrote; the run may still be under way.
+    """
+    from pars.cli import commands
+
+    commands.report(run)
+
+
+def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool = False) -> None:
+    """List the algorithms.
+
+    Args:
+        words: Only these.
+        presets: Print the settings that each starts from on D4RL's datasets, where they come from, and which are
+            fallbacks because none are published.
+    """
+    from pars.cli import commands
+
+    commands.algos(words, presets)
+
+
+def tasks(measure: bool = False, seconds: float = 1.0, csv: Path | None = None) -> None:
+    """List the tasks.
+
+    Args:
+        measure: Measure their speed on this machine too, and ask Gymnasium's check_env about them.
+        seconds: How long to measure each.
+        csv: Write the table to this file too.
+    """
+    from pars.cli import commands
+
+    commands.tasks(measure, seconds, csv)
+
+
+def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False) -> None:
+    """Collect a PointMaze dataset, train PARS beside TD3+BC, fine-tune PARS online, write a report: a few minutes.
+
+    Args:
+        out: Folder of the run; an unfinished demo continues.
+        short: A tenth of the steps, to see that everything works.
+        quiet: Print only the summary.
+    """
+    from pars.cli import demo as experiment
+
+    experiment.run(out, short, quiet)
+
+
+def reproduce(
+    words: Annotated[Words, arg(metavar="ID|all [ID]... [NAME=VALUE]...")],
+    data: Literal["d4rl", "twin"] | None = None,
+    steps_scale: float | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    tasks: tuple[str, ...] = (),
+    rows: int | None = None,
+    episodes: int | None = None,
+    small: bool = False,
+    dry_run: bool = False,
+    out: Path = Path("runs/reproduce"),
+    quiet: bool = False,
+) -> None:
+    """Run tables and figures of the PARS paper and lay what comes out beside the printed numbers.
+
+    `pars reproduce figure5 table12 --small --budget 30m`
+
+    `pars reproduce all --dry-run`: the catalogue, with what it would cost here and on a GPU.
+
+    Running the same command again continues. Results on other data, with fewer steps or other settings have folders
+    and pages of their own and are never held against the paper's.
+
+    Args:
+        words: Tables and figures by id (see --dry-run), and settings to change, one value each.
+        data: D4RL's files, or twins of our own making; by default d4rl.
+        steps_scale: Share of the paper's steps, up to 1.
+        seeds: By default the paper's 5.
+        budget: Stop after this long, such as 90s, 30m or 2h; what is left continues with the next call.
+        tasks: Train on these only.
+        rows: Of the twins; by default as many as the recipe makes.
+        episodes: Of each evaluation.
+        small: The experiment cut down to minutes on two cores (twins, small share of the steps, 3 seeds); the options
+            above change it further.
+        dry_run: Only print the plan.
+        out: Where runs, pages and index go.
+        quiet: Print only the end.
+    """
+    from pars.cli.commands import reproduce as run
+
+    options: dict[str, Any] = dict(
+        data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, rows=rows
+    )
+    options |= dict(episodes=episodes, small=small, dry_run=dry_run, out=out, quiet=quiet)
+    run(words, **options, command=shlex.join(["pars", *sys.argv[1:]]))
+
+
+def data() -> None:
+    """Collect, list and check datasets: `pars data --help`."""
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "train": train,
+    "eval": evaluate,
+    "report": report,
+    "algos": algos,
+    "tasks": tasks,
+    "demo": demo,
+    "reproduce": reproduce,
+    "data": data,  # for the help; its own subcommands are DATA_COMMANDS
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of `pars`; exits with a code of pars.errors."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    warnings.showwarning = _one_line
+    try:
+        if words[:1] == ["data"]:
+            table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
+            words = words[1:]
+        else:
+            table, prog = COMMANDS, "pars"
+            about = "Reinforcement learning with offline data. See also: pars data --help. " + EPILOG
+        tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
+    except BrokenPipeError:  # whoever read our output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        if debug:
+            raise
+        sys.exit(_explain(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def gather(words: list[str]) -> list[str]:
+    """Settings may stand anywhere in the words of `train` and `reproduce`; put them behind the first one, where tyro
+    wants all of them."""
+    if words[:1] not in (["train"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
+        return words
+    settings: list[str] = []
+    rest: list[str] = []
+    for before, word in pairwise(words):
+        free = not before.startswith("--") or "=" in before or before in FLAGS
+        (settings if re.match(r"[a-z]\w*=", word) and free else rest).append(word)
+    return [words[0], rest[0], *settings, *rest[1:]] if rest and not rest[0].startswith("-") else words
+
+
+def _explain(error: Exception) -> int:
+    """Print one line about `error`; the exit code."""
+    known = error if isinstance(error, ParsError) else _resource(error)
+    if known is None:
+        line = str(error).partition("\n")[0]
+        print(f"pars: internal error: {type(error).__name__}: {line} (--debug shows where)", file=sys.stderr)
+        return 1
+    print(f"pars: {known}", file=sys.stderr)
+    return known.exit_code
+
+
+def _resource(error: Exception) -> ParsError | None:
+    """Memory and disk that ran out, in whatever form libraries report it."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(
+            f"no space left for {error.filename or 'a file'}; free some and run the same command again"
+        )
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        return UsageError(f"{error.filename} is, or lies below, a file where a folder is needed; use another --out")
+    if isinstance(error, PermissionError):
+        return ResourceError(f"{error.filename}: permission denied; use another folder (--out, or $PARS_DATA_DIR)")
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return ResourceError("out of memory; train fewer members at once or smaller networks")
+    return None
+
+
+def _one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    print(f"pars: warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Forms of files, each read into columns by name."""

@@ -1,0 +1,1 @@
+"""Networks and their layers as flax.linen modules, and mapping over an ensemble."""

@@ -1,0 +1,118 @@
+"""How a function is mapped over a stacked axis: members, critics. No algorithm, loss or loop knows how it is done.
+
+On a CPU small matrices gain nothing from being split over threads: slices run one after another, so that one critic's
+target, forward, backward and Adam stay in cache. On a GPU the axis is vmapped. Results differ by rounding only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxpr_as_fun
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+Tree = Any
+
+
+def trace_once(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], Any]:
+    """`function` for arguments like `args`, and the shapes of its result: known without tracing it a second time."""
+    jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
+    flat, structure = jaxpr_as_fun(jaxpr), jax.tree.structure(shapes)
+    return lambda *args: jax.tree.unflatten(structure, flat(*jax.tree.leaves(args))), shapes
+
+
+over_critics: ContextVar[Mesh | None] = ContextVar("over_critics", default=None)
+
+
+def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
+    """`function` for every slice of the leading axis of `stacked`, results stacked.
+
+    One after another on a CPU, vmapped on a GPU. Where a single run has several devices they share the slices; then
+    nothing may be differentiated through this call, only inside `function`.
+    """
+    mesh = over_critics.get()
+    if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size:
+        return each_locally(function, *stacked)
+    spread = jax.shard_map(
+        lambda *part: each_locally(function, *part),
+        mesh=mesh,
+        in_specs=PartitionSpec("critics"),
+        out_specs=PartitionSpec("critics"),
+        check_vma=False,
+    )
+    return spread(*stacked)
+
+
+def each_locally(function: Callable[..., Tree], *stacked: Tree) -> Tree:
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda slices: function(*slices), stacked)
+    return jax.vmap(function)(*stacked)
+
+
+def each_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree], replaced: list[int]) -> Tree:
+    """`function(number, *slices)` for every slice; its results take the places of the arguments at `replaced`, where
+    `each_locally` would fill fresh arrays at every call."""
+    count = len(jax.tree.leaves(stacked)[0])
+    if jax.default_backend() != "cpu":
+        return each_locally(function, jnp.arange(count), *stacked)
+
+    def body(number: Any, successors: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        args = list(stacked)
+        for at, tree in zip(replaced, successors, strict=True):
+            args[at] = tree
+        results = function(number, *jax.tree.map(lambda x: x[number], args))
+        return jax.tree.map(lambda x, y: jax.lax.dynamic_update_index_in_dim(x, y, number, 0), successors, results)
+
+    return jax.lax.fori_loop(0, count, body, tuple(stacked[i] for i in replaced))
+
+
+def some(stacked: Tree, indices: jax.Array) -> Tree:
+    """The slices at `indices` of the leading axis: leaves [E, ..] -> [k, ..]."""
+    mesh = over_critics.get()
+    if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size or len(indices) % mesh.size:
+        return jax.tree.map(lambda x: x[indices], stacked)
+
+    def send(part: Tree, indices: jax.Array) -> Tree:
+        """Every device offers what it has of the chosen, as one array, and keeps its share of all of them."""
+        leaves, structure = jax.tree.flatten(part)
+        at = indices - len(leaves[0]) * jax.lax.axis_index("critics")
+        mine = (at >= 0) & (at < len(leaves[0]))
+        chosen = [x[jnp.clip(at, 0, len(x) - 1)].reshape(len(at), -1) for x in leaves]
+        row = jnp.where(mine[:, None], jnp.concatenate(chosen, axis=1), 0)
+        row = jax.lax.psum_scatter(row, "critics", tiled=True)
+        parts = jnp.split(row, np.cumsum([x.shape[1] for x in chosen])[:-1], axis=1)
+        shaped = [y.reshape(-1, *x.shape[1:]) for x, y in zip(leaves, parts, strict=True)]
+        return jax.tree.unflatten(structure, shaped)
+
+    critics = PartitionSpec("critics")
+    spread = jax.shard_map(send, mesh=mesh, in_specs=(critics, PartitionSpec()), out_specs=critics, check_vma=False)
+    return spread(stacked, indices)
+
+
+def everywhere(tree: Tree) -> Tree:
+    """Where a single run has several devices: all of them get all of `tree`, at once."""
+    mesh = over_critics.get()
+    return tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def materialized(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """function(x), of the shape of x, in a buffer of its own.
+
+    XLA would work it out again for each of its readers. On a CPU that is dear for one that transposes: element by
+    element it takes three times as long as a plain transposition. Nothing is fused across the borders of a loop, and
+    this one turns once (or twice for NaN, which stays NaN), but the compiler cannot know.
+    """
+    if jax.default_backend() != "cpu":
+        return function(x)
+    turns = 1 + jnp.isnan(x.ravel()[0]).astype(jnp.int32)
+    return jax.lax.fori_loop(0, turns, lambda _, x: function(x), x)
+
+
+def transposed(x: jax.Array) -> jax.Array:
+    """x.T as an operand of a product. On a CPU it is not folded into the product, which would take a slower kernel."""
+    return jax.lax.optimization_barrier(x.T) if jax.default_backend() == "cpu" else x.T

@@ -1,0 +1,1 @@
+"""Pages that open without a server, and what stands on them."""

@@ -1,0 +1,179 @@
+"""RUN/report.html: one file that opens without a server and loads nothing from elsewhere."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pars.report.charts import ends, figures, landscape, maze
+from pars.report.load import read_run
+from pars.report.pages import html, tables
+from pars.report.pages.verdict import Verdict, verdict
+from pars.report.pages.verdict import summary as verdict_summary
+from pars.report.records import Group, Run
+from pars.report.series import STEP_NAMES, all_series, show
+
+
+def write_report(run: Path | str) -> Path:
+    """Write report.html into the run folder (or the group folder given) and return its path.
+
+    Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
+    """
+    found = read_run(run)
+    target = found.folder / "report.html"
+    aside = target.with_suffix(".html.tmp")
+    aside.write_text(render(found), encoding="utf-8")
+    os.replace(aside, target)
+    return target
+
+
+def summary(run: Path | str) -> list[str]:
+    """Lines for the terminal: result, comparisons, data, speed, state. Raises as `write_report`."""
+    return verdict_summary(read_run(run))
+
+
+def render(run: Run) -> str:
+    """The whole page as HTML."""
+    series = all_series(run)
+    found = verdict(run)
+    task = " and ".join(dict.fromkeys(str(group.task or "no environment") for group in run.groups))
+    small = figures.small_curves(series)
+    paths = maze.trajectories(series)
+    main = [p for p in (figures.score_curve(series), ends.ends(series), figures.q_curve(series)) if p is not None]
+    body = [
+        _head(run, found, task),
+        html.section(
+            "Scores",
+            tables.scores(series),
+            html.figures(main, "third" if len(main) > 2 else "half"),
+            tables.who_beats_whom(series),
+        ),
+        html.section(
+            "What Q believes about actions",
+            html.note(_LANDSCAPE) if (maps := landscape.landscapes(series)) else "",
+            html.figures(maps, "half" if len(maps) in (2, 4) else "third"),
+            html.figures(landscape.lines(series), "half"),
+        ),
+        html.section("The policy in the maze", html.figures(paths, "half")),
+        html.section("Data", *_data(run)),
+        html.section(
+            "Losses and probes",
+            html.legend([one.label for one in series[: figures.MOST]]) + html.note(_SMALL) if small else "",
+            html.figures(small, "small"),
+        ),
+        html.section("Settings", tables.settings(series)),
+        html.section("Speed", tables.speed(run)),
+        html.section("How to repeat this", *_origin(run)),
+    ]
+    return html.page(f"{task}: {', '.join(dict.fromkeys(one.label for one in series))}"[:120], "\n".join(body))
+
+
+MAZE_NUMBERS = ("free_cells_visited", "outside")
+_LANDSCAPE = (
+    "Q / reward_scale at one state of the data, over the first two actions; the others are the policy's. Dashed box: "
+    "feasible actions. Dots: actions of the data at the nearest states. Stars: actions of the policy, one per seed. "
+    "A policy follows Q, so high values outside the data draw it to where nothing was ever tried."
+)
+_SMALL = (
+    "Means over seeds, each averaged over the steps since the entry before; offline and online as in the curves above."
+)
+
+
+def _head(run: Run, found: Verdict, task: str) -> str:
+    physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
+    parts = [
+        f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
+        f'<p class="verdict">{html.text(found.headline)}</p>',
+    ]
+    if found.others:
+        parts.append(f'<ul class="beside">{"".join(f"<li>{html.text(line)}</li>" for line in found.others)}</ul>')
+    parts += [html.note(line, "caveat") for line in found.caveats]
+    parts += [html.note(f"Left out while reading: {problem}.", "warn") for problem in run.problems]
+    meaning = (
+        f" Physics: {physics}. ± is the sample standard deviation (ddof = 1) of seeds, each seed's score being the "
+    )
+    meaning = f"{meaning}mean over its evaluation episodes." if physics else ""
+    parts.append(html.note(f"{_score_meaning(run)}{meaning}"))
+    for group in {group.made: group for group in run.groups if group.made}.values():
+        parts.append(html.note(f"Data {group.dataset.get('name', 'unknown')}: {group.made}."))
+    return "".join([*parts, "</header>"])
+
+
+def _score_meaning(run: Run) -> str:
+    references = {tuple(group.task_card.get("reference") or ()) for group in run.groups if group.task}
+    if not references:
+        return "No environment: nothing was scored."
+    if len(references) > 1:
+        return "Scores are normalised by each task's own reference returns."
+    pair = references.pop()
+    if len(pair) != 2:
+        return "Scores are raw returns."
+    meaning = f"Scores: raw return {pair[0]:g} is 0 and {pair[1]:g} is 100"
+    return f"{meaning}, the share of episodes that reached the goal in %." if pair == (0, 1) else f"{meaning}."
+
+
+def _data(run: Run) -> list[str]:
+    parts = []
+    seen: set[str] = set()
+    for group in run.groups:
+        key = str(group.dataset.get("fingerprint") or group.dataset.get("name"))
+        if not group.dataset or key in seen:
+            continue
+        seen.add(key)
+        card = group.dataset.get("card")
+        card = card if isinstance(card, dict) else {}
+        pairs: list[tuple[str, Any]] = [
+            (name, group.dataset[name]) for name in ("name", "source", "rows", "fingerprint") if name in group.dataset
+        ]
+        pairs += _flat(card)
+        pairs = [(name, _data_text(value)) for name, value in pairs]
+        warnings = [html.note(f"Warning: {line}", "warn") for line in card.get("warnings") or []]
+        parts += [*warnings, html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
+    return parts
+
+
+def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The card's numbers and short lists; histograms are in the pictures, the maze is in task_card."""
+    out: list[tuple[str, Any]] = []
+    for name, value in card.items():
+        if name == "maze" and isinstance(value, dict):
+            out += [(f"maze: {key.replace('_', ' ')}", value[key]) for key in MAZE_NUMBERS if key in value]
+        elif isinstance(value, dict):
+            out += [(f"{name}: {key}".replace("_", " "), entry) for key, entry in value.items() if _short(entry)]
+        elif name not in ("warnings", "rows") and _short(value):
+            out.append((name.replace("_", " "), value))
+    return out
+
+
+def _short(value: Any) -> bool:
+    return not isinstance(value, dict) and not (isinstance(value, list) and len(value) > 8)
+
+
+def _data_text(value: Any) -> str:
+    """Numbers of the card: counts in full, measurements with four digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "(" + ", ".join(_data_text(entry) for entry in value) + ")"
+    return show(value)
+
+
+def _origin(run: Run) -> list[str]:
+    commands = list(dict.fromkeys(group.command for group in run.groups if group.command))
+    group = run.groups[0]
+    groups = [
+        [g.folder.name, g.title, ", ".join(dict.fromkeys(str(m.seed) for m in g.members)),
+         g.state, f"{g.phase} step {g.step:,} ({STEP_NAMES.get(g.phase, 'steps')})", g.physics]
+        for g in run.programs
+    ]  # fmt: skip
+    return [
+        *(f"<pre>{html.text(command)}</pre>" for command in commands),
+        html.table(["group folder", "algorithm", "seeds", "state", "stands at", "physics"], groups),
+        html.details("Versions and machine", html.definitions(_pairs(group))),
+    ]
+
+
+def _pairs(group: Group) -> list[tuple[str, str]]:
+    return [(str(name), show(value)) for part in (group.versions, group.machine) for name, value in part.items()]

@@ -1,0 +1,1 @@
+"""Statistics over seeds, tasks and algorithms; each number with its n and spread."""

@@ -1,0 +1,221 @@
+"""An experiment that is trained: tasks x arms x values of one setting x seeds, and what to read off the runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pars import presets
+from pars.algos import find_algorithm
+from pars.config import field_types, structure, to_dict
+from pars.core import Algorithm
+from pars.envs import make_task
+from pars.errors import UsageError, unknown
+from pars.presets.sets import D4RL
+from pars.report.stats.comparison import Finding, Reference
+from pars.train.launch import SWITCHES, heeds
+from pars.train.parts import make_group
+from pars.train.plan import Group, Plan
+
+if TYPE_CHECKING:
+    from pars.reproduce.results import Results
+
+DataSource = Literal["d4rl", "twin"]
+EVALUATIONS = 10  # of each phase
+
+
+class Key(NamedTuple):
+    """Names one cell: the members that differ in nothing but their seed."""
+
+    task: str
+    arm: str
+    value: Any = None  # of the grid's axis
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One method of an experiment. settings: over the algorithm's preset for the task."""
+
+    label: str
+    algorithm: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    preset: str = presets.PAPER
+    presets: Mapping[str, str] = field(default_factory=dict)  # by family of tasks, where it is another
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that runs log at every evaluation. phase: where its last value is read."""
+
+    name: str = "score"
+    title: str = "score"
+    phase: str = "offline"
+
+
+SCORE, ONLINE_SCORE = Quantity(), Quantity("score", "score after fine-tuning", "online")
+
+
+@dataclass(frozen=True)
+class Small:
+    """How an experiment is cut down so that two cores finish it in minutes. Nothing of it compares with the paper."""
+
+    tasks: tuple[str, ...]
+    steps_scale: float
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    values: tuple[Any, ...] | None = None  # of the axis
+    arms: tuple[str, ...] | None = None
+    rows: int | None = None  # of the twins
+    episodes: int = 10
+    evaluations: int = 4
+    seeds: int = 3
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table or figure of the paper whose numbers come from training."""
+
+    id: str  # "table12"
+    title: str
+    claim: str  # of the paper, in a sentence of our own
+    tasks: tuple[str, ...]
+    arms: tuple[Arm, ...]
+    small: Small
+    show: Callable[[Results], Finding]  # pictures and reading; the comparisons are made from the cells
+    axis: str = ""  # a setting that every arm is trained with all `values` of
+    values: tuple[Any, ...] = (None,)
+    quantities: tuple[Quantity, ...] = (SCORE,)
+    steps: int = 1_000_000
+    online_steps: int = 0
+    seeds: int = 5
+    published: Callable[[Key, Quantity], Reference | None] = lambda key, quantity: None
+    adjust: Callable[[dict[str, Any]], dict[str, Any]] = lambda settings: settings  # after the axis is set
+    notes: Sequence[str] = ()
+    runs: str = ""  # the experiment whose runs this one shows; its own by default
+
+
+@dataclass(frozen=True)
+class Grade:
+    """On what, how long and how often an experiment is run: everything that decides whether it compares."""
+
+    data: DataSource
+    tasks: tuple[str, ...]
+    steps_scale: float = 1.0
+    seeds: int = 5
+    settings: Mapping[str, Any] = field(default_factory=dict)  # over everything the experiment says
+    values: tuple[Any, ...] | None = None
+    arms: tuple[str, ...] | None = None
+    rows: int | None = None
+    episodes: int | None = None
+    evaluations: int = EVALUATIONS
+
+    def paper(self, grid: Grid) -> bool:
+        """Whether results stand beside the paper's: its data, its lengths, its settings, all evaluation episodes."""
+        alike = self.data == "d4rl" and self.steps_scale == 1.0 and not self.settings and self.episodes is None
+        return alike and set(self.tasks) <= set(grid.tasks)
+
+    def name(self, grid: Grid) -> str:
+        """Of its folder. Tasks, values and arms are not in it: more of them join the same folder and page."""
+        if self.paper(grid):
+            return f"d4rl-{self.seeds}seeds"
+        rest = [dict(self.settings), self.rows, self.episodes, self.evaluations]
+        digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()[:6]
+        return f"{self.data}-{100 * self.steps_scale:g}pct-{self.seeds}seeds-{digest}"
+
+    def text(self, grid: Grid) -> str:
+        """One line: what these results are."""
+        own = [task for task in self.tasks if task.startswith("pointmaze")]
+        rows = f" of {self.rows:,} rows" if self.rows else ""
+        source = {"d4rl": "D4RL's data", "twin": f"twins{rows} (data of our own making, not D4RL's)"}[self.data]
+        if own:
+            source = "our own maze data" if len(own) == len(self.tasks) else f"{source}; our own maze data on PointMaze"
+        share = f"{100 * self.steps_scale:g} % of the paper's steps ({self._lengths(grid)})"
+        parts = [source, share, f"{self.seeds} seed{'s' if self.seeds > 1 else ''}"]
+        if self.episodes is not None:
+            parts.append(f"{self.episodes} episodes an evaluation")
+        if self.settings:
+            parts.append("not the paper's: " + ", ".join(f"{k}={_word(v)}" for k, v in self.settings.items()))
+        return "; ".join(parts)
+
+    def _lengths(self, grid: Grid) -> str:
+        steps, online = (round(self.steps_scale * full) for full in (grid.steps, grid.online_steps))
+        return f"{steps:,} gradient steps" + (f", then {online:,} environment steps" if online else "")
+
+
+def paper_grade(grid: Grid) -> Grade:
+    return Grade("d4rl", grid.tasks, seeds=grid.seeds)
+
+
+def small_grade(grid: Grid) -> Grade:
+    own = grid.small
+    return Grade(
+        "twin", own.tasks, own.steps_scale, own.seeds, own.settings, own.values, own.arms, own.rows, own.episodes,
+        own.evaluations,
+    )  # fmt: skip
+
+
+def make_plan(grid: Grid, grade: Grade, task_id: str, algo: Algorithm) -> Plan:
+    """Scaled lengths in the phases that the algorithm has, with `grade.evaluations` evaluations in each.
+
+    Where an algorithm's recipe for a dataset has a length of its own, that is the whole (SAC-N: three million steps).
+    """
+    own = presets.offline_steps(algo.name, task_id) if task_id in D4RL else grid.steps
+    full = (own if algo.has_offline_phase else 0, grid.online_steps if algo.can_go_online else 0)
+    steps, online = (max(round(length * grade.steps_scale), 1) if length else 0 for length in full)
+    every, online_every = (max(1, -(-length // grade.evaluations)) for length in (steps, online))
+    return Plan(steps, online, every, online_every, grade.episodes or make_task(task_id).eval_episodes)
+
+
+def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str, Any]]:
+    """Every cell of a task -> algorithm and config. Raises UsageError for a setting that no arm has."""
+    found: dict[Key, tuple[str, Any]] = {}
+    used: set[str] = set()
+    for arm in grid.arms:
+        if grade.arms is not None and arm.label not in grade.arms:
+            continue
+        algo = find_algorithm(arm.algorithm)
+        known = field_types(algo.config)
+        own = {name: value for name, value in grade.settings.items() if name in known}
+        for value in grade.values if grade.values is not None else grid.values:
+            axis = {grid.axis: value} if grid.axis else {}
+            preset = arm.presets.get(presets.family(task_id), arm.preset)
+            settings = {**presets.settings(arm.algorithm, task_id, preset), **arm.settings, **own, **axis}
+            cfg = algo.configure(_scaled(grid.adjust(settings), algo, grade.steps_scale))
+            found[Key(task_id, arm.label, value)] = arm.algorithm, cfg
+            used |= {name for name in own if heeds(cfg, name, {})}
+    for name in grade.settings:
+        if name not in used:
+            every = {setting for arm in grid.arms for setting in field_types(find_algorithm(arm.algorithm).config)}
+            off = (
+                f"{name} does nothing here while {SWITCHES[name]}=false"
+                if name in every
+                else unknown("setting", name, every)
+            )
+            raise UsageError(f"{grid.id}: {off}")
+    return found
+
+
+def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
+    """Environment steps before the first update shrink with all others."""
+    usual = algo.configure(settings)
+    return settings | ({"random_steps": int(scale * usual.random_steps)} if hasattr(usual, "random_steps") else {})
+
+
+def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:
+    """The cells times seeds, cut into groups of one structure: each a population in one program."""
+    alike: dict[Any, list[Any]] = defaultdict(list)
+    for name, cfg in make_configs(grid, grade, task_id).values():
+        members = alike[name, structure(cfg), find_algorithm(name).prepared_by(cfg)]
+        if to_dict(cfg) not in [to_dict(other) for other in members]:  # two arms may be one and the same
+            members.append(cfg)
+    return [
+        make_group(find_algorithm(name), [(cfg, seed) for cfg in configs for seed in range(grade.seeds)])
+        for (name, *_), configs in alike.items()
+    ]
+
+
+def _word(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"

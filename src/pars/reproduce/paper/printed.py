@@ -1,0 +1,89 @@
+"""Figure 1 and Tables 4 and 6: what the paper prints of methods that are not in the library, drawn and not re-run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from pars.report.charts.bars import bar_chart
+from pars.report.charts.plot import Picture
+from pars.reproduce import paper
+from pars.reproduce.base import Arrays, Finding, Study
+
+CAPTION = "Printed numbers of the paper; nothing was trained for this picture."
+PARS = "PARS"
+
+
+def relative(table: str) -> dict[str, tuple[float, float]]:
+    """Dataset -> (best other method, PARS), each over the larger of the two, from printed scores."""
+    found: dict[str, tuple[float, float]] = {}
+    rows = [one for one in paper.load(table) if not one.is_average]
+    for dataset in dict.fromkeys(one.dataset for one in rows):
+        scores = {one.method: one.mean for one in rows if one.dataset == dataset}
+        ours, best = scores.pop(PARS), max(scores.values(), default=0.0)
+        largest = max(ours, best, 1e-9)
+        found[dataset] = best / largest, ours / largest
+    return found
+
+
+def _figure1(parts: Mapping[str, Arrays]) -> Finding:
+    pictures, reading = [], []
+    for table, phase in (("table2", "offline"), ("table3", "after fine-tuning")):
+        found = relative(table)
+        shares = np.array(list(found.values()))
+        names = [_short(dataset) for dataset in found]
+        scores = [[[best] for best, _ in found.values()], [[ours] for _, ours in found.values()]]
+        pictures.append(
+            bar_chart(
+                f"figure1-{table}", f"PARS beside the best other method, {phase}", names, ["best other", PARS], scores,
+                xlabel="dataset", ylabel="share of the better one", caption=CAPTION,
+            )
+        )  # fmt: skip
+        count = int((shares[:, 1] >= 1.0).sum())
+        reading.append(f"By the printed numbers PARS is best on {count} of {len(shares)} datasets {phase}.")
+    return Finding(pictures=pictures, reading=reading)
+
+
+def _table(table: str) -> Picture:
+    rows = [one for one in paper.load(table) if not one.is_average]
+    methods, datasets = list(dict.fromkeys(o.method for o in rows)), list(dict.fromkeys(o.dataset for o in rows))
+    cells = {(one.method, one.dataset): [one.mean] for one in rows}
+    scores = [[cells.get((method, dataset), []) for dataset in datasets] for method in methods]
+    names = [_short(dataset) for dataset in datasets]
+    title = table.replace("table", "Table ")
+    return bar_chart(f"{table}-printed", title, names, methods, scores, xlabel="dataset", caption=CAPTION)
+
+
+def _short(dataset: str) -> str:
+    """Without its version."""
+    return dataset.rpartition("-")[0]
+
+
+FIGURE1 = Study(
+    "figure1",
+    "PARS against the best other method on every dataset",
+    "PARS is at or near the top everywhere, offline and after fine-tuning",
+    parts={},
+    show=_figure1,
+    seconds=0.0,
+    notes=("Printed numbers only; for numbers of this library run table2 and table3.",),
+)
+TABLE4 = Study(
+    "table4",
+    "Goal-conditioned methods on AntMaze",
+    "PARS's average on AntMaze (81.6) is above those of goal-conditioned methods, the best of which is HIQL (75.3)",
+    parts={},
+    show=lambda parts: Finding(pictures=[_table("table4")]),
+    seconds=0.0,
+    notes=("GC-IQL, WGCSL, DWSL, HIQL and GCPC are not in the library; PARS's own numbers come from table2.",),
+)
+TABLE6 = Study(
+    "table6",
+    "Spreads of the baselines that the authors ran again",
+    "SPOT, SVR and MCQ as the authors re-ran them",
+    parts={},
+    show=lambda parts: Finding(pictures=[_table("table6")]),
+    seconds=0.0,
+    notes=("SPOT, SVR and MCQ are not in the library.",),
+)

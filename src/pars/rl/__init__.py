@@ -1,0 +1,1 @@
+"""What methods share: losses, returns, critics, and the two families of policies."""

@@ -1,0 +1,133 @@
+"""What Q-learning methods have in common: critics that follow a target, and PARS's two ingredients for any of them.
+
+Reward scaling under layer norm (RS-LN) and the penalty on infeasible actions (PA) are settings here, off by default, so
+that each method can switch them on (section 6.5 of Kim et al. 2025, arXiv 2507.08761). E: critics, B: batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from pars.config import config
+from pars.core import Metrics, Net, Params, RewardNorm, Spec, Transition, descend, make_net, polyak
+from pars.nn.layers import Precision
+from pars.nn.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
+from pars.nn.spread import each
+from pars.rl.losses import infeasible_actions, penalty_loss, td_loss, td_target
+
+TWINS = 2
+
+
+@config
+class CriticSettings:
+    """Settings that every Q-learning method has. Its own Config adds to them and changes defaults.
+
+    Those of ensembles have a number of `critics` too, the others are twins.
+    """
+
+    hidden: tuple[int, ...] = (256, 256)  # of each critic
+    actor_hidden: tuple[int, ...] = (256, 256)
+    layer_norm: LayerNorm = "none"  # of the critics
+    activation: Activation = "relu"
+    initializer: Initializer = "torch"
+    precision: Precision = "float32"  # of the products of hidden layers
+    normalize_obs: bool = False
+    batch_size: int = 256
+    discount: float = 0.99
+    polyak: float = 0.005  # of the targets, per step
+    critic_lr: float = 3e-4
+    actor_lr: float = 3e-4
+    # rewards: normalised by the dataset's, then scaled, then shifted
+    reward_norm: RewardNorm = "none"
+    reward_scale: float = 1.0
+    reward_shift: float = 0.0
+    # penalising infeasible actions
+    penalty: bool = False
+    penalty_weight: float = 0.001  # alpha, eq. (3)
+    infeasible_distance: float = 100.0  # L, eq. (4)
+    infeasible: Literal["all", "any"] = "all"  # coordinates out of the box at once
+    q_min: float = 0.0
+    # read by the loop
+    updates_per_step: int = 1
+    offline_rows: int = 128  # of each online batch
+
+
+def critic_net(cfg: Any) -> Critic:
+    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, cfg.activation, cfg.initializer, 3e-3, cfg.precision))
+
+
+def make_critics(cfg: Any, spec: Spec, key: Array) -> Net:
+    """Critics from keys of their own, with targets. Leaves [E, ..]."""
+    inputs = jnp.zeros(spec.obs_dim), jnp.zeros(spec.action_dim)
+    params = init_ensemble(critic_net(cfg), getattr(cfg, "critics", TWINS), key, *inputs)
+    return jax.vmap(partial(make_net, target=True))(params)
+
+
+def bellman(cfg: Any, batch: Transition, next_q: Array) -> Array:
+    """y = c r + shift + discount (1 - terminal) q', of rewards that `state.norm` has passed. next_q [B] -> [B]"""
+    return td_target(cfg.reward_scale * batch.reward + cfg.reward_shift, batch.terminal, next_q, cfg.discount)
+
+
+def far_actions(cfg: Any, key: Array, batch: Transition) -> Array | None:
+    """Infeasible actions [B, A] for the penalty, the same for all critics; None where it is off."""
+    if not cfg.penalty:
+        return None
+    return infeasible_actions(key, batch.action.shape, cfg.infeasible_distance, cfg.infeasible)
+
+
+def critic_loss(
+    cfg: Any,
+    params: Params,
+    batch: Transition,
+    y: Array,
+    far: Array | None,
+    weight: Any = None,
+    q_min: Any = None,
+) -> tuple[Array, Metrics]:
+    """L_TD + alpha L_PA of one critic, eq. (3) of PARS. TD and PA rows go through the network as one batch of 2B.
+
+    Args:
+        far: of `far_actions`.
+        weight, q_min: where they are not `cfg.penalty_weight` and `cfg.q_min`.
+    """
+    net = critic_net(cfg)
+    if far is None:
+        q = apply(net, params, batch.obs, batch.action)
+        loss = td_loss(q, y)
+        return loss, {"critic_loss": loss, "q_mean": q.mean(), "q_max": q.max()}
+    obs = jnp.concatenate([batch.obs, batch.obs])
+    q, q_far = jnp.split(apply(net, params, obs, jnp.concatenate([batch.action, far])), 2)
+    td, pa = td_loss(q, y), penalty_loss(q_far, cfg.q_min if q_min is None else q_min)
+    metrics = {
+        "critic_loss": td,
+        "penalty_loss": pa,
+        "q_mean": q.mean(),
+        "q_max": q.max(),
+        "q_infeasible": q_far.mean(),
+    }
+    return td + (cfg.penalty_weight if weight is None else weight) * pa, metrics
+
+
+def descend_each(
+    cfg: Any, critic: Net, loss: Callable[..., tuple[Array, Metrics]], *per_critic: Any, follow: bool = True
+) -> tuple[Net, Metrics]:
+    """One Adam step of every critic along its own loss(params, *its slices of per_critic) -> (value, metrics).
+
+    follow: let the targets follow at once; else they stay for the caller to move.
+    """
+
+    def one(net: Net, *slices: Any) -> tuple[Net, Metrics]:
+        grads, metrics = jax.grad(loss, has_aux=True)(net.params, *slices)
+        net = descend(net, grads, cfg.critic_lr)
+        return (polyak(net, cfg.polyak) if follow else net), metrics
+
+    if follow:
+        return each(one, critic, *per_critic)
+    net, metrics = each(one, critic._replace(target=None), *per_critic)
+    return net._replace(target=critic.target), metrics

@@ -1,0 +1,111 @@
+"""Facts about the machine and the process: its start, cores, free memory, and where caches live."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import jax
+
+from pars.errors import UsageError
+
+
+def setup(cache: bool = False) -> None:
+    """One XLA device per core, before JAX starts (later calls change nothing). `cache`: keep compiled programs on disk.
+
+    The persistent cache lives in `$PARS_CACHE_DIR`, else in the user's cache directory.
+    """
+    if cache:
+        folder = cache_folder() / "compiled"
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_half_written(folder)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # a start has many small programs
+        # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
+        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+    # on the processor, what one device computes runs in the thread that asks for it: a policy call of an evaluation
+    # would wait longer for another thread to wake up than for its actions
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+    try:
+        jax.config.update("jax_num_cpu_devices", cores())
+    except RuntimeError:
+        pass  # JAX is already running in this process: use the devices it has
+
+
+def _forget_half_written(folder: Path) -> None:
+    """Drop programs that a process which was killed may have been writing: JAX would warn of them at every start.
+
+    Every process leaves a marker while it runs; what is younger than the marker of a dead one goes.
+    """
+    for marker in folder.glob("running-*"):
+        try:
+            os.kill(int(marker.name.partition("-")[2]), 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # another process that starts now is clearing it too
+                begun = marker.stat().st_mtime
+                for entry in folder.iterdir():
+                    _drop_if_younger(entry, begun)
+                marker.unlink(missing_ok=True)
+        except (OSError, ValueError):
+            pass  # alive under another user, or not one of ours
+    marker = folder / f"running-{os.getpid()}"
+    marker.touch()
+    atexit.register(marker.unlink, missing_ok=True)
+
+
+def _drop_if_younger(entry: Path, begun: float) -> None:
+    with suppress(FileNotFoundError):
+        if not entry.name.startswith("running-") and entry.stat().st_mtime >= begun:
+            entry.unlink()
+
+
+def limit() -> int | None:
+    """How many devices may be used: `$PARS_DEVICES`, else all. One: nothing is shared out."""
+    text = os.environ.get("PARS_DEVICES")
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"PARS_DEVICES={text!r} must be a whole number from 1 on")
+    return int(text)
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """`$PARS_CACHE_DIR`, else `pars` under the user's cache directory."""
+    if folder := os.environ.get("PARS_CACHE_DIR"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars"
+
+
+def parse_bytes(text: str) -> float:
+    """20GB, 1.5 GiB, 2e10. Raises UsageError."""
+    found = re.fullmatch(r"\s*([\d.]+(?:e\d+)?)\s*([KMGT]?)(i?)B?\s*", text, re.IGNORECASE)
+    try:
+        number, power = float(found[1]), "KMGT".find(found[2].upper()) + 1 if found[2] else 0  # type: ignore[index]
+    except (TypeError, ValueError):
+        raise UsageError(f"PARS_MEMORY={text}: expected bytes, such as 20GB or 2e10") from None
+    return number * (1024 if found[3] else 1000) ** power  # type: ignore[index]
+
+
+def free_on_host() -> float:
+    """Bytes, as far as the system tells: what is available, within the limits of a container and of the process."""
+    free = [float("inf")]
+    with suppress(OSError, StopIteration, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free.append(1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
+    with suppress(OSError, ValueError):  # "max" where there is no limit
+        group = Path("/sys/fs/cgroup")
+        free.append(float((group / "memory.max").read_text()) - float((group / "memory.current").read_text()))
+    with suppress(ImportError):
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+        free.append(float("inf") if limit == resource.RLIM_INFINITY else float(limit))
+    return min(free)

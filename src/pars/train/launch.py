@@ -1,0 +1,298 @@
+"""From names and axes to groups, and from groups to their folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from pars import presets
+from pars.algos import find_algorithm
+from pars.config import coerce, field_types, grid, structure, to_dict
+from pars.data import Dataset
+from pars.envs.base import Task
+from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
+from pars.probes import find_probes
+from pars.system import cores
+from pars.train.folder import check_description, read_description, read_status
+from pars.train.parts import fitting, make_group
+from pars.train.plan import Group, Plan
+from pars.train.prefetch import DataIn
+from pars.train.restore import group_folders
+from pars.train.run import run_group
+from pars.train.view import Stop, View
+
+Axes = Mapping[str, Sequence[Any]]
+DEFAULT_PROBES = ("actions", "neurons")
+SHARES = ("discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end")
+SWITCHES = {  # settings that another one switches on
+    "penalty_weight": "penalty",
+    "penalty_weight_online": "penalty",
+    "q_min_scaled": "penalty",
+    "infeasible_distance": "penalty",
+    "infeasible": "penalty",
+    "q_min": "penalty",
+    "target_gap": "lagrange",
+    "gap_min": "clip_gap",
+    "failure": "calibrate",
+    "failure_reward": "failure",
+    "backup_actions": "max_backup",
+    "dropout_rate": "dropout",
+}
+
+
+def make_groups(
+    algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int], preset: str = presets.PAPER
+) -> list[Group]:
+    """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
+
+    An axis or a preset applies to each algorithm that has it and has it switched on; UsageError if none does.
+    """
+    algos = [find_algorithm(name) for name in algorithms]
+    presets.check_choice(algorithms, preset)
+    fields = {name for algo in algos for name in field_types(algo.config)}
+    for name in axes:
+        if name not in fields:
+            raise UsageError(unknown("setting", name, fields | {"seed"}))
+    if len(set(seeds)) != len(seeds):
+        raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    bases = [algo.configure(presets.settings(algo.name, task_id, preset)) for algo in algos]
+    own = [{name: axes[name] for name in axes if heeds(base, name, axes)} for base in bases]
+    for name in axes:
+        if not any(name in heeded for heeded in own):
+            switch = SWITCHES[name]
+            raise UsageError(f"{name} does nothing while {switch}=false; add {switch}=true")
+    groups = []
+    for algo, base, heeded in zip(algos, bases, own, strict=True):
+        alike: dict[Any, list[Any]] = defaultdict(list)
+        for cfg in grid(base, heeded):
+            alike[structure(cfg), algo.prepared_by(cfg)].append(cfg)
+        groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
+    return groups
+
+
+def heeds(base: Any, name: str, axes: Axes) -> bool:
+    """Whether a setting matters to an algorithm with config `base`: it has it, and what it belongs to is on, or may be
+    by `axes`."""
+    if not hasattr(base, name):
+        return False
+    switch = SWITCHES.get(name, "")
+    values = axes.get(switch, [getattr(base, switch, True)])
+    return any(coerce(type(base), switch, value) if switch in axes else value for value in values)
+
+
+def needs_data(group: Group) -> bool:
+    """Whether the group learns from a dataset at all."""
+    return group.algo.has_offline_phase or any(cfg.offline_rows for cfg in group.configs)
+
+
+def train_groups(
+    groups: Sequence[Group],
+    dataset: Dataset,
+    task: Task | None,
+    plans: Sequence[Plan],
+    out: Path,
+    view: View,
+    *,
+    command: str = "",
+    probes: Sequence[str] = DEFAULT_PROBES,
+    data_in: DataIn = "auto",
+    overlap: bool | None = None,
+    stop: Stop | None = None,
+) -> Path:
+    """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
+
+    Each has a plan of its own and trains on the dataset as its algorithm prepares it. A group that does not fit into
+    memory is trained in parts, each a group with a folder of its own. stop: who may end it, by default the two signals.
+
+    Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
+    diverged.
+    """
+    looks, stop, diverged = find_probes(list(probes)), stop or Stop(), []
+    for group in groups:
+        for cfg in group.configs:
+            check_ranges(cfg)
+    _check_batches(groups, plans)
+    _check_fit(dataset, task)
+    _check_company(out, dataset, task)
+    prepared = [group.algo.prepare(group.configs[0], dataset) for group in groups]
+    todo = [
+        (part, group, data, own)
+        for group, data, own in zip(groups, prepared, plans, strict=True)
+        for part in fitting(group, data, own, out, view, data_in)
+    ]
+    with stop.listening():
+        for group, whole, data, own in todo:
+            folder = out / group.name
+            description = describe(group, data, task, own, command, whole, rows=len(dataset.last))
+            if finished(folder, description):
+                view.note(f"already finished: {folder}")
+                continue
+            members = [_member(group, i, whole) for i in range(len(group.seeds))]
+            phases = [("offline", own.offline_steps), ("online", own.online_steps)]
+            view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
+            try:
+                run_group(group, folder, description, data, task, own, looks, view, stop, data_in, overlap)
+            except DivergenceError as error:
+                view.note(str(error))
+                diverged.append(str(error))
+            finally:
+                view.close()
+    if diverged:
+        raise DivergenceError(diverged[0])
+    return out
+
+
+def finished(folder: Path, description: Mapping[str, Any]) -> bool:
+    """Whether this training is done in a group's `folder`. Raises CheckpointError if another one is there."""
+    check_description(folder, description)
+    return bool(read_status(folder)["state"] == "finished")
+
+
+def describe(
+    group: Group,
+    dataset: Dataset,
+    task: Task | None,
+    plan: Plan,
+    command: str,
+    whole: Group | None = None,
+    rows: int | None = None,
+) -> dict[str, Any]:
+    """run.json: everything that a reader of the folder needs to know, as plain JSON.
+
+    Args:
+        whole: what `group` is a part of, if it is.
+        rows: of the dataset before the algorithm prepared it, if that are not those it trains on.
+    """
+    whole = whole or group
+    settings = [to_dict(cfg) for cfg in group.configs]
+    maze = task.maze.card() if task and task.maze else None
+    return {
+        "format": 1,
+        "algorithm": group.algo.name,
+        "title": group.algo.title,
+        "task": task.id if task else None,
+        "physics": task.physics if task else None,
+        "task_options": dict(task.options) if task else {},
+        "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
+        "varied": _varied(whole),
+        "part_of": None if whole.name == group.name else whole.name,
+        "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
+        "columns": [[name, list(shape)] for name, shape in dataset.shapes(group.algo.columns)],
+        "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "source": dataset.source,
+            "rows": len(dataset.last) if rows is None else rows,
+            "trained_on": len(dataset.last),
+            "card": dataset.card,
+        },
+        "task_card": {
+            "time_limit": task.time_limit if task else None,
+            "max_return": task.max_return if task else None,
+            "reference": list(task.reference) if task and task.reference else None,
+            "maze": maze,
+        },
+        "command": command,
+        "versions": versions(),
+        "machine": {"cpu": cpu_name(), "cores": cores(), "devices": [str(d) for d in jax.devices()]},
+    }
+
+
+def _member(group: Group, index: int, whole: Group) -> str:
+    """How a member is called: its seed, and the settings in which the members of the whole group differ."""
+    settings = to_dict(group.configs[index])
+    return " ".join([f"{name}={settings[name]}" for name in _varied(whole)] + [f"seed={group.seeds[index]}"])
+
+
+def _varied(group: Group) -> list[str]:
+    settings = [to_dict(cfg) for cfg in group.configs]
+    return [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
+
+
+def check_ranges(cfg: Any) -> None:
+    """Refuse sizes below 1, negative rates and weights, shares outside [0, 1], and a penalty that would reward."""
+    for name, value in to_dict(cfg).items():
+        sizes = value if isinstance(value, list) else [value]
+        whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+        if whole and name not in ("offline_rows", "random_steps") and min(sizes, default=1) < 1:
+            raise UsageError(f"setting {name}={value} must be at least 1")
+        if name == "random_steps" and value < 0:
+            raise UsageError(f"setting {name}={value} must not be negative")
+        if name in SHARES and not 0.0 <= value <= 1.0:
+            raise UsageError(f"setting {name}={value} must lie between 0 and 1")
+        if name == "dropout_rate" and value == 1.0:
+            raise UsageError("setting dropout_rate=1.0 drops everything; give less than 1")
+        if name.endswith(("_lr", "_noise", "_clip", "_scale", "_weight")) and value < 0.0:
+            raise UsageError(f"setting {name}={value} must not be negative")
+
+    shift = getattr(cfg, "reward_shift", 0.0)
+    if getattr(cfg, "penalty", False) and shift < 0.0 and cfg.q_min >= 0.0:
+        least = f"q_min={shift / (1.0 - cfg.discount):.4g}, their least value" if cfg.discount < 1.0 else "a low q_min"
+        raise UsageError(
+            f"penalty=true with reward_shift={shift:g} would draw Q at infeasible actions up to q_min={cfg.q_min:g}, "
+            f"above all values of such rewards; give {least}, or reward_shift=0"
+        )
+
+
+def _check_batches(groups: Sequence[Group], plans: Sequence[Plan]) -> None:
+    for group, plan in zip(groups, plans, strict=True):
+        rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
+        if plan.online_steps and not 0 <= rows < size:
+            raise UsageError(
+                f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}, and below it: "
+                "it is the part of an online batch that comes from the dataset; set offline_rows too"
+            )
+        random = getattr(group.configs[0], "random_steps", 0)
+        if 0 < plan.online_steps <= random:
+            raise UsageError(
+                f"{group.algo.name} takes random_steps={random} uniform actions before it learns, and "
+                f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
+            )
+
+
+def _check_fit(dataset: Dataset, task: Task | None) -> None:
+    if task is None:
+        return
+    widths = (dataset.columns.obs.shape[1], dataset.columns.action.shape[1])
+    if widths != (task.obs_dim, task.action_dim):
+        raise TaskError(
+            f"{dataset.name} has observations and actions of widths {widths}, {task.id} has "
+            f"{(task.obs_dim, task.action_dim)}; use the data of this task or another --env"
+        )
+
+
+def _check_company(out: Path, dataset: Dataset, task: Task | None) -> None:
+    """Groups in one folder are compared with each other, so they share task and data."""
+    for folder in group_folders(out):
+        there = read_description(folder)
+        if there["task"] != (task.id if task else None) or there["dataset"]["fingerprint"] != dataset.fingerprint:
+            name = there["task"] or there["dataset"]["name"]
+            raise CheckpointError(f"{out} holds a run on {name} with other data; use a new --out")
+
+
+def versions() -> dict[str, str]:
+    packages = ("pars", "jax", "jaxlib", "flax", "optax", "mujoco", "gymnasium", "numpy")
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,256 @@
+"""Benchmarks compare what is the same, count what is done, and write what they found."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as dispatch
+from benchmarks import evaluation, gpu, hlo, limit, physics, scaling, training
+from benchmarks.case import Case
+from benchmarks.count import count
+from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
+from pars.envs import make_task
+from pars.envs.base import MujocoBatch
+from pars.train.learner import Learner
+
+
+@pytest.mark.parametrize("task_id", ["antmaze-umaze-v2", "pen-cloned-v1", "hopper-medium-v2"])
+def test_all_ways_end_in_the_same_states(task_id: str) -> None:
+    """Torques, angles of a hand: what the simulator is told is what the task makes of actions."""
+    task = make_task(task_id)
+    env = task.make(5, threads=2)
+    assert isinstance(env, MujocoBatch)
+    case = physics.make_case(task, env, 4)
+    found = {way.__name__: way(case) for way in (physics.bare, physics.floor, physics.batch)}
+    env.close()
+    np.testing.assert_allclose(found["bare"], found["floor"], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["bare"], found["batch"], rtol=1e-3, atol=1e-3)  # which starts its solver cold
+    assert np.abs(found["batch"] - case.start).max() > 0.01
+
+
+def test_environments_keep_models_of_their_own() -> None:
+    task = make_task("relocate-cloned-v1")
+    env = task.make(4, threads=2)
+    assert isinstance(env, MujocoBatch)
+    case = physics.make_case(task, env, 4)
+    next(iter(env.physics.own.values()))[1, 2] += 0.1  # this ball hangs in the air and falls, the others lie
+    found = {way.__name__: way(case) for way in (physics.bare, physics.floor, physics.batch)}
+    env.close()
+    size = env.physics.model.nq
+    falls = {name: states[:, 1 + size :][:, env.physics.model.nv - 4] for name, states in found.items()}
+    for name, speed in falls.items():
+        assert speed[1] < -0.1 < speed[0], name
+
+
+@pytest.mark.parametrize("task_id", ["hopper-medium-v2", "relocate-cloned-v1"])
+def test_the_bare_loop_takes_an_evaluations_actions(task_id: str) -> None:
+    evaluator = evaluation.Recorder(make_task(task_id), 2, 4)
+    evaluator.limit(6)
+    result = evaluator(lambda obs: np.sin(7 * obs[..., : evaluator.task.action_dim]))
+    evaluator.close()
+    assert result.lengths.tolist() == [[6] * 4] * 2
+    assert sum(len(track.lengths) for track in evaluator.tracks) == result.lengths.size
+    for track in evaluator.tracks:
+        states = track.env.physics.state
+        np.testing.assert_allclose(evaluation.bare(track), states, rtol=1e-3, atol=1e-3)
+        assert np.abs(states - track.start).max() > 0.01
+
+
+def test_an_evaluation_is_parted_into_physics_policy_and_rest(tmp_path: Path) -> None:
+    evaluation.run(["--quick", "--tasks", "hopper-medium-v2", "--members", "2", "--out", str(tmp_path)])
+    (row,) = csv.DictReader((tmp_path / "evaluation.csv").read_text().splitlines())
+    assert (row["environment"], row["members"], row["episodes"]) == ("hopper", "2", "10")
+    assert int(row["actions"]) >= 2 * 10 * evaluation.TRIAL
+    assert sum(float(row[name]) for name in ("physics", "policy", "rest")) == pytest.approx(1.0)
+
+
+def test_only_our_own_physics_can_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.main(["evaluation", "--quick", "--tasks", "Pendulum-v1"]) == 2
+    assert "Pendulum-v1 is not one of the library's own MuJoCo tasks" in capsys.readouterr().err
+
+
+def test_rates_count_every_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(100))
+    monkeypatch.setattr(physics.time, "perf_counter", lambda: next(now))
+    task = make_task("hopper-medium-v2")
+    env = task.make(3, threads=1)
+    case = physics.make_case(task, env, 4)  # type: ignore[arg-type]
+    speed = physics.rates(case, {"still": lambda case: case.start}, 2)
+    assert speed == {"still": [12.0, 12.0]}  # 4 actions of 3 environments in a "second"
+
+
+TINY = Shape("tiny 5/3, N=3", 5, 3, 3, batch=4, width=8, layers=2)
+
+
+def test_formulas_counted_by_hand() -> None:
+    """Multiply-adds of a row: critic 8x8 + 8x8 + 8 = 136, actor 5x8 + 8x8 + 8x3 = 128. Two FLOP each, 4 rows."""
+    pars = work("pars", TINY.config("pars"), TINY)
+    assert pars.always == 8 * (2 * 136 + 128 + 2 * 3 * (3 * 136 - 64))  # two targets, both kinds of rows for 3 critics
+    assert pars.delayed == 8 * (3 * 128 - 40 + 3 * (2 * 136 - 64 + 24))  # the actor, and Q up to its action
+    assert pars.step == pars.always + pars.delayed / 2 == pars_step(TINY)
+    td3_bc = work("td3_bc", TINY.config("td3_bc"), TINY)
+    assert td3_bc == Work(8 * (2 * 136 + 128 + 2 * (3 * 136 - 64)), 8 * (3 * 128 - 40 + 2 * 136 - 64 + 24), 2)
+    assert work("bc", TINY.config("bc"), TINY).step == 8 * (3 * 128 - 40)
+    value = 5 * 8 + 8 * 8 + 8  # V
+    iql = 2 * 136 + (3 * value - 40) + 2 * value + (3 * 128 - 40) + 2 * (3 * 136 - 64)
+    assert work("iql", TINY.config("iql"), TINY).step == 8 * iql
+
+
+@pytest.mark.parametrize("algorithm", FORMULAS)
+def test_formulas_agree_with_the_programs_and_with_xla(algorithm: str) -> None:
+    """At a width where products already outweigh the rest."""
+    shape = replace(TINY, batch=256, width=128)
+    found = count(algorithm, shape.config(algorithm), shape)
+    assert 1 - 1e-9 <= found.agreement < 1.04
+    assert 0 <= found.elementwise < 0.1
+    compiled = count(algorithm, shape.config(algorithm), shape, compiled=True)
+    assert 0 <= compiled.elementwise < 0.12
+
+
+def test_limit_counts_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "CHUNK", 10 * 2 * 8 * 4 * 4)  # ten products [8, 4] @ [4, 4]
+    for mix, devices, flop in (("forward", 1, 10 * 256), ("training", 2, 2 * 4 * 3 * 256)):
+        measure = limit.chain(devices, 8, 4, mix)
+        now = iter(range(100))
+        with monkeypatch.context() as patch:
+            patch.setattr(limit.time, "perf_counter", lambda now=now: next(now))
+            assert measure(3) == pytest.approx(3 * flop / 4 / 1e9)  # three calls until "3 s", the clock read at 4
+    x, w = np.ones((2, 4), np.float32), np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    np.testing.assert_allclose(limit._training(x, w.astype(np.float32))[0], x, rtol=1e-5)
+
+
+def test_training_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    case = Case("bc", TINY, 2)
+    monkeypatch.setattr(training, "cases", lambda algorithms: [case])
+    training.run(["--quick", "--out", str(tmp_path)])
+    (row,) = read_csv(tmp_path / "training.csv")
+    assert row["shape"] == "tiny 5/3" and row["members"] == "2"  # cloning has no critics
+    rate, gflops = float(row["rate"]), float(row["gflops"])
+    assert rate > 0 and gflops == pytest.approx(rate * case.gflop, rel=1e-6)
+    assert float(row["ms"]) == pytest.approx(2e3 / rate, rel=1e-6)
+    assert float(row["of_limit"]) == pytest.approx(gflops / float(row["limit"]), rel=1e-6)
+    assert float(read_csv(tmp_path / "flops.csv")[0]["agreement"]) >= 1
+    assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert "tiny 5/3" in capsys.readouterr().out
+
+
+def test_scaling_compares_with_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling, "BASE", Case("bc", TINY))
+    monkeypatch.setattr(scaling, "AXES", {"batch": (4, 6, 8), "members": (1, 2)})
+    scaling.run(["--quick", "--out", str(tmp_path)])
+    rows = read_csv(tmp_path / "scaling.csv")
+    assert [(row["axis"], row["value"]) for row in rows] == [
+        ("batch", "4"), ("batch", "8"), ("members", "1"), ("members", "2")
+    ]  # fmt: skip
+    assert [float(row["flops"]) for row in rows] == [1, 2, 1, 2]
+    assert all(
+        float(row["excess"]) == pytest.approx(float(row["time"]) / float(row["flops"]), rel=1e-6) for row in rows
+    )
+    assert (tmp_path / "scaling.png").read_bytes().startswith(b"\x89PNG")
+
+
+HLO = """HloModule example
+
+%body.1 (p.1: (s32[], f32[4])) -> (s32[], f32[4]) {
+  %p.1 = (s32[], f32[4]{0}) parameter(0)
+  %get.1 = f32[4]{0} get-tuple-element(%p.1), index=1
+  %fusion.1 = f32[4]{0} fusion(%get.1), kind=kLoop, calls=%inside
+  ROOT %tuple.1 = (s32[], /*index=1*/f32[4]{0}) tuple(%get.1, %fusion.1)
+}
+
+%condition.1 (p.2: (s32[], f32[4])) -> pred[] {
+  ROOT %compare.1 = pred[] fusion(%p.2), kind=kLoop, calls=%less
+}
+
+%short (p.3: f32[4]) -> f32[4] {
+  ROOT %copy.1 = f32[4]{0} copy(%p.3)
+}
+
+%long (p.4: f32[4]) -> f32[4] {
+  %copy.2 = f32[4]{0} copy(%p.4)
+  ROOT %dot.1 = f32[4]{0} custom-call(%copy.2), custom_call_target="gemm"
+}
+
+ENTRY %main.1 (p.5: f32[4]) -> f32[4] {
+  %p.5 = f32[4]{0} parameter(0)
+  %while.1 = (s32[], /*index=1*/f32[4]{0}) while(%t), condition=%condition.1, body=%body.1, \
+backend_config={"known_trip_count":{"n":"5"}}
+  %call.1 = f32[4]{0} call(%p.5), to_apply=%long
+  ROOT %if.1 = f32[4]{0} conditional(%i, %p.5, %p.5), branch_computations={%short, %long}
+}
+"""
+
+
+def test_kernels_are_counted_through_loops_calls_and_branches() -> None:
+    assert hlo.kernels(HLO) == 5 * (1 + 1) + 2 + 2
+
+
+def test_resume_is_compared_array_by_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case("bc", TINY, 2)
+    assert gpu.differences(case, 3) == []
+    monkeypatch.setattr(Learner, "restore", lambda self, saved: 0)  # a second half that forgets the first
+    assert any("actor" in name for name in gpu.differences(case, 3))
+
+
+def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixture[str]) -> None:
+    if jax.default_backend() != "cpu":
+        pytest.skip("there is one")
+    gpu.run([])
+    assert capsys.readouterr().out.startswith("no GPU that JAX can use here")
+
+
+def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(gpu, "ALGORITHM", "bc")
+    gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])
+    rows = read_csv(tmp_path / "gpu.csv")
+    assert [row["precision"] for row in rows] == ["float32", "tf32", "bfloat16"]
+    for row in rows:
+        assert float(row["kernels"]) > 10
+        assert float(row["T2"]) == pytest.approx(6.5e17 / (float(row["tflops"]) * 1e12) / 3600, rel=1e-6)
+    assert (tmp_path / "gpu.png").read_bytes().startswith(b"\x89PNG")
+    assert "equal bit for bit" in capsys.readouterr().out
+
+
+def test_parts_are_found_by_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch.main(["trainign"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert dispatch.main(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"  {name} " in listed for name in dispatch.PARTS)
+
+    given: list[Any] = []
+    takes, alone = ModuleType("benchmarks.takes"), ModuleType("benchmarks.alone")
+    takes.run = lambda args: given.append(list(args))  # type: ignore[attr-defined]
+    alone.run = lambda: given.append("alone")  # type: ignore[attr-defined]
+    for module in (takes, alone):
+        name = module.__name__.rpartition(".")[2]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(dispatch.PARTS, name, "a part")
+    assert dispatch.main(["takes", "--out", "x"]) == 0 and dispatch.main(["alone"]) == 0
+    assert given == [["--out", "x"], "alone"]
+
+
+def test_several_parts_run_in_processes_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    def call(line: list[str]) -> int:
+        started.append(line[3:])
+        return len(started) - 1
+
+    monkeypatch.setattr(dispatch.subprocess, "call", call)
+    assert dispatch.main(["physics", "training", "--quick"]) == 1
+    assert started == [["physics", "--quick"], ["training", "--quick"]]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

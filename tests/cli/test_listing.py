@@ -1,0 +1,81 @@
+"""The table of algorithms and the lines of their presets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pars.algos import ALGORITHMS
+from pars.cli import listing
+from pars.presets.sets import D4RL
+
+
+def printed(width: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    Console(width=width).print(listing.table())
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_table_has_a_line_for_each_algorithm_and_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(120, capsys)
+    assert len(lines) == 1 + len(ALGORITHMS)
+    assert [line.split()[0] for line in lines[1:]] == list(ALGORITHMS)
+    assert any(re.fullmatch(r"iql +IQL +Kostrikov.* 2110\.06169 iql\.py \(\d+\) +LN, PA off +yes .*", s) for s in lines)
+    narrow = printed(100, capsys)
+    assert all(len(line) <= 100 and "…" not in line for line in narrow)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("pars", "LN+PA on"), ("rebrac", "LN on, PA off"), ("iql", "LN, PA off"), ("bc", "-"), ("bc_10", "-")],
+)
+def test_ingredients(name: str, words: str) -> None:
+    assert listing.ingredients(ALGORITHMS[name]) == words
+
+
+def test_phases_and_files(capsys: pytest.CaptureFixture[str]) -> None:
+    table = {line.split()[0]: line for line in printed(120, capsys)}
+    assert "LN on, PA off no      yes" in table["rlpd"] and " yes     no " in table["bc"]
+    assert listing.file(ALGORITHMS["cal_ql"]) == listing.file(ALGORITHMS["cql"])
+
+
+def section(name: str) -> tuple[list[str], dict[str, str]]:
+    """Lines above the datasets, and what stands beside each of them, without line breaks."""
+    text = "\n".join(listing.preset_lines([name])).replace("\n      ", " ")
+    lines = text.splitlines()
+    beside = dict(line.split(maxsplit=1) for line in lines if line.startswith("    "))
+    return [line for line in lines if not line.startswith("    ")], beside
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_presets_have_a_line_for_each_dataset(name: str) -> None:
+    _, beside = section(name)
+    assert list(beside) == list(D4RL)
+    assert all(len(line) <= listing.WIDTH + 1 for text in listing.preset_lines([name]) for line in text.splitlines())
+
+
+def test_a_preset_in_words() -> None:
+    heads, beside = section("rebrac")
+    assert heads[2].startswith("rebrac: tinkoff-ai/ReBRAC")
+    assert "  antmaze: discount=0.999 critic_lr=5e-05 reward_scale=100" in heads
+    assert beside["antmaze-umaze-v2"] == "bc_weight=0.003 critic_bc_weight=0.002"
+    assert beside["antmaze-ultra-play-v0"].endswith("; fallback: none published; those of the large maze")
+    assert beside["pen-expert-v1"] == "-"  # these are the defaults
+    heads, beside = section("edac")
+    assert "  mujoco: --steps 3000000" in heads and "max_backup=true --steps 200000" in beside["pen-cloned-v1"]
+    assert "  other presets: corl, tuned (--preset)" in section("iql")[0]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_the_words_printed_are_the_settings(name: str) -> None:
+    """What stands above and beside a dataset, given as settings, is the preset's config."""
+    algo = ALGORITHMS[name]
+    heads, beside = section(name)
+    shared = dict(line.strip().split(": ", 1) for line in heads if re.match(r"  (antmaze|adroit|mujoco): ", line))
+    family: Any = lambda task_id: next(f for f in shared if task_id in listing.SETS[f])  # noqa: E731
+    for task_id, own in beside.items():
+        words = re.findall(r"(\w+)=(\S+?)(?:;| |$)", f"{shared[family(task_id)]} {own.partition('fallback')[0]}")
+        expected = algo.configure(listing.presets.settings(name, task_id))
+        assert algo.configure(dict(words)) == expected

@@ -1,0 +1,164 @@
+"""Tables, and a user's own names for columns."""
+
+import re
+import sys
+
+import numpy as np
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from pars.data.formats.files import read_columns
+from pars.data.formats.mapping import parse_mapping
+from pars.errors import DataError, ResourceError, UsageError
+from tests.data.files import columns, write_csv, write_hdf5, write_npz
+
+HEADER = "run,x,y,vx,u,r,done"
+ROWS = [
+    ("a", 0.5, 1, -2e-3, 0.1, 0, "False"),
+    ("a", 1.5, 2, 3, 0.2, 1, "True"),
+    ("b", 2.5, 3, 4, 0.3, 0, "False"),
+    ("b", 3.5, 4, 5, 0.4, 0, "False"),
+    ("c", 4.5, 5, 6, 0.5, 0, "False"),
+]
+MAP = "obs=x+y+v*,action=u,reward=r,done=done"
+
+
+def own(path, text=MAP):
+    return read_columns(path, mapping=parse_mapping(text))
+
+
+def test_a_csv_of_ones_own(tmp_path):
+    read = own(write_csv(tmp_path / "a.csv", HEADER, ROWS), MAP + ",episode=run")
+    assert read["observations"].tolist() == [[float(v) for v in row[1:4]] for row in ROWS]
+    assert read["actions"].tolist() == [[0.1], [0.2], [0.3], [0.4], [0.5]]
+    assert read["rewards"].tolist() == [0, 1, 0, 0, 0] and read["terminals"].tolist() == [0, 1, 0, 0, 0]
+    assert read["timeouts"].tolist() == [False, False, False, True, True]  # a ended by itself
+    assert read.next_obs == "shift" and set(read) == {"observations", "actions", "rewards", "terminals", "timeouts"}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_quotes_blank_lines_and_the_mark_of_spreadsheets(tmp_path, separator):
+    plain = write_csv(tmp_path / "a.csv", HEADER, ROWS)
+    text = plain.read_text().replace(",", separator).replace("x", '"x"', 1).replace("\n", "\r\n") + "\r\n\r\n"
+    (tmp_path / "b.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    for key, values in own(plain).items():
+        assert (own(tmp_path / "b.csv")[key] == values).all()
+
+
+def test_d4rls_names_need_no_mapping_and_numbered_ones_are_in_order(tmp_path):
+    data = columns(30, obs_dim=12)
+    names = [*(f"observations_{i}" for i in reversed(range(12))), "actions_0", "actions_1", "rewards", "terminals"]
+    rows = np.column_stack([data["observations"][:, ::-1], data["actions"], data["rewards"], data["terminals"]])
+    path = write_csv(tmp_path / "a.csv", ",".join([*names, "timeouts"]), np.column_stack([rows, data["timeouts"]]))
+    read = read_columns(path)
+    for key, values in data.items():
+        assert (read[key].astype(np.float32) == values).all(), key
+
+
+def test_parquet_with_lists(tmp_path):
+    data = columns(30)
+    arrow = {
+        "state": pyarrow.FixedSizeListArray.from_arrays(data["observations"].ravel(), 3),
+        "u": pyarrow.array(list(data["actions"])),
+        "r": data["rewards"],
+        "end": pyarrow.array(data["terminals"]),
+        "run": [f"run {i // 7}" for i in range(30)],
+        "image": [b"png"] * 30,
+    }
+    parquet.write_table(pyarrow.table(arrow), tmp_path / "a.parquet")
+    read = own(tmp_path / "a.parquet", "obs=state,action=u,reward=r,terminal=end,episode=run")
+    for key, name in (("observations", "observations"), ("actions", "actions"), ("rewards", "rewards")):
+        assert (read[key] == data[name]).all() and read[key].dtype == np.float32
+    assert np.flatnonzero(read["timeouts"]).tolist() == [6, 13, 20, 27, 29]
+
+
+@pytest.mark.parametrize("write", [write_hdf5, write_npz])
+def test_arrays_in_groups_constants_and_own_next_observations(tmp_path, write):
+    data = columns(20)
+    arrays = {"log/pos_10": data["observations"][:, 0], "log/pos_2": data["observations"][:, 1:], "u": data["actions"]}
+    if write is write_npz:
+        arrays = {key: arrays[key] for key in ("log/pos_2", "log/pos_10", "u")}
+    path = write(tmp_path / "a.npz", arrays | {"next": data["observations"] + 1, "rewards": data["rewards"]})
+    text = "obs=log/pos_*,action=u,next_obs=next,terminal=0,timeout=1"
+    read = own(path, text)
+    assert (read["observations"] == data["observations"][:, [1, 2, 0]]).all()
+    assert (read["next_observations"] == data["observations"] + 1).all()
+    assert read["terminals"].tolist() == [0] * 20 and read["timeouts"].tolist() == [1] * 20
+    assert read.next_obs == "file"
+
+
+@pytest.mark.parametrize("write", [write_hdf5, write_npz])
+def test_joined_block_by_block_whatever_the_order_in_memory(tmp_path, monkeypatch, write):
+    monkeypatch.setattr("pars.data.layout.BLOCK", 100)
+    data = columns(50)
+    path = write(tmp_path / "a.npz", data | {"more": np.asfortranarray(data["observations"])})
+    read = read_columns(path, mapping={"obs": "observations+more"}, scratch=tmp_path / "scratch", in_memory=0)
+    assert (read["observations"] == np.hstack([data["observations"]] * 2)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("obs", "'obs' is not of the form name=column"),
+        ("obs=a,,action=u", "'' is not of the form"),
+        ("state=obs", "unknown name in --map 'state'"),
+        ("obs=a,observations=b", "observations is given twice; join columns by +"),
+    ],
+)
+def test_mappings_that_cannot_be_read(text, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        parse_mapping(text)
+    assert parse_mapping("obs = state , terminal=done") == {"observations": "state", "terminals": "done"}
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "words"),
+    [
+        (HEADER, [*ROWS, ("c", 1, 2, 3, "1,5", 0, 0)], "line 7 has 8 cells, the header has 7"),
+        (HEADER, [*ROWS, ("c", 1, 2)], "line 7 has 3 cells"),
+        (HEADER, [*ROWS, ("c", 1, 2, "fast", 4, 5, 6)], "column 'vx' holds 'fast' in line 7"),
+        (HEADER, [*ROWS, ("c", 1, "", 3, 4, 5, 6)], "column 'y' holds '' in line 7"),
+        (HEADER.replace("vx", "x"), ROWS, "two columns are named 'x'"),
+        ("1,2,3", [(1, 2, 3)], "the first line is no header"),
+        (HEADER.replace("u", "velocity_u"), ROWS, "--map actions: unknown column 'u'"),
+        (HEADER.replace("done", "dona"), ROWS, "unknown column 'done'; did you mean dona?"),
+    ],
+)
+def test_tables_with_faults(tmp_path, header, rows, words):
+    with pytest.raises(DataError, match=re.escape(words)) as error:
+        own(write_csv(tmp_path / "a.csv", header, rows))
+    assert "\n" not in str(error.value)
+
+
+def test_a_table_of_nothing_but_its_header(tmp_path):
+    assert own(write_csv(tmp_path / "a.csv", HEADER, []))["observations"].shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("u", "words"),
+    [
+        ([[1.0], [2.0, 3.0]], "lists in column 'u' differ in length, first in row 1"),
+        ([1.0, None], "column 'u' has no value in row 1"),
+        ([[1.0], None], "lists in column 'u' differ in length"),
+        (["a", "b"], "'u' holds object values"),
+    ],
+)
+def test_parquet_with_faults(tmp_path, u, words):
+    parquet.write_table(
+        pyarrow.table({"s": [1.0, 2.0], "u": u, "r": [0.0, 0.0], "done": [0, 1]}), tmp_path / "a.parquet"
+    )
+    with pytest.raises(DataError, match=re.escape(words)):
+        own(tmp_path / "a.parquet", "obs=s,action=u,reward=r,terminal=done")
+
+
+def test_damaged_parquet_and_no_pyarrow(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"rewards": np.arange(1000.0)}), path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="this Parquet file is truncated or damaged"):
+        read_columns(path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ResourceError, match="install it, as the extra parquet"):
+        read_columns(path)

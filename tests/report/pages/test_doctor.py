@@ -1,0 +1,80 @@
+"""The doctor's page: whole, self-contained, escaped, with the verdict on top."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pars.data.check.doctor import check
+from pars.envs import make_task
+from pars.errors import ResourceError
+from pars.report.pages.doctor import render, write_page
+from tests.data.files import columns, write_npz
+from tests.report.pages.test_page import Page
+
+pytestmark = pytest.mark.usefixtures("own_folders")
+UMAZE = make_task("pointmaze-umaze-diverse")
+
+
+def maze_file(folder: Path, **changes: np.ndarray) -> Path:
+    """Rows along the top corridor; the first action is often at its bound."""
+    data = columns(obs_dim=4)
+    data["observations"][:, :2] = np.linspace((0, 0), (2, 0.1), 200)
+    data["actions"][:50, 0] = 1
+    return write_npz(folder / "a<b>&.npz", data | changes)
+
+
+def test_the_page_is_whole_and_loads_nothing(tmp_path):
+    text = render(check(maze_file(tmp_path), UMAZE))
+    page = Page(text)
+    assert "checked for pointmaze-umaze-diverse" in page.text and "a<b>&.npz" in page.text
+    assert "Warnings (1): fit for training" in page.text and "12% of the action values are at the bound" in page.text
+    assert set(page.tables()) == {"coverage.csv", "returns.csv", "lengths.csv", "at_bound.csv"}
+    assert page.tables()["at_bound.csv"].splitlines()[1:] == ["0,25", "1,0"]
+    for _, attributes in page.tags:
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "data:").startswith("data:")
+    styles = text[: text.index("</style>")]
+    assert "@import" not in styles and "url(" not in styles and "<script" not in text
+    for image in page.images():
+        assert not re.search(r'(href|src)="(?!#|data:)', image)
+
+
+def test_refused_data_has_a_page_too(tmp_path):
+    obs = np.zeros((200, 4))
+    obs[17] = np.nan
+    page = Page(render(check(maze_file(tmp_path, observations=obs), UMAZE)))
+    assert "Refuse: " in page.text and "the first in row 17" in page.text
+    assert "As far as it could be read" in page.text and "200 x 4" in page.text
+    assert page.images() == []
+
+
+def test_long_tables_are_folded(tmp_path):
+    page = Page(render(check(write_npz(tmp_path / "a.npz", columns(obs_dim=29)))))
+    assert "All 29 dimensions" in page.text and "observation 28" in page.text and len(page.all("details")) == 1
+
+
+def test_written_all_or_nothing(tmp_path):
+    target = tmp_path / "pages" / "a.html"
+    assert write_page(check(maze_file(tmp_path), UMAZE), target) == target
+    assert [path.name for path in target.parent.iterdir()] == ["a.html"]
+    with pytest.raises(ResourceError, match="pages: Is a directory; give another file to --html"):
+        write_page(check(maze_file(tmp_path), UMAZE), target.parent)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser")
+def test_a_browser_opens_it_without_complaint(tmp_path):
+    page = write_page(check(maze_file(tmp_path), UMAZE), tmp_path / "a.html")
+    flags = (
+        "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --enable-logging=stderr"
+    )
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    said = subprocess.run(
+        ["chromium", *flags.split(), profile, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    assert "CONSOLE" not in said.stderr and "Coverage of umaze" in said.stdout

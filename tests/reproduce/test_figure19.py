@@ -1,0 +1,79 @@
+"""Time and memory of the algorithms: extrapolation and peers by hand, and every algorithm's step for real."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pars.algos import ALGORITHMS
+from pars.reproduce.paper import figure19, speed
+from pars.reproduce.paper.figure19 import FIGURE19, PEERS, Peer, peers
+
+CSV = """shape,peer,algorithm,critics,steps_per_second,least,most,repeats
+"antmaze 29/8, N=4",ours,PARS,4,40,39,41,3
+"antmaze 29/8, N=4",corl,TD3+BC,4,100,80,125,3
+"hopper 11/3, N=10",corl,TD3+BC,10,50,40,60,3
+"""
+TINY = {"hidden": (8, 8), "actor_hidden": (8, 8), "critics": 2, "batch_size": 16, "sampled_actions": 2}
+
+
+def round_of(*rates: float) -> dict[str, np.ndarray]:
+    need = np.array([[20e6, 30e6, 10e6]] * len(rates))
+    names = np.array(["pars", "sac_n", "rebrac"][: len(rates)])
+    return {
+        "names": names, "rate": np.array(rates), "load": np.array(1.5), "first": np.ones(len(rates)),
+        "base": np.array(4e8), "need": need, "device": np.array("2 x cpu"),
+    }  # fmt: skip
+
+
+def test_seconds_are_extrapolated_from_the_median_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PEERS, raising=False)
+    rounds = {f"round {i + 1}": round_of(rate, 10.0, 200.0) for i, rate in enumerate((25.0, 50.0, 100.0))}
+    memory = {f"memory {name}": {"bytes": np.array(size)} for name, size in (("pars", 2e8), ("rebrac", 1e8))}
+    finding = FIGURE19.show(rounds | memory)
+    lines = dict(line.rsplit(",", 3)[::3] for line in finding.pictures[0].csv.splitlines())  # name -> most
+    assert lines['"PARS, 4 critics"'] == "200"
+    assert '"PARS, 4 critics",100,50,200' in finding.pictures[0].csv  # 5000 / 50, and 5000 / 100 and 5000 / 25
+    assert '"PARS, 4 critics",400,20,30,10,200' in finding.pictures[1].csv
+    text = " ".join(finding.reading)
+    assert "SAC-N, 25 critics takes 5.00 times the time of PARS: PARS is faster, as in the paper." in text
+    assert "ReBRAC takes 0.50 times the memory of PARS, where the paper has PARS take less." in text
+    assert PEERS in text and "No other library" in text
+
+
+def test_rows_of_peers_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "peers.csv"
+    path.write_text(CSV)
+    assert peers(None) == []
+    assert peers(str(path)) == [Peer("corl: TD3+BC", 100.0, 80.0, 125.0)]
+    monkeypatch.setenv(PEERS, str(path))
+    finding = FIGURE19.show({"round 1": round_of(50.0)})
+    assert "corl: TD3+BC,50,40,62.5" in finding.pictures[0].csv
+    assert "corl: TD3+BC, 50.0 s" in finding.reading[-1]
+
+
+def test_transitions_have_every_column_that_is_asked_for() -> None:
+    for name, algo in ALGORITHMS.items():
+        _, data = speed.prepared(name, rows=2000)
+        assert set(algo.columns) <= set(data.extra), name
+        assert data.packed.shape[1] == 2 * speed.OBS + speed.ACTION + 2
+
+
+def test_an_algorithm_without_an_offline_phase_takes_the_steps_that_are_timed() -> None:
+    trainer = speed.Trainer("td3", rows=2000, changes=TINY)
+    rate = trainer.turn(0.05)
+    assert rate > 0 and trainer.count == max(2, round(0.05 * rate)) and trainer.at == 2
+    assert trainer.first > 0 and trainer.need.data == 1998 * 4 * trainer.learner.width  # two rows end an episode
+
+
+def test_a_round_times_all_algorithms_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "trainer", lambda name: made[name])
+    made = {name: speed.Trainer(name, rows=2000, changes=TINY) for name in ("bc",)}
+    found = speed.measure_round([0, 1], number=1, seconds=0.02, names=["bc"])
+    assert found["names"].tolist() == ["bc"] and found["rate"].shape == (1,) and found["need"].shape == (1, 3)
+    assert found["rate"][0] > 0 and found["device"].dtype.kind == "U"
+
+
+def test_there_is_a_part_for_every_algorithm() -> None:
+    assert {f"memory {name}" for name in ALGORITHMS} < set(FIGURE19.parts)
+    assert sum(name.startswith("round") for name in FIGURE19.parts) == figure19.ROUNDS >= 3

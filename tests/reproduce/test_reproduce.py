@@ -1,0 +1,295 @@
+"""Units, budgets, kills and pages of `pars reproduce`, on experiments made for the test."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pars.train.run
+from pars.errors import CheckpointError, DataError, Interrupted
+from pars.report.records import Curve
+from pars.report.stats.comparison import Comparison, Reference
+from pars.reproduce import units
+from pars.reproduce.base import Arrays, Finding, Study
+from pars.reproduce.cost import Machine, Seconds
+from pars.reproduce.grid import Arm, Grade, Grid, Key, Small
+from pars.reproduce.reproduce import Job, plan_units, reproduce, show_job
+from pars.reproduce.results import Cell, Results, read_results
+from pars.reproduce.units import Outcome, Unit, load_arrays, run_units, save_arrays
+from pars.train.progress import make_view
+from pars.train.view import Stop
+from tests.runs import TASK, few_rows
+
+VIEW = make_view(quiet=True)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def unit(clock: Clock, name: str, estimate: float, truth: float, divisible: bool = True) -> Unit:
+    """Takes `truth` seconds in all, over as many calls as it is stopped."""
+    left = [truth]
+
+    def run(stop: Stop, view: Any) -> None:
+        until = clock.now + left[0] if stop.at is None else min(clock.now + left[0], stop.at)
+        left[0] -= until - clock.now
+        clock.now = until
+        if left[0] > 1e-9:
+            raise Interrupted("stopped")
+
+    return Unit(name, name, Seconds(estimate, 1.0), False, run, divisible)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("pars.train.view.time.monotonic", clock)
+    return clock
+
+
+def test_what_fits_is_run_and_the_rest_is_left(clock: Clock) -> None:
+    units = [unit(clock, name, cost, cost) for name, cost in (("a", 40), ("b", 90), ("c", 50))]
+    outcome = run_units(units, 110.0, VIEW, clock)
+    assert [one.label for one in outcome.finished] == ["a", "c"] and [one.label for one in outcome.left] == ["b"]
+    assert clock.now == 90.0
+
+
+@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0, 10.0])
+def test_a_budget_is_kept_whatever_the_estimates_are_worth(clock: Clock, truth: float) -> None:
+    units = [unit(clock, str(i), 10.0, 10.0 * truth) for i in range(50)]
+    outcome = run_units(units, 100.0, VIEW, clock)
+    assert 80.0 <= clock.now <= 100.0 and outcome.left
+    while outcome.left:
+        before = clock.now
+        outcome = run_units(units, 100.0, VIEW, clock)
+        assert clock.now - before <= 100.0
+    assert clock.now == pytest.approx(500.0 * truth)  # nothing was done twice
+
+
+def test_too_large_for_the_budget_is_begun_and_continued(clock: Clock) -> None:
+    big = unit(clock, "big", 250.0, 250.0)
+    for turn in range(3):
+        outcome = run_units([big], 100.0, VIEW, clock)
+        assert bool(outcome.finished) == (turn == 2)
+    assert clock.now == 250.0
+    whole = unit(clock, "whole", 250.0, 250.0, divisible=False)
+    assert run_units([whole], 100.0, VIEW, clock).left == [whole] and clock.now == 250.0
+
+
+def test_one_that_does_not_fit_does_not_keep_others_from_being_begun(clock: Clock) -> None:
+    """An indivisible unit too large for the budget before one that can be continued; a small one behind a big one."""
+    whole, big = unit(clock, "whole", 250.0, 250.0, divisible=False), unit(clock, "big", 150.0, 150.0)
+    for _ in range(2):
+        outcome = run_units([whole, big], 100.0, VIEW, clock)
+    assert big.done and outcome.left == [whole]
+    small, other = unit(clock, "small", 5.0, 5.0), unit(clock, "other", 150.0, 150.0)
+    outcome = run_units([other, small], 100.0, VIEW, clock)
+    assert outcome.finished == [small] and outcome.left == [other]
+
+
+def test_what_waits_for_data_is_left_until_they_are_there(clock: Clock) -> None:
+    there: list[str] = []
+    data = unit(clock, "data", 80.0, 80.0, divisible=False)
+    data.run = lambda stop, view, run=data.run: (run(stop, view), there.append("data"))  # type: ignore[misc]
+    waits = replace(unit(clock, "waits", 5.0, 5.0), ready=lambda: bool(there))
+    assert run_units([data, waits], 60.0, VIEW, clock).left == [data, waits] and clock.now == 0.0
+    assert [one.label for one in run_units([data, waits], 120.0, VIEW, clock).finished] == ["data", "waits"]
+
+
+def test_estimates_are_corrected_by_what_units_took(clock: Clock) -> None:
+    """Each takes a tenth of its estimate; after a few the rest are seen to fit."""
+    units = [unit(clock, str(i), 30.0, 3.0) for i in range(20)]
+    outcome = run_units(units, 100.0, VIEW, clock)
+    assert not outcome.left and clock.now == 60.0
+
+
+def test_a_signal_stops_all_of_it(clock: Clock) -> None:
+    def run(stop: Stop, view: Any) -> None:
+        stop.signalled = True
+        raise Interrupted("stopped at offline step 3; run the same command to continue")
+
+    asked = Unit("a", "a", Seconds(1.0, 1.0), False, run, True)
+    with pytest.raises(Interrupted):
+        run_units([asked, unit(clock, "b", 1.0, 1.0)], 100.0, VIEW, clock)
+    assert clock.now == 0.0
+
+
+def call(jobs: Sequence[Job], budget: float | None = None) -> Outcome:
+    units = [unit for own in plan_units(jobs, Machine(), "") for unit in own]
+    return reproduce(jobs, units, budget, VIEW, "pars reproduce it")
+
+
+def test_an_error_ends_its_experiment_and_not_the_others(clock: Clock) -> None:
+    def fails(stop: Stop, view: Any) -> None:
+        raise DataError("no such file; download it")
+
+    broken = [Unit("a", label, Seconds(1.0, 1.0), False, fails, True) for label in ("first", "second")]
+    outcome = run_units([*broken, unit(clock, "b", 1.0, 1.0)], None, VIEW, clock)
+    assert [one.label for one in outcome.finished] == ["b"] and [str(one) for one in outcome.errors] == [
+        "no such file; download it"
+    ]
+
+
+CALLS: list[str] = []
+
+
+def part(name: str, fails: bool = False) -> Any:
+    def run(seeds: Sequence[int]) -> Arrays:
+        CALLS.append(name)
+        if fails:
+            raise KeyboardInterrupt
+        return {"value": np.asarray([10.0 + seed for seed in seeds])}
+
+    return run
+
+
+def study(fails: bool) -> Study:
+    def show(parts: Any) -> Finding:
+        values = parts["first"]["value"] + parts["second"]["value"]
+        return Finding([Comparison("sum", "test", values, Reference(22.0, tolerance=0.5))], reading=["It adds up."])
+
+    return Study("sums", "Sums", "they add up", {"first": part("first"), "second": part("second", fails)}, show, 2.0, 3)
+
+
+def test_a_study_goes_on_behind_its_last_finished_part(tmp_path: Path) -> None:
+    CALLS.clear()
+    with pytest.raises(KeyboardInterrupt):
+        call([Job(study(fails=True), None, tmp_path)])
+    assert not (tmp_path / "sums" / "3seeds" / "report.html").exists()
+    call([Job(study(fails=False), None, tmp_path)])
+    assert CALLS == ["first", "second", "second"]
+    summary = json.loads((tmp_path / "sums" / "3seeds" / "summary.json").read_text())
+    assert summary["verdicts"] == {"inside": 1} and summary["reading"] == ["It adds up."]
+    assert "It adds up." in (tmp_path / "index.html").read_text()
+
+
+def test_arrays_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "parts" / "one.npz"
+    save_arrays(path, {"x": np.arange(3.0)})
+    np.testing.assert_array_equal(load_arrays(path)["x"], np.arange(3.0))
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match=r"one\.npz cannot be read .* remove it and run the same command again"):
+        load_arrays(path)
+
+
+TINY = {"hidden": (8,), "actor_hidden": (8,), "critics": 2, "batch_size": 16}
+GRID = Grid(
+    "tiny",
+    "Tiny",
+    "nothing",
+    tasks=(TASK,),
+    arms=(Arm("LN", "pars", TINY), Arm("none", "pars", {**TINY, "layer_norm": "none"})),
+    small=Small((TASK,), 1.0),
+    show=lambda results: Finding(reading=[f"{len(results.cells)} cells"]),
+    axis="reward_scale",
+    values=(1.0, 10.0),
+    steps=45,
+    published=lambda key, quantity: Reference(50.0, 5.0),
+)
+GRADE = Grade("twin", (TASK,), seeds=2, episodes=2, evaluations=3)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "open_dataset", lambda *args, **kwargs: few_rows())
+    monkeypatch.setattr(
+        pars.train.run, "CHUNK_SECONDS", 0.0
+    )  # arrives after every step, so that it can be stopped anywhere
+
+
+def cells(folder: Path) -> list[dict[str, str]]:
+    with (folder / "cells.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_reproduction_that_is_stopped_again_and_again_loses_nothing(
+    few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, often = Job(GRID, GRADE, tmp_path / "whole"), Job(GRID, GRADE, tmp_path / "often")
+    outcome = call([whole])
+    assert len(outcome.finished) == 2 and not outcome.left  # a population for each structure, both scales in it
+
+    looks = iter(range(10_000))  # asked to stop at every 45th look; two at each step
+    with monkeypatch.context() as patched:
+        patched.setattr(Stop, "late", property(lambda self: next(looks) % 45 == 44))
+        patched.setattr(units, "write_report", lambda folder: None)  # of the task: slow, and seen above
+        for _ in range(40):
+            if not call([often], budget=1e9).left:
+                break
+        else:
+            pytest.fail("never finished")
+    assert next(looks) > 2 * 45
+    assert cells(often.page) == cells(whole.page)
+    assert not json.loads((often.page / "summary.json").read_text())["paper_grade"]
+    assert [row["what"] for row in cells(whole.page)] == [
+        "LN, reward_scale=1", "LN, reward_scale=10", "none, reward_scale=1", "none, reward_scale=10",
+    ]  # fmt: skip
+    assert {row["verdict"] for row in cells(whole.page)} == {"not comparable"}  # data and lengths are not the paper's
+
+    assert all(unit.done for unit in whole.units(Machine(), ""))
+    page = (whole.page / "report.html").read_text()
+    assert f'href="{TASK}/report.html"' in page and (whole.page / TASK / "report.html").is_file()
+    assert "nothing below is held against its numbers" in page
+    results = read_results(GRID, GRADE, whole.folder)
+    assert results.last(TASK, "LN", 10.0).shape == (2,) and results.planned == 4
+    more = replace(GRADE, seeds=3)
+    assert not read_results(GRID, more, whole.folder).cells  # two seeds do not count as three
+
+
+def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> None:
+    grid = replace(GRID, arms=GRID.arms[:1], values=(1.0,))
+    view = replace(grid, id="seen", runs="tiny")
+    jobs = [Job(one, GRADE, tmp_path) for one in (grid, view)]
+    assert len(call(jobs[:1]).finished) == 1
+    assert all(unit.done for unit in jobs[1].units(Machine(), ""))
+    assert [len(own) for own in plan_units(jobs, Machine(), "")] == [1, 0]
+    lines = show_job(jobs[1], "")
+    assert jobs[1].page == jobs[0].folder / "seen" and any(str(jobs[1].page) in line for line in lines)
+    assert f'href="../{TASK}/report.html"' in (jobs[1].page / "report.html").read_text()
+
+
+def test_scores_near_zero_tell_nothing() -> None:
+    def results(height: float) -> Results:
+        curve = Curve(np.array([0, 30, 45]), np.array([[90.0, 50.0, height], [90.0, 50.0, 0.0]]))
+        key = Key(TASK, "LN", 1.0)
+        return Results(GRID, GRADE, {key: Cell(key, {("offline", "score"): curve}, "")}, 4)
+
+    assert results(1.0).telling == [] and "nothing can be told" in results(1.0).silence()[0]
+    assert results(7.0).telling == [TASK] and not results(7.0).silence()
+    (cell,) = results(7.0).cells.values()
+    assert cell.last("score").tolist() == [7.0, 0.0] and cell.best("score").tolist() == [50.0, 50.0]
+
+
+def test_a_member_that_diverges_does_not_take_the_others_with_it(few: None, tmp_path: Path) -> None:
+    """A learning rate of 1e30 ends in NaN at once; the other value of the axis is trained all the same."""
+    grid = replace(GRID, arms=GRID.arms[:1], axis="critic_lr", values=(3e-4, 1e30))
+    job = Job(grid, GRADE, tmp_path)
+    (unit,) = job.units(Machine(), "")
+    call([job])
+    results = read_results(grid, GRADE, job.folder)
+    assert [key.value for key in results.cells] == [3e-4]
+    assert "diverged: member 2 (seed 0), 3 (seed 1)" in results.diverged[0]
+    summary = json.loads((job.page / "summary.json").read_text())
+    assert (summary["planned_cells"], summary["finished_cells"]) == (2, 1)
+    (unit,) = job.units(Machine(), "")
+    assert unit.done and not call([job]).finished
+
+
+def test_a_page_shows_what_other_calls_have_trained(few: None, tmp_path: Path) -> None:
+    grid = replace(GRID, arms=GRID.arms[:1])
+    for values in ((10.0,), (1.0,)):
+        call([Job(grid, replace(GRADE, values=values), tmp_path)])
+    page = Job(grid, GRADE, tmp_path).page
+    assert [row["what"] for row in cells(page)] == ["LN, reward_scale=1", "LN, reward_scale=10"]
