@@ -72,7 +72,7 @@ class Trainer:
         shapes = tuple((name, (shape.action,)) for name in algo.columns)
         self.learner = Learner(algo, [case.config] * case.members, seeds, Spec(shape.obs, shape.action), shapes)
         self.learner.load(pack(data), extra)
-        self.learner.start_interval(False)
+        self.learner.start_interval("offline")
         self.learner.run(0, 1, TOTAL)
         self.learner.metrics(1)
         self.first = time.perf_counter() - begin  # seconds to the end of the first step: what compiling takes

@@ -130,7 +130,7 @@ def measure(task: Task, members: int, repeats: int, budget: float) -> Row:
     algo = ALGORITHMS["pars"]
     cfg = from_dict(algo.config, presets.settings("pars", task.id))
     learner = Learner(algo, [cfg] * members, list(range(members)), Spec(task.obs_dim, task.action_dim))
-    act, evaluator = learner.policy(), Recorder(task, members, task.eval_episodes)
+    act, evaluator = learner.policies(), Recorder(task, members, task.eval_episodes)
     evaluator.limit(TRIAL)
     evaluator(act)  # compiles
     began = time.perf_counter()

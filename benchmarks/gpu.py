@@ -119,7 +119,7 @@ def differences(case: Case, steps: int) -> list[str]:
     whole.learner.run(1, 2 * steps - 1, TOTAL)
     first.learner.run(1, steps - 1, TOTAL)
     with tempfile.TemporaryDirectory(prefix="pars-bench-") as folder:
-        position = checkpoint.Position("offline", steps)
+        position = checkpoint.Position(0, "offline", steps)
         saved = checkpoint.save(Path(folder), position, first.learner.tree(False, 0), {})
         ended = whole.learner.tree(False, 0)
         whole.learner.restore(saved)

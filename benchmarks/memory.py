@@ -87,7 +87,7 @@ def limited(path: Path, settings: dict[str, Any], seconds: float) -> dict[str, A
         learner = Learner(algo, [algo.config(**settings)], [0], Spec(OBS, ACTION, data.obs_mean, data.obs_std))
         learner.load(rows, data_in="auto" if size > LIMIT and where == "stream" else where)  # type: ignore[arg-type]
         assert learner.streaming == (where == "stream")
-        learner.start_interval(False)
+        learner.start_interval("offline")
         learners.append(Rate(learner))
     rates: list[list[float]] = [[], []]
     for _ in range(REPEATS):

@@ -57,7 +57,7 @@ def make_learner(obs: int, action: int, members: int, rows: int, **settings: obj
     learner.load(pack(Transition(seen, done, rng.normal(size=rows), np.roll(seen, -1, axis=0), np.zeros(rows))))
     learner.go_online()
     learner.set_replay(np.zeros((0, members, 2 * obs + action + 2), np.float32), CAPACITY)
-    learner.start_interval(online=True)
+    learner.start_interval("online")
     return learner
 
 
@@ -76,11 +76,11 @@ def measure(learner: Learner, interaction: Interaction, folder: RunFolder, steps
             learner.push(rows)
             jax.block_until_ready(learner.replay)
         with watch.part("updates"):
-            learner.run(step * utd, utd, total * utd, online=True)
+            learner.run(step * utd, utd, total * utd, "online")
             jax.block_until_ready(learner.state)
         whole = time.perf_counter() - began
         watch.seconds["host"].append(whole - sum(watch.seconds[name][-1] for name in PARTS[:-1]))
-    folder.status("running", Position("online", steps))
+    folder.status("running", Position(1, "online", steps))
     return {name: statistics.median(values[1:]) for name, values in watch.seconds.items()}
 
 

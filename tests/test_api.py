@@ -27,7 +27,7 @@ def test_every_public_name_is_there() -> None:
 def test_evaluation_repeats_the_last_one_of_training() -> None:
     """The same episodes, the same policies: what was logged at the end comes out again."""
     (result,) = api.evaluate(finished_run(), episodes=2)
-    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, Position("online", 30))
+    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, Position(1, "online", 30))
     assert result.seeds == [0, 1] and result.scores.shape == result.evaluation.lengths.shape == (2, 2)
     folder = group(finished_run())
     assert result.scores.mean(axis=1).tolist() == metrics(folder, "score")["online", 30]

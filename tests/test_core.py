@@ -13,7 +13,7 @@ INT = jnp.int32
 
 
 def step(index: int, total: int = 10, online: bool = False) -> Step:
-    return Step(jnp.asarray(index, INT), jnp.asarray(total, INT), online)
+    return Step(jnp.asarray(index, INT), jnp.asarray(total, INT), "online" if online else "offline")
 
 
 def test_descend_is_adam_by_hand() -> None:
@@ -59,7 +59,7 @@ def test_maybe_scales_the_metrics_of_a_step_that_happens_so_that_averages_are_ri
 
 def test_maybe_does_not_run_in_vain_when_members_share_the_step() -> None:
     def update(x: jax.Array, index: jax.Array) -> jax.Array:
-        return Step(index, index, False).maybe(2, lambda x: (jnp.sin(x), {}), x)[0]
+        return Step(index, index, "offline").maybe(2, lambda x: (jnp.sin(x), {}), x)[0]
 
     shared = str(jax.make_jaxpr(jax.vmap(update, in_axes=(0, None)))(jnp.zeros(3), jnp.asarray(1)))
     assert "while[" in shared and "f32[3] = select_n" not in shared

@@ -14,16 +14,15 @@ import numpy as np
 from pars import presets
 from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
-from pars.data.extras import COLUMNS
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.train.checkpoint import Position
-from pars.train.launch import DEFAULT_PROBES, make_groups, needs_data, train_groups
-from pars.train.plan import Group, Plan
-from pars.train.prefetch import DataIn
+from pars.train.launch import make_groups, needs_data, train_groups
+from pars.train.plan import DataIn, Group, How, Plan
 from pars.train.progress import make_view, progress_bar
 from pars.train.restore import restore, run_folders
 from pars.train.rollout import Evaluation, Evaluator, uniform_rows
+from pars.train.view import Stop
 
 Data = str | Path | Dataset | Mapping[str, Any]
 
@@ -47,7 +46,7 @@ def train(
     data_goal: tuple[float, float] | None = None,
     physics: str | None = None,
     goal: str | None = None,
-    probes: Sequence[str] = DEFAULT_PROBES,
+    probes: Sequence[str] = How.probes,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
     quiet: bool = False,
@@ -84,7 +83,7 @@ def train(
     plans = [make_plan(task, steps, algo=group.algo, **options) for group in groups]
     if any(plan.online_steps for plan in plans) and task is None:
         raise TaskError("online steps need an environment; name a task or give --env")
-    columns = sorted({column for group in groups for column in group.algo.columns if column in COLUMNS})
+    columns = sorted({name for group in groups for name in group.algo.stored_columns(group.configs[0])})
     if data is None and task is not None and not any(map(needs_data, groups)):
         dataset = from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file")
     else:
@@ -95,12 +94,12 @@ def train(
         view.note(f"data: {warning}")
     view.note(f"run: {out}")
     for algo in dict.fromkeys(group.algo for group in groups):
-        if steps and not algo.has_offline_phase:
+        if steps and not algo.offline:
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
-        if online_steps and not algo.can_go_online:
+        if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
-    options = dict(command=command, probes=probes, data_in=data_in, overlap=overlap)
-    train_groups(groups, dataset, task, plans, out, view, **options)
+    how = How(view, Stop(), probes, data_in, overlap)
+    train_groups(groups, dataset, task, plans, out, how, command)
     return out
 
 
@@ -167,11 +166,11 @@ def make_plan(
     name, task_id = algo.name if algo else None, task.id if task else None
     usual = presets.lengths(task_id)
     steps = presets.offline_steps(name, task_id) if steps is None else steps
-    if algo and not algo.has_offline_phase:
+    if algo and not algo.offline:
         if not online_steps:
             raise UsageError(f"{algo.name} has no offline phase; give --online-steps")
         steps = 0
-    if algo and not algo.can_go_online:
+    if algo and not algo.online:
         online_steps = 0
     plan = Plan(
         offline_steps=steps,
@@ -224,12 +223,14 @@ def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 
         raise UsageError(f"{episodes} episodes from {first_episode} on; give at least one, counted from 0")
     results = []
     for folder in run_folders(run):
-        learner, task, position = restore(folder)
+        there = restore(folder)
+        task = there.task
         if task is None:
             raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")
-        evaluator = Evaluator(task, len(learner.seeds), episodes or task.eval_episodes, first_episode)
-        evaluation = evaluator(learner.policy())
+        count = episodes or task.eval_episodes
+        evaluator = Evaluator(task, len(there.seeds), count, first_episode, there.algo.sees)
+        evaluation = evaluator(there.policies)
         evaluator.close()
         scores = task.score(evaluation.returns)
-        results.append(Result(learner.algo.name, task, position, learner.seeds, scores, evaluation))
+        results.append(Result(there.algo.name, task, there.position, there.seeds, scores, evaluation))
     return results

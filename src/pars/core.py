@@ -1,28 +1,34 @@
-"""The few types everything shares: what a transition is, what a network carries, what an algorithm is made of."""
+"""What everything shares: what a transition is, what a batch is drawn from, what an algorithm is made of.
+
+Axes: P members of a population, E critics, B batch, T time, N rows of the dataset, C rows of a replay; O, A and G are
+the widths of observation, action and goal.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pars.config import from_dict
-from pars.nn.spread import trace_once
+from pars.config import config, from_dict
+from pars.nn.spread import now_and_then
 
+Key = Array  # of jax.random
 Params = Any
 State = Any
 Data = Any  # a pars.data.Dataset, which an algorithm knows as arrays only
 RewardNorm = Literal["none", "range", "standard"]
 Metrics = dict[str, Array]  # scalars, or a value of each critic [E]; their mean is meant, of `.._max` the maximum
+OFFLINE, ONLINE = "offline", "online"
 
 
 class Transition(NamedTuple):
-    """Transitions with leading axes [N] on file and [B] in a batch.
+    """Transitions with leading axes [N] on file and [B] or [B, T] in a batch.
 
     `terminal` is 1 where the task itself ended and is the only flag a target may use; rewards are raw.
     """
@@ -45,6 +51,9 @@ class Spec(NamedTuple):
     reward_mean: Any = 0.0  # over the dataset; these three are known where an algorithm normalises rewards
     reward_std: Any = 1.0
     return_range: Any = 1000.0  # best less worst return of an episode
+    goal_dim: int = 0  # G, where policies see goals
+    rows: int = 0  # N, of the dataset
+    capacity: int = 0  # C, of a member's replay; 0 without an online phase
 
 
 class Step(NamedTuple):
@@ -52,7 +61,11 @@ class Step(NamedTuple):
 
     number: Array  # gradient steps taken in this phase, from 0
     total: Array  # gradient steps planned in this phase
-    online: bool  # static: offline and online are two programs
+    phase: str  # static: each phase is a program of its own
+
+    @property
+    def online(self) -> bool:
+        return self.phase == ONLINE
 
     def every(self, delay: int) -> Array:
         """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3."""
@@ -61,19 +74,147 @@ class Step(NamedTuple):
     def maybe(
         self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State
     ) -> tuple[State, Metrics]:
-        """`function(state)` on every `delay`-th step, else the state as it is and metrics of zero.
+        """`function(state)` on every `delay`-th step, else the state as it is and the metrics of nothing.
 
-        Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right.
+        Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right;
+        maxima are not.
         """
-        traced, (_, shapes) = trace_once(function, state)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return now_and_then(self.every(delay), delay, function, state)
 
-        def take(_: Any, carry: tuple[State, Metrics]) -> tuple[State, Metrics]:
-            state, metrics = traced(carry[0])
-            return state, jax.tree.map(lambda x: delay * x, metrics)
 
-        # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
-        return jax.lax.fori_loop(0, self.every(delay).astype(jnp.int32), take, (state, zeros))
+class Index(NamedTuple):
+    """Which rows a batch may be drawn from: the dataset's from 0 to N - 1, then the replay's, oldest first.
+
+    Row numbers are those of the member's own dataset; `offset` is where that begins among the rows that a population
+    shares, and only whoever fetches rows adds it.
+    """
+
+    rows: Any  # N: int32 scalar
+    offset: Any = 0  # int32 scalar
+    first: Any = None  # [N in all] int32: number of the first row of each row's episode, counted from `offset`
+    last: Any = None  # [N in all] int32: and of the last
+    mass: Any = None  # [N + C] running sum of `Algorithm.weights`, where there are any
+
+    def episode(self, row: Any) -> tuple[Any, Any]:
+        """First and last row [..] of the episodes of dataset rows [..]."""
+        return self.first[row + self.offset], self.last[row + self.offset]
+
+
+class Picks(NamedTuple):
+    """The rows of one batch. What is drawn beside a batch's own rows arrives in `batch.extra`, by name: rows as a
+    Transition, anything else as it is."""
+
+    rows: Array  # [B]
+    beside: Mapping[str, Array] = {}
+    extra: Mapping[str, Array] = {}
+
+
+class Sight(NamedTuple):
+    """What a policy is given beside the observation of the moment; see `Act`."""
+
+    history: int = 1  # observations, the newest last; before an episode began they are NaN
+    goal: bool = False
+    chance: bool = False  # it draws when it is evaluated, too
+
+    @property
+    def plain(self) -> bool:
+        """Whether a policy is a function of the observation of the moment alone, so that probes can ask it."""
+        return self.history == 1 and not self.goal
+
+
+PLAIN = Sight()
+
+
+class Init(Protocol):
+    def __call__(self, cfg: Any, spec: Spec, key: Key, /) -> State:
+        """The state at step 0. The key is consumed."""
+
+
+class Update(Protocol):
+    def __call__(self, cfg: Any, state: State, batch: Transition, key: Key, step: Step, /) -> tuple[State, Metrics]:
+        """One gradient step: the next state, of the same shapes, and metrics (scalars or [E]). batch: leaves [B, ..]
+        with raw rewards. The key is consumed."""
+
+
+class Act(Protocol):
+    def __call__(self, cfg: Any, state: State, obs: Any, key: Key, explore: Any, /) -> Array:
+        """Actions [.., A] in [-1, 1].
+
+        obs: [.., O]; [.., H, O] with a history of H; a pair (that, goal [.., G]) where goals are seen.
+        key: consumed. In training that of the environment step; where evaluations draw, that of the episode's step.
+        explore: 0 evaluates, 1 explores; traced.
+        """
+
+
+class Draw(Protocol):
+    def __call__(self, cfg: Any, key: Key, number: Array, index: Index, filled: Any = None, /) -> Picks:
+        """Which rows make the batch of gradient step `number`: arithmetic on row numbers, without a look at the rows.
+
+        key: that of the phase; draw with `batch_key(key, number)`, or with a key that several steps share.
+        filled: rows of the replay that hold transitions; None where there is no replay.
+        """
+
+
+def batch_key(key: Key, number: Any) -> Key:
+    """The key of the batch of a phase's gradient step."""
+    return step_keys(key, number)[0]
+
+
+def step_keys(key: Key, number: Any) -> tuple[Key, Key]:
+    """The keys of a gradient step: of its batch and of its update."""
+    k_batch, k_update = jax.random.split(jax.random.fold_in(key, number))
+    return k_batch, k_update
+
+
+def uniform(cfg: Any, key: Key, number: Array, index: Index, filled: Any = None) -> Picks:
+    """`batch_size` rows of the dataset, uniform with replacement; with a replay `offline_rows` of the dataset first,
+    the rest of the replay."""
+    key = batch_key(key, number)
+    if filled is None:
+        return Picks(jax.random.randint(key, (cfg.batch_size,), 0, index.rows))
+    k_old, k_new = jax.random.split(key)
+    old = jax.random.randint(k_old, (cfg.offline_rows,), 0, index.rows)
+    new = jax.random.randint(k_new, (cfg.batch_size - cfg.offline_rows,), 0, filled)
+    return Picks(jnp.concatenate([old, index.rows + new]))
+
+
+def by_ratio(cfg: Any, steps: int) -> int:
+    """Gradient steps due after `steps` environment steps: `updates_per_step` for each but the random ones."""
+    return int(cfg.updates_per_step * max(0, steps - cfg.random_steps))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A model that is trained before the policy, on the dataset; its parameters are a part of the same state."""
+
+    name: str  # in folders, logs and the live view: "behaviour"
+    steps: Callable[[Any], int]  # cfg -> gradient steps; of the config's structure, not of its floats
+    update: Update
+    draw: Draw = uniform
+
+
+def always(cfg: Any) -> bool:
+    return True
+
+
+def nothing(cfg: Any) -> Hashable:
+    return None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A further column of every batch, in `batch.extra[name]`.
+
+    Without `make` it is one that datasets come with: see pars.data.extras. `last` is known online at once; any other is
+    `unknown` there until the episode has ended and `late` makes it.
+    """
+
+    name: str
+    make: Callable[[Any, Data], Any] | None = None  # (cfg, dataset) -> [N] or [N, width]
+    late: Callable[[Any, Transition], Any] | None = None  # (cfg, an episode met online, NumPy [T, ..]) -> [T] or [T, w]
+    unknown: float = 0.0
+    wanted: Callable[[Any], bool] = always  # by a config's structure
+    made_of: Callable[[Any], Hashable] = nothing  # what of a config `make` depends on: members share data
 
 
 class Net(NamedTuple):
@@ -101,7 +242,23 @@ class Normalizer(NamedTuple):
         return batch._replace(obs=self(batch.obs), next_obs=self(batch.next_obs), reward=reward)
 
 
-def _keep(cfg: Any, state: State, key: Array) -> State:
+@config
+class LoopSettings:
+    """What the training loop reads; every Config inherits from it."""
+
+    batch_size: int = 256
+    updates_per_step: int = 1  # UTD, gradient steps per environment step online
+    offline_rows: int = 128  # of each online batch
+    random_steps: int = 0  # environment steps of uniform actions before the first update
+    environments: int = 1  # of each member online
+
+    @property
+    def reads_rewards(self) -> bool:
+        """Whether statistics of the dataset's rewards are wanted in `Spec`, for which all rewards are read."""
+        return False
+
+
+def _keep(cfg: Any, state: State, spec: Spec, key: Key) -> State:
     return state
 
 
@@ -109,46 +266,72 @@ def _as_it_is(cfg: Any, data: Data) -> Data:
     return data
 
 
-def _nothing(cfg: Any) -> Hashable:
-    return None
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Algorithm:
-    """An algorithm is a config, a state and three pure functions.
+    """An algorithm is a config, a state and three pure functions; everything below them has a default.
 
     A state has `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module.
-    Every config has the settings that the training loop itself reads: `batch_size`, `updates_per_step` (UTD, gradient
-    steps per environment step online) and `offline_rows` (rows of an online batch that come from the dataset); it may
-    have `random_steps` (environment steps of uniform actions before the first update).
     """
 
     name: str
     title: str
     paper: str
-    config: type
-    init: Callable[[Any, Spec, Array], State]  # (cfg, spec, key) -> state
-    update: Callable[[Any, State, Transition, Array, Step], tuple[State, Metrics]]
-    act: Callable[[Any, State, Array, Array, Any], Array]  # last argument: 0 evaluates, 1 explores
+    config: type  # inherits from LoopSettings
+    init: Init
+    update: Update
+    act: Act
     critic: Callable[[Any], Any] | None = None  # cfg -> module of `state.critic`, called with (obs, action)
     settings: Mapping[str, Any] = field(default_factory=dict)  # over the config's defaults, of a variant
-    go_online: Callable[[Any, State, Array], State] = _keep
-    can_go_online: bool = True
-    has_offline_phase: bool = True
-    columns: tuple[str, ...] = ()  # in `Transition.extra` of every batch: of pars.data.extras, or made by `prepare`
-    prepare: Callable[[Any, Data], Data] = _as_it_is  # the dataset as this algorithm trains on it, and
-    prepared_by: Callable[[Any], Hashable] = _nothing  # what of the config that depends on: members share data
-    # columns of an episode met online, once it has ended: (cfg, its transitions as NumPy arrays) -> name -> [T]; before
-    # that, and where an algorithm has none, they are `unknown`
-    hindsight: Callable[[Any, Transition], dict[str, Any]] | None = None
-    unknown: float = 0.0
+    phases: tuple[str, ...] = (OFFLINE, ONLINE)
+    before: tuple[Phase, ...] = ()  # models trained first, in this order
+    draw: Draw = uniform  # rows of a batch, offline and online
+    # (cfg, state, index, rows filled or None) -> a share >= 0 for each stored row [N + C], for draws by `index.mass`;
+    # `batch.extra["row"]` then are the batch's rows. Not for data that is streamed.
+    weights: Callable[[Any, State, Index, Any], Array] | None = None
+    due: Callable[[Any, int], int] = by_ratio  # (cfg, environment steps) -> gradient steps due by then
+    sees: Sight = PLAIN
+    columns: tuple[Column, ...] = ()
+    prepare: Callable[[Any, Data], Data] = _as_it_is  # the episodes that this algorithm trains on, and
+    prepared_by: Callable[[Any], Hashable] = nothing  # what of the config that depends on: members share data
+    go_online: Callable[[Any, State, Spec, Key], State] = _keep  # the state may get another structure
 
-    def __hash__(self) -> int:
-        return hash((self.name, self.update))
+    @property
+    def offline(self) -> bool:
+        """Whether it has an offline phase."""
+        return OFFLINE in self.phases
+
+    @property
+    def online(self) -> bool:
+        """Whether it has an online phase."""
+        return ONLINE in self.phases
+
+    @property
+    def course(self) -> tuple[Phase, ...]:
+        """All phases in order; the last two are offline and online, also where one of them is not had."""
+        both = [Phase(name, nothing, self.update, self.draw) for name in (OFFLINE, ONLINE)]  # type: ignore[arg-type]
+        return (*self.before, *both)
 
     def configure(self, settings: Mapping[str, Any] | None = None) -> Any:
         """A config with `settings` over this algorithm's defaults. Raises UsageError."""
         return from_dict(self.config, {**self.settings, **(settings or {})})
+
+    def columns_of(self, cfg: Any) -> tuple[Column, ...]:
+        """The columns that a config asks for."""
+        return tuple(column for column in self.columns if column.wanted(cfg))
+
+    def stored_columns(self, cfg: Any) -> list[str]:
+        """Names of those that a dataset has to be loaded with."""
+        return [column.name for column in self.columns_of(cfg) if column.make is None]
+
+    def data_for(self, cfg: Any, data: Data) -> Data:
+        """The dataset as members with a config train on it: their episodes, with the columns that are made for them."""
+        data = self.prepare(cfg, data)
+        made = {column.name: column.make(cfg, data) for column in self.columns_of(cfg) if column.make}
+        return data.with_extra(**made) if made else data
+
+    def data_depends_on(self, cfg: Any) -> Hashable:
+        """What of a config `data_for` depends on."""
+        return (self.prepared_by(cfg), *(column.made_of(cfg) for column in self.columns_of(cfg)))
 
 
 ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced

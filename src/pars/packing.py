@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from pars.core import Spec, Transition
+from pars.core import Picks, Spec, Transition
 
 Extra = tuple[tuple[str, tuple[int, ...]], ...]  # columns behind the five of every row: name and shape of one value
 
@@ -39,3 +40,16 @@ def unpack(rows: Any, obs_dim: int, extra: Extra = ()) -> Transition:
         terminal=rows[..., end - 1],
         extra=columns,
     )
+
+
+def assemble(
+    picks: Picks, rows: Mapping[str, Any], obs_dim: int, extra: Extra = (), numbered: bool = False
+) -> Transition:
+    """A batch from packed rows: the batch's own [B, W] under the name "", what was drawn beside them by its name.
+
+    numbered: put the numbers of the batch's own rows into `extra["row"]`.
+    """
+    batch = unpack(rows[""], obs_dim, extra)
+    beside = {name: unpack(rows[name], obs_dim, extra) for name in picks.beside}
+    number = {"row": picks.rows} if numbered else {}
+    return batch._replace(extra={**batch.extra, **beside, **picks.extra, **number})

@@ -73,7 +73,7 @@ class Course(NamedTuple):
 
     def train(self, cuts: tuple[int, ...] = (STEPS,)) -> tuple[Any, dict[str, np.ndarray]]:
         at = 0
-        self.learner.start_interval(False)
+        self.learner.start_interval("offline")
         for count in cuts:
             self.learner.run(at, count, 100)
             at += count
@@ -126,7 +126,7 @@ def test_actions_are_in_the_box_and_still_without_exploration(name: str) -> None
     assert calm.shape == noisy.shape == (2, 32, 2)
     assert max(np.abs(calm).max(), np.abs(noisy).max()) <= 1.0
     np.testing.assert_array_equal(calm, found.learner.act(obs, 1, 0.0))
-    np.testing.assert_allclose(found.learner.policy()(obs), calm, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.learner.policies()(obs), calm, rtol=1e-5, atol=1e-6)
     still = getattr(found.algo.configure(), "exploration_noise", 1.0) == 0.0
     assert np.array_equal(calm, noisy) == still
 
@@ -157,7 +157,7 @@ def test_a_column_too_many_is_refused_and_not_broadcast(name: str, online: bool)
     algo, batch = ALGORITHMS[name], jax.tree.map(jnp.asarray, rows(16))
     cfg = algo.configure(settings(name))
     state = jax.eval_shape(lambda key: algo.init(cfg, SPEC, key), jax.random.key(0))
-    step = Step(jnp.asarray(0), jnp.asarray(10), online)
+    step = Step(jnp.asarray(0), jnp.asarray(10), "online" if online else "offline")
     update = partial(jax.eval_shape, lambda state, batch: algo.update(cfg, state, batch, jax.random.key(0), step))
     after, metrics = update(state, batch)
     assert jax.tree.structure(after) == jax.tree.structure(state)

@@ -11,7 +11,7 @@ from pars.algos import bc
 from pars.core import Spec, Step, Transition
 
 SPEC = Spec(2, 2, np.array([1.0, 0.0], np.float32), np.array([0.999, 1.999], np.float32))
-STEP = Step(jnp.asarray(0), jnp.asarray(10), False)
+STEP = Step(jnp.asarray(0), jnp.asarray(10), "offline")
 RAW = Transition(
     jnp.array([[2.0, 4.0], [0.0, -2.0]]), jnp.array([[0.5, 0.0], [-0.5, 1.0]]), jnp.zeros(2), jnp.zeros((2, 2)), None
 )

@@ -103,7 +103,7 @@ def test_the_backup_has_no_entropy_and_may_take_the_best_action(state: cql.State
 
 
 def test_online_cql_is_sac_and_cal_ql_stays_calibrated(state: cql.State) -> None:
-    step = lambda online: Step(jnp.asarray(0), jnp.asarray(10), online)  # noqa: E731
+    step = lambda online: Step(jnp.asarray(0), jnp.asarray(10), "online" if online else "offline")  # noqa: E731
     kept = change(BASE, online_conservative=True)
     gaps = {
         (cfg.online_conservative, online): "gap" in cql.update(cfg, state, BATCH, KEY, step(online))[1]

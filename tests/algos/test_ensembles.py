@@ -20,7 +20,7 @@ from tests.algos import plain
 SPEC = Spec(plain.OBS, plain.ACTION)
 SIZES: dict[str, Any] = dict(hidden=(8,), actor_hidden=(8,), batch_size=plain.BATCH, discount=0.5)
 BATCH, KEY = plain.batch(), jax.random.key(7)
-STEP = Step(jnp.asarray(0), jnp.asarray(10), False)
+STEP = Step(jnp.asarray(0), jnp.asarray(10), "offline")
 change = dataclasses.replace
 
 
@@ -145,7 +145,7 @@ def test_the_target_of_rlpd_is_the_least_of_a_random_subset(entropy: bool) -> No
 def test_rlpds_actor_climbs_the_mean_once_per_environment_step() -> None:
     cfg = rlpd.Config(critics=4, **SIZES, updates_per_step=3)
     state = jax.jit(lambda key: make_soft_state(cfg, SPEC, key))(jax.random.key(0))
-    step = jax.jit(lambda s, n: rlpd.update(cfg, s, BATCH, KEY, Step(n, jnp.asarray(10), True)))
+    step = jax.jit(lambda s, n: rlpd.update(cfg, s, BATCH, KEY, Step(n, jnp.asarray(10), "online")))
     for number in range(4):
         new, metrics = step(state, number)
         assert plain.differ(new.critic.params, state.critic.params)

@@ -26,7 +26,7 @@ def state() -> iql.State:
 
 
 def at(number: int, online: bool = False) -> Step:
-    return Step(jnp.asarray(number), jnp.asarray(10), online)
+    return Step(jnp.asarray(number), jnp.asarray(10), "online" if online else "offline")
 
 
 def flat(params: dict, value: float) -> dict:

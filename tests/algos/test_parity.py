@@ -19,7 +19,7 @@ from pars.rl.soft import SoftState, sample, soft_actor_loss, temperature_step
 from tests.algos.recorded import COLUMNS, FOLDER, Record, drawing, same
 
 KEY = jax.random.key(0)
-OFFLINE = Step(jnp.asarray(0), jnp.asarray(10), False)
+OFFLINE = Step(jnp.asarray(0), jnp.asarray(10), "offline")
 
 
 def test_a_record_for_every_name_and_no_other() -> None:

@@ -205,7 +205,7 @@ def test_actor_cosine_changes_the_offline_rate_alone_and_ends_at_zero(state: par
 
     @partial(jax.jit, static_argnames="online")
     def moved(cfg: pars.Config, index: Any, online: bool) -> Array:
-        at = Step(jnp.asarray(index), jnp.asarray(1000), online)
+        at = Step(jnp.asarray(index), jnp.asarray(1000), "online" if online else "offline")
         new, _ = pars.improve(cfg, state, BATCH, KEY, at)
         return jnp.abs(new.actor.params["mlp"]["out"]["bias"] - state.actor.params["mlp"]["out"]["bias"]).max()
 

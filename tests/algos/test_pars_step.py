@@ -109,7 +109,7 @@ def test_each_phase_has_a_delay_of_its_own(state: pars.State, monkeypatch: Any) 
     monkeypatch.setattr(Step, "maybe", lambda self, delay, *rest: asked.append(delay) or maybe(self, delay, *rest))
     cfg = change(BASE, policy_delay=3, policy_delay_online=20)
     for online in (False, True):
-        at = Step(jnp.asarray(0), jnp.asarray(10), online)
+        at = Step(jnp.asarray(0), jnp.asarray(10), "online" if online else "offline")
         jax.eval_shape(lambda s, at=at: pars.update(cfg, s, BATCH, KEY, at), state)
     assert asked == [3, 20]
 

@@ -27,7 +27,7 @@ def state() -> rebrac.State:
 
 
 def at(number: int, online: bool) -> Step:
-    return Step(jnp.asarray(number), jnp.asarray(10), online)
+    return Step(jnp.asarray(number), jnp.asarray(10), "online" if online else "offline")
 
 
 def test_the_target_is_lower_where_the_policy_leaves_the_data_and_not_online(state: rebrac.State) -> None:

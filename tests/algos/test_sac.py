@@ -16,7 +16,7 @@ from pars.rl.soft import soft_actor_loss
 from pars.train.learner import Learner
 
 SPEC = Spec(2, 1)
-STEP = Step(jnp.asarray(0), jnp.asarray(10), True)
+STEP = Step(jnp.asarray(0), jnp.asarray(10), "online")
 KEY = jax.random.key(3)
 BATCH = Transition(
     obs=jnp.array([[1.0, 2.0], [0.5, -1.0]]),
@@ -131,7 +131,7 @@ def test_finds_the_best_action_of_a_bandit() -> None:
     )
     learner = Learner(sac.ALGORITHM, [cfg], [0], SPEC)
     learner.load(pack(columns))
-    learner.start_interval(False)
+    learner.start_interval("offline")
     learner.run(0, 1500, 1500)
     assert learner.act(obs[None, :1], 0, 0.0)[0, 0, 0] == pytest.approx(0.5, abs=0.1)
     entropy = learner.metrics(1500)["entropy"]

@@ -24,7 +24,7 @@ BATCH = plain.batch()
 
 @partial(jax.jit, static_argnames="online")
 def step(cfg: Any, state: Any, batch: Transition, key: Array, index: Any, online: bool = False) -> Any:
-    return td3_bc.update(cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), online))
+    return td3_bc.update(cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), "online" if online else "offline"))
 
 
 @pytest.fixture(scope="module")

@@ -70,7 +70,7 @@ def train(name: str, columns: Transition, steps: int, **settings: Any) -> Learne
     data = algo.prepare(cfg, data)
     learner = Learner(algo, [cfg], [0], SPEC, data.shapes(algo.columns))
     learner.load(data.packed, data.extra)
-    learner.start_interval(False)
+    learner.start_interval("offline")
     learner.run(0, steps, steps)
     return learner
 

@@ -283,7 +283,7 @@ def test_eval_prints_every_member_with_its_number_of_episodes(pars: Pars) -> Non
 
 def test_one_episode_has_no_spread(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:
     once = Evaluation(np.ones((1, 1)), np.full((1, 1), 7), None)
-    result = api.Result("pars", make_task(TASK), Position("online", 30), [0], np.full((1, 1), 100.0), once)
+    result = api.Result("pars", make_task(TASK), Position(1, "online", 30), [0], np.full((1, 1), 100.0), once)
     monkeypatch.setattr(api, "evaluate", lambda *options: [result])
     said = pars("eval", "run", "--episodes", "1")
     assert said.code == 0 and said.err == "" and re.search(r"100\.0 +│ 1\.00 +│ - +│ 1 +│ 7 ", said.out), said.out

@@ -170,6 +170,6 @@ def test_transitions_met_online_have_zeros_in_extra_columns():
     learner.go_online()
     learner.set_replay(np.full((1, 1, 10), 2.0, np.float32), 4)
     learner.push(np.full((1, 10), 2.0, np.float32))
-    learner.start_interval(True)
-    learner.run(0, 1, 1, online=True)
+    learner.start_interval("online")
+    learner.run(0, 1, 1, "online")
     assert learner.placement.take(learner.state).seen.tolist() == [[[-2048.0] * 8, [0.0] * 8]]

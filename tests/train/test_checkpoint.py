@@ -39,9 +39,9 @@ def names(folder: Path) -> list[str]:
 
 
 def test_restores_by_key_path_what_was_saved(tmp_path: Path) -> None:
-    save(tmp_path / "checkpoints", Position("offline", 5), tree(1.5), {})
+    save(tmp_path / "checkpoints", Position(0, "offline", 5), tree(1.5), {})
     saved = latest(tmp_path / "checkpoints")
-    assert saved is not None and saved.position == Position("offline", 5)
+    assert saved is not None and saved.position == Position(0, "offline", 5)
     assert list(checkpoint.flatten(tree())) == ["['net'].first", "['net'].second['bias']", "['since']"]
     back = saved.restore(tree())
     assert isinstance(back["net"], Pair)
@@ -51,12 +51,12 @@ def test_restores_by_key_path_what_was_saved(tmp_path: Path) -> None:
 
 
 def test_equal_trees_have_equal_digests(tmp_path: Path) -> None:
-    first, second = (save(tmp_path / name, Position("offline", 1), tree(2.0), {}) for name in "ab")
-    assert first.digest == second.digest != save(tmp_path / "c", Position("offline", 1), tree(3.0), {}).digest
+    first, second = (save(tmp_path / name, Position(0, "offline", 1), tree(2.0), {}) for name in "ab")
+    assert first.digest == second.digest != save(tmp_path / "c", Position(0, "offline", 1), tree(3.0), {}).digest
 
 
 def test_positions_sort_by_phase_then_step() -> None:
-    places = [Position("online", 3), Position("offline", 1000), Position("offline", 20)]
+    places = [Position(1, "online", 3), Position(0, "offline", 1000), Position(0, "offline", 20)]
     assert [p.name for p in sorted(places)] == ["offline-000000020", "offline-000001000", "online-000000003"]
     assert sorted(p.name for p in places) == [p.name for p in sorted(places)]
 
@@ -127,8 +127,8 @@ def test_damaged_ones_never_push_out_a_good_one(tmp_path: Path) -> None:
 def test_a_log_that_is_shorter_than_the_manifest_says_falls_back(tmp_path: Path) -> None:
     log = tmp_path / "metrics.csv"
     log.write_bytes(b"x" * 10)
-    save(tmp_path / "checkpoints", Position("offline", 10), tree(), {"metrics.csv": 4})
-    save(tmp_path / "checkpoints", Position("offline", 20), tree(), {"metrics.csv": 10})
+    save(tmp_path / "checkpoints", Position(0, "offline", 10), tree(), {"metrics.csv": 4})
+    save(tmp_path / "checkpoints", Position(0, "offline", 20), tree(), {"metrics.csv": 10})
     log.write_bytes(b"x" * 9)
     with pytest.warns(UserWarning, match=r"metrics\.csv is shorter than offline-000000020 says"):
         found = latest(tmp_path / "checkpoints")
@@ -188,7 +188,7 @@ def test_a_file_that_may_not_grow_is_a_resource_error_too(tmp_path: Path) -> Non
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
         with pytest.raises(ResourceError, match="cannot write checkpoint"):
-            save(tmp_path, Position("offline", 1), {"big": np.zeros(10_000)}, {})
+            save(tmp_path, Position(0, "offline", 1), {"big": np.zeros(10_000)}, {})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert names(tmp_path) == []

@@ -42,9 +42,9 @@ def test_a_fresh_folder_has_a_description_and_headers(tmp_path: Path) -> None:
 
 def test_logs_are_rows_by_phase_step_and_member(tmp_path: Path) -> None:
     with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
-        folder.metrics(Position("offline", 10), two_members(0.1, 50))
-        folder.timing(Position("offline", 10), {"updates_per_second": np.float64(2.5)})
-        folder.save(Position("offline", 10), {})
+        folder.metrics(Position(0, "offline", 10), two_members(0.1, 50))
+        folder.timing(Position(0, "offline", 10), {"updates_per_second": np.float64(2.5)})
+        folder.save(Position(0, "offline", 10), {})
     rows = ["offline,10,0,score,0.10000000149011612", "offline,10,1,score,50.0"]  # float32 to the last bit
     assert (tmp_path / METRICS).read_text().splitlines()[1:] == rows
     assert (tmp_path / TIMING).read_text().splitlines()[1:] == ["offline,10,updates_per_second,2.5"]
@@ -53,29 +53,29 @@ def test_logs_are_rows_by_phase_step_and_member(tmp_path: Path) -> None:
 def test_opening_again_cuts_every_log_to_the_checkpoint(tmp_path: Path) -> None:
     rows = np.arange(12, dtype=np.float32).reshape(2, 6)
     with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
-        folder.metrics(Position("online", 1), two_members(1, 2))
-        folder.timing(Position("online", 1), {"elapsed_seconds": 4.5})
+        folder.metrics(Position(1, "online", 1), two_members(1, 2))
+        folder.timing(Position(1, "online", 1), {"elapsed_seconds": 4.5})
         folder.transitions(rows, np.array([False, True]))
-        folder.save(Position("online", 1), {"x": np.ones(1)})
-        folder.metrics(Position("online", 2), two_members(3, 4))  # these are lost with the process
-        folder.timing(Position("online", 2), {"elapsed_seconds": 9.5})
+        folder.save(Position(1, "online", 1), {"x": np.ones(1)})
+        folder.metrics(Position(1, "online", 2), two_members(3, 4))  # these are lost with the process
+        folder.timing(Position(1, "online", 2), {"elapsed_seconds": 9.5})
         folder.transitions(rows + 1, np.array([True, True]))
     with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
-        assert folder.checkpoint is not None and folder.checkpoint.position == Position("online", 1)
+        assert folder.checkpoint is not None and folder.checkpoint.position == Position(1, "online", 1)
         assert folder.elapsed() == 4.5
         found, last = folder.read_transitions(members=2, width=6)
         assert np.array_equal(found, rows[None]) and last.tolist() == [[False, True]]
         folder.transitions(rows + 2, np.array([False, False]))
         found, last = folder.read_transitions(members=2, width=6)
         assert np.array_equal(found, [rows, rows + 2]) and last.tolist() == [[False, True], [False, False]]
-        folder.save(Position("online", 2), {"x": np.ones(1)})
+        folder.save(Position(1, "online", 2), {"x": np.ones(1)})
     assert (tmp_path / METRICS).read_text().count("\n") == 3  # header and two members
 
 
 def test_without_a_checkpoint_the_logs_start_again(tmp_path: Path) -> None:
     for _ in range(2):
         with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
-            folder.metrics(Position("offline", 0), two_members(1, 2))
+            folder.metrics(Position(0, "offline", 0), two_members(1, 2))
             assert folder.elapsed() == 0.0
     assert (tmp_path / METRICS).read_text().count("\n") == 3
 
@@ -120,8 +120,8 @@ def test_a_damaged_description_is_refused_in_one_line(tmp_path: Path, text: str)
 
 def test_status_is_replaced_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
-        folder.status("running", Position("offline", 3))
-        folder.status("finished", Position("online", 7), digest="00")
+        folder.status("running", Position(0, "offline", 3))
+        folder.status("finished", Position(1, "online", 7), digest="00")
     expected = {"state": "finished", "phase": "online", "step": 7, "message": "", "digest": "00"}
     assert read_status(tmp_path) == json.loads((tmp_path / "status.json").read_text()) == expected
     for text in ("", "[]", '"finished"', "{}"):

@@ -55,7 +55,7 @@ class Course:
 
     def offline(self, cuts: tuple[int, ...] = (OFFLINE,), total: int = 100) -> Result:
         learner, at = self.learner, 0
-        learner.start_interval(False)
+        learner.start_interval("offline")
         for count in cuts:
             learner.run(at, count, total)
             at += count
@@ -66,13 +66,13 @@ class Course:
         learner, at = self.learner, 0
         learner.go_online()
         learner.set_replay(np.stack([[replay_rows(99, name) for name in names]] * 2), 32)
-        learner.start_interval(True)
+        learner.start_interval("online")
         for step in range(ONLINE):
             learner.push(np.stack([replay_rows(step, name) for name in names]))
             for count in cuts or (per_step,):
-                learner.run(at, count, 100, online=True)
+                learner.run(at, count, 100, "online")
                 at += count
-        return Result(learner.placement.take(learner.state), learner.metrics(at, online=True))
+        return Result(learner.placement.take(learner.state), learner.metrics(at, "online"))
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_45_members_are_trained_in_one_program_and_all_differ(many: Course, popu
 def test_other_floats_seeds_and_lengths_never_compile_again(many: Course, population: tuple[Result, Result]) -> None:
     learner = many.learner
     other = [cfg for cfg in grid(BASE, {"bc_weight": [0.0, 0.5, 2.0], "discount": [0.5, 0.9, 1.0]}) for _ in range(5)]
-    learner.start_interval(False)
+    learner.start_interval("offline")
     learner.cfg = learner.placement.put(jax.tree.map(np.asarray, stack(other)))
     learner.seed = learner.placement.put(np.arange(100, 145, dtype=np.int32))
     before = learner.placement.take(learner.state)
@@ -179,7 +179,7 @@ def test_the_same_seed_repeats_and_another_does_not(single: Course) -> None:
 
 def test_nothing_crosses_to_the_host_inside_a_block(single: Course) -> None:
     learner = single.learner
-    learner.start_interval(False)
+    learner.start_interval("offline")
     span = tuple(jax.device_put(np.int32(x)) for x in (0, 5, 100))
     args = (learner.cfg, learner.seed, learner.state, learner.sums[False], learner.data, span)
     program = learner._blocks[False].lower(*args).as_text()
@@ -242,7 +242,7 @@ def test_metrics_are_the_averages_of_an_interval_by_hand() -> None:
     """Three members on the machine's devices: on two of them one row is padding, which must not come back."""
     learner = Learner(TOY, [Toy(gain=1.0), Toy(gain=10.0), Toy(gain=-1.0)], [0, 1, 2], SPEC)
     learner.load(DATA)
-    learner.start_interval(False)
+    learner.start_interval("offline")
     for start, count in ((4, 1), (5, 4), (9, 1)):  # steps 4 .. 9
         learner.run(start, count, 50)
     got = learner.metrics(6)
@@ -250,7 +250,7 @@ def test_metrics_are_the_averages_of_an_interval_by_hand() -> None:
     np.testing.assert_allclose(got["late"], [7.0, 70.0, -7.0])  # of steps 5, 7, 9 alone
     np.testing.assert_allclose(got["at_max"], [-4.0, -40.0, 9.0])
     assert learner.placement.take(learner.state).steps.tolist() == [306, 306, 306]
-    learner.start_interval(False)
+    learner.start_interval("offline")
     learner.run(10, 2, 50)
     np.testing.assert_allclose(learner.metrics(2)["late"], [11.0, 110.0, -11.0])
 
@@ -260,12 +260,12 @@ def test_online_batches_come_from_the_dataset_and_each_member_s_own_replay() -> 
     learner.load(np.full_like(DATA, -1.0))
     learner.go_online()
     learner.set_replay(np.zeros((0, 3, DATA.shape[1]), np.float32), 4)
-    learner.start_interval(True)
+    learner.start_interval("online")
     learner.push(np.stack([np.full(DATA.shape[1], member, np.float32) for member in (1, 2, 3)]))
-    learner.run(0, 1, 10, online=True)
+    learner.run(0, 1, 10, "online")
     seen = learner.placement.take(learner.state).seen
     assert seen.tolist() == [[-1.0, -1.0, member, member] for member in (1.0, 2.0, 3.0)]
     learner.push(np.full((3, DATA.shape[1]), 9.0, np.float32))
     learner.set_replay(np.full((2, 3, DATA.shape[1]), 5.0, np.float32), 4)  # as after a restart
-    learner.run(1, 1, 10, online=True)
+    learner.run(1, 1, 10, "online")
     assert learner.placement.take(learner.state).seen.tolist() == [[-1.0, -1.0, 5.0, 5.0]] * 3

@@ -51,7 +51,7 @@ def accounted(learner: Learner) -> int:
         raise Asked
 
     learner._blocks[False] = ask
-    learner.start_interval(False)
+    learner.start_interval("offline")
     with pytest.raises(Asked):
         learner.run(0, 1, 10)
     account = block.lower(*seen).compile().memory_analysis()

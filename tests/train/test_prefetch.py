@@ -76,7 +76,7 @@ def learner(packed: np.ndarray, data_in: Any, seeds: list[int], pars: bool = Fal
 def course(learner: Learner, cuts: list[int], online_cuts: list[int]) -> Any:
     """State and metrics after offline and online steps, dispatched in pieces."""
     at, seen = 0, []
-    learner.start_interval(False)
+    learner.start_interval("offline")
     for count in cuts:
         learner.run(at, count, sum(cuts))
         at += count
@@ -84,13 +84,13 @@ def course(learner: Learner, cuts: list[int], online_cuts: list[int]) -> Any:
     learner.go_online()
     met = np.random.default_rng(1).normal(size=(3, len(learner.seeds), DATA.shape[1])).astype(np.float32)
     learner.set_replay(met, 8)
-    learner.start_interval(True)
+    learner.start_interval("online")
     at = 0
     for count in online_cuts:
         learner.push(met[at % 3])
-        learner.run(at, count, sum(online_cuts), online=True)
+        learner.run(at, count, sum(online_cuts), "online")
         at += count
-    return learner.placement.take(learner.state), [*seen, learner.metrics(at, online=True)]
+    return learner.placement.take(learner.state), [*seen, learner.metrics(at, "online")]
 
 
 @pytest.mark.parametrize("pars", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -110,7 +110,7 @@ def test_streaming_ends_bit_for_bit_where_memory_does(
 
 def test_lengths_never_compile_again(packed: np.ndarray, short_chunks: None) -> None:
     with learner(packed, "stream", [0]) as streaming:
-        streaming.start_interval(False)
+        streaming.start_interval("offline")
         streaming.run(0, 5, 100)
         streaming.metrics(5)
         with compilations() as seen:
@@ -122,20 +122,20 @@ def test_lengths_never_compile_again(packed: np.ndarray, short_chunks: None) -> 
 
 def test_a_resumed_learner_continues_in_the_middle_of_a_chunk(packed: np.ndarray, short_chunks: None) -> None:
     with learner(packed, "stream", [3]) as whole:
-        whole.start_interval(False)
+        whole.start_interval("offline")
         whole.run(0, 11, 11)
         want = whole.placement.take(whole.state)
     with learner(packed, "stream", [3]) as first:
-        first.start_interval(False)
+        first.start_interval("offline")
         first.run(0, 6, 11)
         saved = first.tree(False, 0)
     with learner(packed, "memory", [3]) as second:  # and where the data is may change on the way
-        second.start_interval(False)
+        second.start_interval("offline")
         second.state = second.placement.put(saved["state"])
         second.run(6, 5, 11)
         assert_equal(second.placement.take(second.state), want)
     with learner(packed, "stream", [3]) as second:
-        second.start_interval(False)
+        second.start_interval("offline")
         second.state = second.placement.put(saved["state"])
         second.run(6, 5, 11)
         assert_equal(second.placement.take(second.state), want)

@@ -33,7 +33,7 @@ class Adapter:
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
         self.learner.load(pack(Transition(*data[:-1])), extra)
-        self.learner.start_interval(False)
+        self.learner.start_interval("offline")
         self.done, self.random = 0, getattr(self.cfg, "random_steps", 0)
         self.interaction: Interaction | None = None
 
@@ -63,9 +63,9 @@ class Adapter:
             self.learner.push(rows)
             if learns:
                 total = (self.online_steps - self.random) * utd
-                self.learner.run((self.met - self.random) * utd, utd, total, online=True)
+                self.learner.run((self.met - self.random) * utd, utd, total, "online")
             self.met += 1
-        self.learner.metrics(max(1, count * utd), online=True)
+        self.learner.metrics(max(1, count * utd), "online")
         return count
 
     def _go_online(self) -> None:
@@ -73,8 +73,8 @@ class Adapter:
         self.interaction = Interaction(make_task(self.task), [self.job.seed])
         self.learner.go_online()
         self.learner.set_replay(np.zeros((0, 1, self.learner.width), np.float32), self.online_steps)
-        self.learner.start_interval(online=True)
-        self.learner.run(0, 0, self.online_steps * self.cfg.updates_per_step, online=True)  # compiles
+        self.learner.start_interval("online")
+        self.learner.run(0, 0, self.online_steps * self.cfg.updates_per_step, "online")  # compiles
         self.learner.act(self.interaction.obs, 0, explore=1.0)
 
     def act(self, obs: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from pars.config import config
 from pars.core import (
     Algorithm,
     Data,
+    LoopSettings,
     Metrics,
     Net,
     Normalizer,
@@ -38,16 +39,13 @@ from pars.rl.returns import best_episodes
 
 
 @config
-class Config:
+class Config(LoopSettings):
     actor_hidden: tuple[int, ...] = (256, 256)
     initializer: Initializer = "torch"
     precision: Precision = "float32"  # of the products of hidden layers
     normalize_obs: bool = True
-    batch_size: int = 256
     actor_lr: float = 3e-4
     best_fraction: float = 1.0  # of the episodes, by return
-    # read by the loop; behaviour cloning has no online phase
-    updates_per_step: int = 1
     offline_rows: int = 256
     exploration_noise: float = 0.0
 
@@ -88,7 +86,7 @@ ALGORITHM = Algorithm(
     init,
     update,
     act,
-    can_go_online=False,
+    phases=("offline",),
     prepare=best,
     prepared_by=lambda cfg: cfg.best_fraction,
 )

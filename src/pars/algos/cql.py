@@ -21,7 +21,20 @@ import numpy as np
 from jax import Array
 
 from pars.config import config
-from pars.core import Algorithm, Data, Metrics, Net, Normalizer, Params, Spec, Step, Transition, descend, make_net
+from pars.core import (
+    Algorithm,
+    Column,
+    Data,
+    Metrics,
+    Net,
+    Normalizer,
+    Params,
+    Spec,
+    Step,
+    Transition,
+    descend,
+    make_net,
+)
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, apply, apply_ensemble
 from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -152,16 +165,15 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     return improved._replace(critic=critic, log_multiplier=multiplier), {**metrics, **policy_metrics}
 
 
-def with_returns(cfg: Config, data: Data) -> Data:
-    """The dataset with the column that calibration reads."""
-    columns = data.columns
-    return data.with_extra(mc_return=_returns(cfg, columns.reward, columns.terminal, data.last))
+def data_returns(cfg: Config, data: Data) -> Any:
+    """Of the dataset: the column that calibration reads. -> [N]"""
+    return _returns(cfg, data.columns.reward, data.columns.terminal, data.last)
 
 
-def hindsight(cfg: Config, episode: Transition) -> dict[str, Any]:
-    """The same column of an episode met online."""
+def episode_returns(cfg: Config, episode: Transition) -> Any:
+    """Of an episode met online. -> [T]"""
     last = np.arange(len(episode.reward)) == len(episode.reward) - 1
-    return {"mc_return": _returns(cfg, episode.reward, episode.terminal, last)}
+    return _returns(cfg, episode.reward, episode.terminal, last)
 
 
 def _returns(cfg: Config, reward: Any, terminal: Any, last: Any) -> Any:
@@ -172,17 +184,18 @@ def _returns(cfg: Config, reward: Any, terminal: Any, last: Any) -> Any:
     return mc_return(reward, terminal, last, cfg.discount, scale=scale, shift=shift, failure=failure)
 
 
-def returns_depend_on(cfg: Config) -> Any:
+def returns_made_of(cfg: Config) -> Any:
     return cfg.discount, cfg.reward_scale, cfg.reward_shift, cfg.failure_reward
 
 
-def without_returns(cfg: Config, data: Data) -> Data:
-    """The dataset as it is. Raises UsageError if returns are asked for."""
-    if cfg.calibrate:
-        raise UsageError("calibrate=true needs the data's returns to go, which are made for cal_ql; train that")
-    return data
-
-
+RETURNS = Column(
+    "mc_return",
+    data_returns,
+    late=episode_returns,
+    unknown=UNCALIBRATED,
+    wanted=lambda cfg: cfg.calibrate,
+    made_of=returns_made_of,
+)
 ALGORITHM = Algorithm(
     "cql",
     "CQL",
@@ -192,7 +205,7 @@ ALGORITHM = Algorithm(
     update,
     soft_act,
     critic_net,
-    prepare=without_returns,
+    columns=(RETURNS,),
 )
 CAL_QL = replace(
     ALGORITHM,
@@ -200,9 +213,4 @@ CAL_QL = replace(
     title="Cal-QL",
     paper="Nakamoto et al. 2023, arXiv 2303.05479",
     settings={"calibrate": True, "online_conservative": True},
-    columns=("mc_return",),
-    prepare=with_returns,
-    prepared_by=returns_depend_on,
-    hindsight=hindsight,
-    unknown=UNCALIBRATED,
 )

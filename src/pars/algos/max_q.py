@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.config import config
-from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, action_values, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.rl.deterministic import State, act, actor_net, actor_step, make_state
@@ -63,6 +63,6 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    can_go_online=False,
-    columns=("next_action",),
+    phases=("offline",),
+    columns=(Column("next_action"),),
 )

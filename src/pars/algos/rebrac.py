@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.config import config
-from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
 from pars.rl.critics import bellman, critic_net, far_actions
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
@@ -83,5 +83,5 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    columns=("next_action",),
+    columns=(Column("next_action"),),
 )

@@ -71,5 +71,5 @@ ALGORITHM = Algorithm(
     update,
     soft_act,
     critic_net,
-    has_offline_phase=False,
+    phases=("online",),
 )

@@ -49,5 +49,5 @@ ALGORITHM = Algorithm(
     update,
     soft_act,
     critic_net,
-    has_offline_phase=False,
+    phases=("online",),
 )

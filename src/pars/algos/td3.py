@@ -45,5 +45,5 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    has_offline_phase=False,
+    phases=("online",),
 )

@@ -35,7 +35,7 @@ def table(names: Sequence[str] = ()) -> Table:
     columns = [Column(title, no_wrap=title != "paper") for title in header]
     found = Table(*columns, "presets", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for algo in find(names):
-        phases = ("yes" if has else "no" for has in (algo.has_offline_phase, algo.can_go_online))
+        phases = ("yes" if has else "no" for has in (algo.offline, algo.online))
         choices = ", ".join(presets.choices(algo.name))
         paper = algo.paper.replace("arXiv ", "")
         found.add_row(algo.name, algo.title, paper, file(algo), ingredients(algo), *phases, choices)

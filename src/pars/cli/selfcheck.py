@@ -63,7 +63,7 @@ def checkpoint() -> str:
 
     tree = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array([7], np.int32)}
     with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder), Position("offline", 7), tree, logs={})
+        save(Path(folder), Position(0, "offline", 7), tree, logs={})
         saved = latest(Path(folder))
         back = saved.restore(tree) if saved else {}
     if not all(name in back and np.array_equal(tree[name], back[name]) for name in tree):

@@ -17,12 +17,12 @@ import numpy as np
 from pars.algos import sac
 from pars.collect.rollouts import Recorder
 from pars.collect.skill import Skill, from_actor
-from pars.core import Spec, Transition
+from pars.core import Index, Spec, Transition
 from pars.envs.base import BatchEnv
 from pars.packing import pack, width
 from pars.rl.soft import sample
-from pars.train.learner import ACT, INIT, UPDATE_ONLINE, block, stream, trace_update
 from pars.train.placement import Slot
+from pars.train.program import Use, block, key_of, trace_update
 from pars.train.rollout import EPISODE, environment_seed
 from pars.train.source import Source
 
@@ -52,22 +52,23 @@ class OnlineSAC:
     ):
         self.env, self.spec, self.cfg, self.seed, self.warmup, self.recorder = env, spec, cfg, seed, warmup, recorder
         self.n, self.taken, self.updates = env.n, 0, 0
-        self.state = jax.jit(partial(sac.ALGORITHM.init, cfg, spec))(stream(jnp.int32(seed), INIT))
+        self.state = jax.jit(partial(sac.ALGORITHM.init, cfg, spec))(key_of(jnp.int32(seed), Use.INIT))
         self.actor = jax.tree.map(jnp.copy, self.state.actor.params)
-        update, none = trace_update(sac.ALGORITHM, cfg, spec, self.state, True)
+        online = sac.ALGORITHM.course[-1]
+        update, none = trace_update(sac.ALGORITHM, online, cfg, spec, self.state)
         self.replay = jnp.zeros((1, capacity + self.n, width(spec)))
         self.episodes = np.zeros(self.n, np.int64)
         self.obs = np.array(env.reset(np.arange(self.n), self._seeds(np.arange(self.n))))
 
         def learn(state: Any, replay: Any, rows: Any, at: Any, span: Any) -> Any:
             replay = jax.lax.dynamic_update_slice(replay, rows[None], (0, at, 0))
-            source = Source(jnp.zeros((1, rows.shape[1])), Slot(replay, 0), at + len(rows))
-            key = stream(jnp.int32(seed), UPDATE_ONLINE)
-            state, _ = block(update, cfg, state, none, source, key, span)
+            source = Source(jnp.zeros((1, rows.shape[1])), Index(jnp.int32(1)), Slot(replay, 0), at + len(rows))
+            key = key_of(jnp.int32(seed), Use.UPDATE_ONLINE)
+            state, _ = block(update, online.draw, cfg, state, none, source, key, span)
             return state, replay, jax.tree.map(jnp.copy, state.actor.params)
 
         def act(params: Any, obs: Any, number: Any) -> Any:
-            return sample(cfg, params, obs, jax.random.fold_in(stream(jnp.int32(seed), ACT), number))[0]
+            return sample(cfg, params, obs, jax.random.fold_in(key_of(jnp.int32(seed), Use.ACT), number))[0]
 
         self._learn = jax.jit(learn, donate_argnums=(0, 1))
         self._act = jax.jit(act)

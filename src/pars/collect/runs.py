@@ -10,7 +10,7 @@ from pars.collect.rollouts import Progress, noisy, roll_out
 from pars.data.cache import data_folder
 from pars.data.pointmaze import write
 from pars.errors import TaskError, UsageError
-from pars.train.restore import load_policy, restore, run_folders
+from pars.train.restore import load_policy, only_folder, restore
 
 ROWS = 100_000
 
@@ -32,16 +32,14 @@ def collect_run(
     rows = ROWS if rows is None else rows
     if rows < 2 or seed < 0 or noise < 0:
         raise UsageError(f"rows={rows} seed={seed} noise={noise}; at least 2 rows, a seed from 0 and no negative noise")
-    folders = run_folders(run)
-    if len(folders) > 1:
-        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
-    learner, task, position = restore(folders[0])
+    there = restore(only_folder(run))
+    task, position = there.task, there.position
     if task is None:
         raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
     policy = load_policy(run, member)
     columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)
     where = f"{position.phase} step {position.step:,}"
-    name = f"{task.id.replace('/', '-').replace(':', '-')}-{learner.algo.name}-{position.phase}-{position.step}"
+    name = f"{task.id.replace('/', '-').replace(':', '-')}-{there.algo.name}-{position.phase}-{position.step}"
     out = out or data_folder() / "runs" / f"{name}-member{member}-noise{noise:g}-{rows}-seed{seed}.hdf5"
     facts = {
         "dataset": out.stem,
@@ -49,7 +47,7 @@ def collect_run(
         "seed": seed,
         "physics": task.physics,
         "mujoco": mujoco.__version__,
-        "made": f"{learner.algo.title} (training seed {learner.seeds[member]}) at {where} in {task.id}, "
+        "made": f"{there.algo.title} (training seed {there.seeds[member]}) at {where} in {task.id}, "
         f"action noise {noise:g}, seed {seed}",
     }
     write(out, columns, facts)

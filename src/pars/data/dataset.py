@@ -298,5 +298,7 @@ def _dataset(
     """The dataset with its columns in the order in which they were asked for."""
     if "episode" in columns:
         extra["episode"] = episode(last)
+    if "last" in columns:
+        extra["last"] = np.asarray(last, np.float32)
     mean, std = (np.asarray(facts[key], np.float32) for key in ("obs_mean", "obs_std"))
     return Dataset(name, packed, last, checksum, source, facts["card"], mean, std, {key: extra[key] for key in columns})

@@ -4,9 +4,10 @@
                       there is none: in terminal rows and at the end of an episode
     goal [G]          the file's `infos/goal`
     episode           number of the episode on file, from 0; exact in a float32 batch below 2^24
+    last              1 in the last row of an episode, whatever ended it
     mc_return         see pars.rl.returns; depends on a run's discount and rewards, so it is made for the run
 
-Transitions that are met online have zeros in all of them but `mc_return`.
+Transitions that are met online have zeros in all of them but `last`, and what an algorithm itself makes.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from pars.errors import DataError
 Array = np.ndarray
 
 STORED = ("next_action", "goal")  # read from the file, kept beside its converted copy
-COLUMNS = (*STORED, "episode")  # what a dataset can be loaded with
+COLUMNS = (*STORED, "episode", "last")  # what a dataset can be loaded with
 
 
 def stored_column(

@@ -72,6 +72,7 @@ class Task:
     physics: str  # engine mode, printed with every score
     maze: Maze | None  # for pictures and coverage
     make: MakeEnv
+    goal_dim: int = 0  # width of the goals that policies may be shown; 0: the task has none
     options: tuple[tuple[str, str], ...] = ()  # what `make_task` was told besides the id
 
     def score(self, returns: Array) -> Array:

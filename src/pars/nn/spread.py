@@ -19,6 +19,28 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 Tree = Any
 
 
+def now_and_then(happens: Any, delay: int, function: Callable[[Tree], tuple[Tree, dict[str, Any]]], state: Tree) -> Any:
+    """`function(state)` where `happens`, which is on every `delay`-th step, else the state and the metrics of nothing.
+
+    Sums of a step that happens are multiplied by `delay`, so that their average over an interval is right. Maxima
+    (`.._max`) are not, and that of nothing is -inf.
+    """
+    traced, (_, shapes) = trace_once(function, state)
+    none = {name: jnp.full(x.shape, -jnp.inf if is_max(name) else 0.0, x.dtype) for name, x in shapes.items()}
+
+    def take(_: Any, carry: tuple[Tree, dict[str, Any]]) -> tuple[Tree, dict[str, Any]]:
+        state, metrics = traced(carry[0])
+        return state, {name: x if is_max(name) else delay * x for name, x in metrics.items()}
+
+    # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
+    return jax.lax.fori_loop(0, happens.astype(jnp.int32), take, (state, none))
+
+
+def is_max(name: str) -> bool:
+    """Whether a metric is a maximum over an interval, and not an average."""
+    return name.endswith("_max")
+
+
 def trace_once(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., Any], Any]:
     """`function` for arguments like `args`, and the shapes of its result: known without tracing it a second time."""
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)

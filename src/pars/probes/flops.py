@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.interpreters import partial_eval
 
-from pars.core import Algorithm, Spec, Step, Transition
+from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
+from pars.packing import assemble, width
 
 
 def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> float:
@@ -37,15 +38,20 @@ def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> tuple[Ca
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(lambda k: algo.init(cfg, spec, k), key)
 
-    def rows(*width: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((cfg.batch_size, *width), np.float32)
-
     shapes: dict[str, tuple[int, ...]] = {"next_action": (action_dim,), "goal": (2,)}
-    extra = {name: rows(*shapes.get(name, ())) for name in algo.columns}
-    batch = Transition(rows(obs_dim), rows(action_dim), rows(), rows(obs_dim), rows(), extra)
+    extra = tuple((column.name, shapes.get(column.name, ())) for column in algo.columns_of(cfg))
+    index = Index(jnp.int32(1), jnp.int32(0), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+
+    def drawn(key: Any) -> Transition:
+        picks = algo.draw(cfg, key, jnp.int32(0), index)
+        named = {"": picks.rows, **picks.beside}
+        rows = {name: jnp.zeros((*at.shape, width(spec, extra))) for name, at in named.items()}
+        return assemble(picks, rows, obs_dim, extra, numbered=algo.weights is not None)
+
+    batch = jax.eval_shape(drawn, key)
 
     def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
-        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), False))
+        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), OFFLINE))
 
     return function, (state, batch, key)
 

@@ -163,7 +163,7 @@ def make_plan(grid: Grid, grade: Grade, task_id: str, algo: Algorithm) -> Plan:
     Where an algorithm's recipe for a dataset has a length of its own, that is the whole (SAC-N: three million steps).
     """
     own = presets.offline_steps(algo.name, task_id) if task_id in D4RL else grid.steps
-    full = (own if algo.has_offline_phase else 0, grid.online_steps if algo.can_go_online else 0)
+    full = (own if algo.offline else 0, grid.online_steps if algo.online else 0)
     steps, online = (max(round(length * grade.steps_scale), 1) if length else 0 for length in full)
     every, online_every = (max(1, -(-length // grade.evaluations)) for length in (steps, online))
     return Plan(steps, online, every, online_every, grade.episodes or make_task(task_id).eval_episodes)

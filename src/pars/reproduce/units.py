@@ -13,7 +13,6 @@ import numpy as np
 
 from pars.api import open_dataset
 from pars.collect.twins import twin_path
-from pars.data.extras import COLUMNS
 from pars.envs import make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, ParsError
 from pars.report.pages.page import write_report
@@ -23,7 +22,7 @@ from pars.reproduce.grid import Grade, Grid, make_groups, make_plan
 from pars.train.folder import read_description, read_status
 from pars.train.launch import train_groups
 from pars.train.parts import make_group
-from pars.train.plan import Group, Plan
+from pars.train.plan import Group, How, Plan
 from pars.train.view import Stop, View
 
 TWIN = "twin of "  # begins the label of a unit that collects one
@@ -176,11 +175,11 @@ def _training(group: Group, plan: Plan, task_id: str, grade: Grade, run: Path, c
 
     def train(stop: Stop, view: View) -> None:
         task, left = make_task(task_id), group
-        columns = [column for column in group.algo.columns if column in COLUMNS]
+        columns = group.algo.stored_columns(group.configs[0])
         dataset = open_dataset(data_of(grade, task_id), task, columns=columns)
         while left is not None:
             try:
-                train_groups([left], dataset, task, [plan], run, view, command=command, stop=stop)
+                train_groups([left], dataset, task, [plan], run, How(view, stop), command)
                 break
             except DivergenceError:
                 left = survivors(left, run / left.name)  # type: ignore[assignment]

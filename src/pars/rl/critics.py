@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.config import config
-from pars.core import Metrics, Net, Params, RewardNorm, Spec, Transition, descend, make_net, polyak
+from pars.core import LoopSettings, Metrics, Net, Params, RewardNorm, Spec, Transition, descend, make_net, polyak
 from pars.nn.layers import Precision
 from pars.nn.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
 from pars.nn.spread import each
@@ -25,7 +25,7 @@ TWINS = 2
 
 
 @config
-class CriticSettings:
+class CriticSettings(LoopSettings):
     """Settings that every Q-learning method has. Its own Config adds to them and changes defaults.
 
     Those of ensembles have a number of `critics` too, the others are twins.
@@ -38,7 +38,6 @@ class CriticSettings:
     initializer: Initializer = "torch"
     precision: Precision = "float32"  # of the products of hidden layers
     normalize_obs: bool = False
-    batch_size: int = 256
     discount: float = 0.99
     polyak: float = 0.005  # of the targets, per step
     critic_lr: float = 3e-4
@@ -53,9 +52,10 @@ class CriticSettings:
     infeasible_distance: float = 100.0  # L, eq. (4)
     infeasible: Literal["all", "any"] = "all"  # coordinates out of the box at once
     q_min: float = 0.0
-    # read by the loop
-    updates_per_step: int = 1
-    offline_rows: int = 128  # of each online batch
+
+    @property
+    def reads_rewards(self) -> bool:
+        return self.reward_norm != "none"
 
 
 def critic_net(cfg: Any) -> Critic:

@@ -1,8 +1,8 @@
 """Runs that cannot be lost: checkpoints written aside, synced and renamed, with checksums; logs that only grow.
 
-A checkpoint is a folder `<phase>-<step>` with the arrays of a pytree by key path (safetensors) and a manifest: sizes,
-SHA-256, position, and how long each log was. What is in a log beyond that length was written after the checkpoint, and
-is cut off when the run resumes. Nothing that is loaded can execute code.
+A checkpoint is a folder named by its position, with the arrays of a pytree by key path (safetensors) and a manifest:
+sizes, SHA-256, position, and how long each log was. What is in a log beyond that length was written after the
+checkpoint, and is cut off when the run resumes. Nothing that is loaded can execute code.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from pars.errors import CheckpointError, ResourceError
@@ -29,19 +29,23 @@ from pars.errors import CheckpointError, ResourceError
 Tree = TypeVar("Tree")
 MANIFEST = "manifest.json"
 ARRAYS = "state.safetensors"
-PHASES = ("offline", "online")
+FORMAT = 2
 
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """Where a run stands: gradient steps in the offline phase, environment steps in the online one."""
+    """Where a run stands: gradient steps in a phase on data, environment steps in the online one."""
 
-    phase: str  # "offline" sorts before "online"
+    number: int  # of the phase, in the order in which they are trained
+    phase: str
     step: int
+    updates: int = 0  # online: gradient steps taken, of those that are due by `step`
 
     @property
     def name(self) -> str:
-        return f"{self.phase}-{self.step:09d}"
+        """Names sort as positions do."""
+        taken = f"-{self.updates:09d}" if self.updates else ""
+        return f"{self.number}-{self.phase}-{self.step:09d}{taken}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,35 @@ class Checkpoint:
                 )
         return jax.tree.unflatten(jax.tree.structure(like), [arrays[name] for name in expected])
 
+    def lazily(self, members: int, shapes: Tree) -> Tree:
+        """The state [P, ..] of a population whose members have states of `shapes`, as arrays that are not read yet."""
+
+        def stored(path: Any, leaf: Any) -> Stored:
+            name = jax.tree_util.keystr((jax.tree_util.DictKey("state"), *path))
+            return Stored(self.folder / ARRAYS, name, (members, *leaf.shape), leaf.dtype)
+
+        return jax.tree.map_with_path(stored, shapes)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of a checkpoint that is read when it is asked for."""
+
+    file: Path
+    name: str
+    shape: tuple[int, ...]
+    dtype: Any
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        try:
+            with safe_open(self.file, framework="numpy") as file:
+                array = file.get_tensor(self.name)
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"damaged checkpoint {self.file}: {error}; train it again") from None
+        if array.shape != self.shape:
+            raise CheckpointError(f"{self.file}: {self.name} has shape {array.shape}, expected {self.shape}")
+        return np.asarray(array, dtype)
+
 
 def flatten(tree: Any) -> dict[str, Any]:
     """Key path -> leaf, in the order of the tree."""
@@ -89,9 +122,8 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], k
         save_file(arrays, aside / ARRAYS)
         digest = _sha256(aside / ARRAYS)
         manifest = {
-            "format": 1,
-            "phase": position.phase,
-            "step": position.step,
+            "format": FORMAT,
+            "position": asdict(position),
             "files": {ARRAYS: {"size": (aside / ARRAYS).stat().st_size, "sha256": digest}},
             "logs": dict(logs),
         }
@@ -123,7 +155,7 @@ def verify(path: Path) -> Checkpoint:
     """Read the manifest at `path` and check sizes and checksums against it. Raises CheckpointError."""
     try:
         manifest = json.loads((path / MANIFEST).read_text())
-        position = Position(manifest["phase"], int(manifest["step"]))
+        position = _position(manifest)
         logs = {str(name): int(length) for name, length in manifest["logs"].items()}
         files = {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in manifest["files"].items()}
         for name, (size, checksum) in files.items():
@@ -136,6 +168,13 @@ def verify(path: Path) -> Checkpoint:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"damaged checkpoint {path}: {error or type(error).__name__}") from None
     return Checkpoint(position, path, logs, digest)
+
+
+def _position(manifest: Mapping[str, Any]) -> Position:
+    if manifest["format"] == 1:  # of earlier versions, which knew two phases
+        phase = str(manifest["phase"])
+        return Position(("offline", "online").index(phase), phase, int(manifest["step"]))
+    return Position(**manifest["position"])
 
 
 def _checkpoints(folder: Path) -> list[Path]:

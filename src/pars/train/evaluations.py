@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pars.core import PLAIN, Sight
 from pars.envs.base import Task
 from pars.train.checkpoint import Position
-from pars.train.policy import Policy
+from pars.train.policy import Policies
 from pars.train.rollout import Evaluation, Evaluator
 
 
-class Finding(NamedTuple):
+class Timed(NamedTuple):
     evaluation: Evaluation
     seconds: float  # that it took
 
@@ -25,22 +26,22 @@ class Boundary(NamedTuple):
     position: Position
     values: dict[str, np.ndarray]  # [P] by name
     tree: dict[str, Any]  # of the checkpoint: NumPy copies
-    finding: Future[Finding] | None  # None without an environment
+    evaluation: Future[Timed] | None  # None without an environment, and before there is a policy
 
 
 class Evaluations:
     """The evaluations of a run, one after another."""
 
-    def __init__(self, task: Task, members: int, episodes: int):
-        self.task, self.evaluator = task, Evaluator(task, members, episodes)
+    def __init__(self, task: Task, members: int, episodes: int, sees: Sight = PLAIN):
+        self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees)
         self._thread = ThreadPoolExecutor(1, "evaluation")
 
-    def start(self, policy: Policy) -> Future[Finding]:
-        return self._thread.submit(self._run, policy)
+    def start(self, policies: Policies) -> Future[Timed]:
+        return self._thread.submit(self._run, policies)
 
-    def _run(self, policy: Policy) -> Finding:
+    def _run(self, policies: Policies) -> Timed:
         before = time.monotonic()
-        return Finding(self.evaluator(policy), time.monotonic() - before)
+        return Timed(self.evaluator(policies), time.monotonic() - before)
 
     def scores(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """What metrics.csv says of an evaluation: [P] by name."""

@@ -15,6 +15,8 @@ from pars.train import checkpoint
 from pars.train.checkpoint import Checkpoint, Log, Position, write_text
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
+FORMAT = 2  # of run.json
+READABLE = (1, FORMAT)  # of folders that can be evaluated
 HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,value\n", REPLAY: ""}
 
 
@@ -92,7 +94,7 @@ def read_description(path: Path) -> dict[str, Any]:
     """run.json of a group's folder. Raises CheckpointError if it is missing or damaged."""
     try:
         description = json.loads((path / "run.json").read_text())
-        if not isinstance(description, dict) or description.get("format") != 1:
+        if not isinstance(description, dict) or description.get("format") not in READABLE:
             raise ValueError("not written by this version of pars")
         return description
     except (OSError, ValueError) as error:
@@ -103,7 +105,13 @@ def check_description(path: Path, description: Mapping[str, Any]) -> None:
     """See that the run.json of a group's folder, if any, asks for the same training. Raises CheckpointError."""
     if not (path / "run.json").exists():
         return
-    here, asked = (_identity(d) for d in (read_description(path), description))
+    there = read_description(path)
+    if there["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} was begun by an earlier version of pars: it can be evaluated and reported, but not continued; "
+            "finish it with that version, or use a new --out"
+        )
+    here, asked = (_identity(d) for d in (there, description))
     for name in asked:
         if here.get(name) != asked[name]:
             raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")

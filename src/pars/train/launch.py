@@ -20,16 +20,13 @@ from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
 from pars.probes import find_probes
 from pars.system import cores
-from pars.train.folder import check_description, read_description, read_status
+from pars.train.folder import FORMAT, check_description, read_description, read_status
 from pars.train.parts import fitting, make_group
-from pars.train.plan import Group, Plan
-from pars.train.prefetch import DataIn
+from pars.train.plan import Group, How, Job, Plan
 from pars.train.restore import group_folders
 from pars.train.run import run_group
-from pars.train.view import Stop, View
 
 Axes = Mapping[str, Sequence[Any]]
-DEFAULT_PROBES = ("actions", "neurons")
 SHARES = ("discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end")
 SWITCHES = {  # settings that another one switches on
     "penalty_weight": "penalty",
@@ -72,7 +69,7 @@ def make_groups(
     for algo, base, heeded in zip(algos, bases, own, strict=True):
         alike: dict[Any, list[Any]] = defaultdict(list)
         for cfg in grid(base, heeded):
-            alike[structure(cfg), algo.prepared_by(cfg)].append(cfg)
+            alike[structure(cfg), algo.data_depends_on(cfg)].append(cfg)
         groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
     return groups
 
@@ -89,7 +86,7 @@ def heeds(base: Any, name: str, axes: Axes) -> bool:
 
 def needs_data(group: Group) -> bool:
     """Whether the group learns from a dataset at all."""
-    return group.algo.has_offline_phase or any(cfg.offline_rows for cfg in group.configs)
+    return group.algo.offline or any(cfg.offline_rows for cfg in group.configs)
 
 
 def train_groups(
@@ -98,55 +95,54 @@ def train_groups(
     task: Task | None,
     plans: Sequence[Plan],
     out: Path,
-    view: View,
-    *,
+    how: How,
     command: str = "",
-    probes: Sequence[str] = DEFAULT_PROBES,
-    data_in: DataIn = "auto",
-    overlap: bool | None = None,
-    stop: Stop | None = None,
 ) -> Path:
     """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
 
-    Each has a plan of its own and trains on the dataset as its algorithm prepares it. A group that does not fit into
-    memory is trained in parts, each a group with a folder of its own. stop: who may end it, by default the two signals.
+    Each has a plan of its own and trains on the dataset as its algorithm prepares it, when its turn comes. A group that
+    does not fit into memory is trained in parts, each a group with a folder of its own.
 
     Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
     diverged.
     """
-    looks, stop, diverged = find_probes(list(probes)), stop or Stop(), []
-    for group in groups:
+    find_probes(list(how.probes))  # an unknown one is refused before anything trains
+    for group, plan in zip(groups, plans, strict=True):
         for cfg in group.configs:
             check_ranges(cfg)
-    _check_batches(groups, plans)
+        _check_batches(group, plan)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
-    prepared = [group.algo.prepare(group.configs[0], dataset) for group in groups]
-    todo = [
-        (part, group, data, own)
-        for group, data, own in zip(groups, prepared, plans, strict=True)
-        for part in fitting(group, data, own, out, view, data_in)
-    ]
-    with stop.listening():
-        for group, whole, data, own in todo:
-            folder = out / group.name
-            description = describe(group, data, task, own, command, whole, rows=len(dataset.last))
-            if finished(folder, description):
-                view.note(f"already finished: {folder}")
-                continue
-            members = [_member(group, i, whole) for i in range(len(group.seeds))]
-            phases = [("offline", own.offline_steps), ("online", own.online_steps)]
-            view.start(f"{group.algo.title} on {task.id if task else dataset.name}", members, phases)
-            try:
-                run_group(group, folder, description, data, task, own, looks, view, stop, data_in, overlap)
-            except DivergenceError as error:
-                view.note(str(error))
-                diverged.append(str(error))
-            finally:
-                view.close()
+    diverged = []
+    with how.stop.listening():
+        for whole, plan in zip(groups, plans, strict=True):
+            prepared = whole.algo.data_for(whole.configs[0], dataset)
+            for group in fitting(whole, prepared, plan, out, how):
+                description = describe(group, prepared, task, plan, command, whole, rows=len(dataset.last))
+                job = Job(group, prepared, task, plan, out / group.name, description)
+                try:
+                    _train(job, whole, how)
+                except DivergenceError as error:
+                    how.view.note(str(error))
+                    diverged.append(str(error))
     if diverged:
         raise DivergenceError(diverged[0])
     return out
+
+
+def _train(job: Job, whole: Group, how: How) -> None:
+    """One group, or the part of one that fits, with its live view."""
+    group, view = job.group, how.view
+    if finished(job.folder, job.description):
+        view.note(f"already finished: {job.folder}")
+        return
+    members = [_member(group, i, whole) for i in range(len(group.seeds))]
+    phases = [(name, steps) for name, steps in group.phases(job.plan) if steps]
+    view.start(f"{group.algo.title} on {job.task.id if job.task else job.dataset.name}", members, phases)
+    try:
+        run_group(job, how)
+    finally:
+        view.close()
 
 
 def finished(folder: Path, description: Mapping[str, Any]) -> bool:
@@ -173,8 +169,9 @@ def describe(
     whole = whole or group
     settings = [to_dict(cfg) for cfg in group.configs]
     maze = task.maze.card() if task and task.maze else None
+    columns = [column.name for column in group.algo.columns_of(group.configs[0])]
     return {
-        "format": 1,
+        "format": FORMAT,
         "algorithm": group.algo.name,
         "title": group.algo.title,
         "task": task.id if task else None,
@@ -184,7 +181,8 @@ def describe(
         "varied": _varied(whole),
         "part_of": None if whole.name == group.name else whole.name,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
-        "columns": [[name, list(shape)] for name, shape in dataset.shapes(group.algo.columns)],
+        "goal_dim": task.goal_dim if task else 0,
+        "columns": [[name, list(shape)] for name, shape in dataset.shapes(columns)],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
         "dataset": {
             "name": dataset.name,
@@ -242,8 +240,8 @@ def check_ranges(cfg: Any) -> None:
         )
 
 
-def _check_batches(groups: Sequence[Group], plans: Sequence[Plan]) -> None:
-    for group, plan in zip(groups, plans, strict=True):
+def _check_batches(group: Group, plan: Plan) -> None:
+    if True:
         rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
         if plan.online_steps and not 0 <= rows < size:
             raise UsageError(

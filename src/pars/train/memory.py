@@ -15,6 +15,7 @@ import numpy as np
 
 from pars.core import Algorithm, Spec
 from pars.train.placement import place
+from pars.train.program import drawn_shapes
 
 BASE = 4 * 10**8  # bytes: the compiler at work, the simulator, chunks of data
 SHARE = 0.9  # of what is free that may be planned with
@@ -54,7 +55,9 @@ def predict(algo: Algorithm, cfg: Any, spec: Spec, capacity: int, row: int, data
     # each layer's outputs [B], once for each of the arrays that is kept of it (weights, target, two moments): about as
     # many as a step holds of its activations, of TD and PA rows, and of their gradients
     outputs = sum(math.prod(leaf.shape) // leaf.shape[-2] for leaf in leaves if len(leaf.shape) >= 2)
-    return Need(state, 4 * cfg.batch_size * outputs, 4 * capacity * row, data, jax.default_backend() == "cpu")
+    drawn = drawn_shapes(algo.draw, cfg, row, spec.rows, online=bool(capacity), weighted=algo.weights is not None)
+    rows = sum(math.prod(leaf.shape[:-1]) for leaf in drawn.rows.values())
+    return Need(state, 4 * rows * outputs, 4 * capacity * row, data, jax.default_backend() == "cpu")
 
 
 def most_members(need: Need, members: int, free: float) -> int:

@@ -1,53 +1,54 @@
-"""What a population meets online: one environment per member, the log on disk, and the replays on the devices."""
+"""What a population meets online: its environments, the log on disk, and the replays on the devices."""
 
 from __future__ import annotations
 
 from pars.envs.base import Task
 from pars.packing import width
 from pars.train.folder import RunFolder
-from pars.train.late_columns import Hindsight
+from pars.train.late_columns import LateColumns
 from pars.train.learner import Learner
-from pars.train.plan import Group
 from pars.train.rollout import Interaction
 
 
-class Experience:
+class OnlineLoop:
     """Takes up where the transitions in the folder's log end (none at the switch to the online phase).
 
-    The learner goes online with it. capacity: environment steps of each member in all.
+    The learner goes online with it. steps: environment steps of each member in all.
     """
 
-    def __init__(self, group: Group, learner: Learner, folder: RunFolder, task: Task, capacity: int):
-        self.learner, self.folder = learner, folder
-        self.utd = group.configs[0].updates_per_step
-        self.random_steps = getattr(group.configs[0], "random_steps", 0)
-        rows, last = folder.read_transitions(len(group.seeds), width(learner.spec))
-        self.interaction = Interaction(task, [*group.seeds])
+    def __init__(self, learner: Learner, folder: RunFolder, task: Task, steps: int):
+        algo, self.cfg = learner.algo, learner.configs[0]
+        self.learner, self.folder, self.each, self._due = learner, folder, self.cfg.environments, algo.due
+        rows, last = folder.read_transitions(len(learner.seeds), width(learner.spec))
+        self.interaction = Interaction(task, learner.seeds, self.each, algo.sees)
         self.interaction.replay(rows, last)
-        self.hindsight: Hindsight | None = None
-        extra = None
-        if group.algo.hindsight is not None:
-            self.hindsight = Hindsight(group.algo, [*group.configs], learner.spec.obs_dim, learner.extra)
-            extra = self.hindsight.replay(rows, last, learner.extra_width)
-        learner.go_online()
-        learner.set_replay(rows, capacity, extra)
+        self.columns = LateColumns(algo, learner.configs, learner.spec.obs_dim, learner.extra, self.each)
+        learner.go_online(rounded(steps, self.each), rows, self.columns.replay(rows, last))
 
-    def step(self, number: int) -> None:
-        """Environment step `number` of every member: random at first, else by the policies as they explore."""
-        if number < self.random_steps:
+    def step(self, number: int) -> int:
+        """From environment step `number` of every member on, one of each of their environments: random at first, else
+        by the policies as they explore. -> the environment steps taken by then"""
+        if number < self.cfg.random_steps:
             action = self.learner.uniform_actions(number)
         else:
-            action = self.learner.act(self.interaction.obs, number, explore=1.0)
+            action = self.learner.act(self.interaction.seen, number, explore=1.0)
         rows, last = self.interaction.step(action)
-        self.folder.transitions(rows, last)
-        self.learner.push(rows)
-        if self.hindsight is not None:
-            for member, first, columns in self.hindsight(rows, last):
-                self.learner.annotate(member, first, columns)
+        assert self.learner.replay is not None
+        self.learner.replay.push(rows, self.columns.at_once(last))
+        for i in range(self.each):
+            self.folder.transitions(rows[i], last[i])
+        for member, numbers, columns in self.columns(rows, last):
+            self.learner.replay.annotate(member, numbers, columns)
+        return number + self.each
 
-    def updates(self, first: int, end: int) -> int:
-        """Gradient steps of the environment steps [first, end): none while actions are random."""
-        return self.utd * (max(end, self.random_steps) - max(first, self.random_steps))
+    def due(self, steps: int) -> int:
+        """Gradient steps due after so many environment steps."""
+        return self._due(self.cfg, steps)
 
     def close(self) -> None:
         self.interaction.close()
+
+
+def rounded(steps: int, each: int) -> int:
+    """Environment steps of a member in whole turns of all its environments."""
+    return -(-steps // each) * each

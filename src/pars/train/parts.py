@@ -16,12 +16,11 @@ from pars.core import Algorithm, Spec
 from pars.data import Dataset
 from pars.errors import ResourceError
 from pars.packing import width
+from pars.train.feed import must_stream
 from pars.train.folder import read_description
 from pars.train.memory import Need, cut, in_words, most_members, predict
 from pars.train.placement import free_memory, place
-from pars.train.plan import Group, Plan
-from pars.train.prefetch import DataIn, streams
-from pars.train.view import View
+from pars.train.plan import DataIn, Group, How, Plan
 
 
 def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
@@ -31,7 +30,7 @@ def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
     return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members))
 
 
-def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, view: View, data_in: DataIn) -> list[Group]:
+def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> list[Group]:
     """The group, or parts of it that fit into memory one after another, which is noted. Raises ResourceError.
 
     What was begun in a folder goes on there: a run that is continued has the same parts, whatever is free now.
@@ -43,7 +42,7 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, view: View, d
     parts = [_part(group, members) for members in begun]
     if not left:
         return parts
-    need, free, count = needed(group, dataset, plan, data_in), free_memory(place(len(left))), len(left)
+    need, free, count = needed(group, dataset, plan, how.data_in), free_memory(place(len(left))), len(left)
     most = most_members(need, count, free)
     if most == 0:
         raise ResourceError(
@@ -55,7 +54,7 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, view: View, d
     new = cut([group.configs[i] for i in left], most)
     if most < count:
         low, high = min(map(len, new)), max(map(len, new))
-        view.note(
+        how.view.note(
             f"{count} members of {group.algo.name} need about {in_words(need.total(count))} and {in_words(free)} are "
             f"free: trained as {len(new)} groups of {high if low == high else f'{low} to {high}'}"
         )
@@ -64,13 +63,14 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, view: View, d
 
 def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn) -> Need:
     """What the group's members need in memory, foreseen."""
-    spec = Spec(dataset.obs_dim, dataset.action_dim)
-    row = width(spec, dataset.shapes(group.algo.columns))
-    data = _resident(dataset, row, data_in)
-    return predict(group.algo, group.configs[0], spec, plan.online_steps, row, data)
+    algo, cfg = group.algo, group.configs[0]
+    spec = Spec(dataset.obs_dim, dataset.action_dim, rows=len(dataset.last), capacity=plan.online_steps)
+    row = width(spec, dataset.shapes([column.name for column in algo.columns_of(cfg)]))
+    data = _resident(algo, dataset, row, data_in)
+    return predict(algo, cfg, spec, plan.online_steps, row, data)
 
 
-def _resident(dataset: Dataset, row: int, data_in: DataIn) -> int:
+def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn) -> int:
     """Bytes of the dataset in the memory that members take theirs from. A CPU reads the map of a file in place, and
     the system can drop its pages at any time.
 
@@ -80,7 +80,7 @@ def _resident(dataset: Dataset, row: int, data_in: DataIn) -> int:
     size = 4 * len(dataset.last) * row
     mapped = isinstance(dataset.packed, np.memmap) and row == dataset.packed.shape[1]
     in_place = mapped and jax.default_backend() == "cpu"
-    return 0 if in_place or streams(size, place(1), data_in) else size
+    return 0 if in_place or must_stream(algo, size, place(1), data_in) else size
 
 
 def _begun(group: Group, out: Path) -> list[list[int]]:

@@ -1,28 +1,18 @@
-"""Batches for data that does not fit into the devices' memory: the host fetches the rows of coming steps in advance.
-
-Which rows a batch has is a function of the member's seed and the step alone, in memory and here, so nothing depends on
-what has been fetched: training ends bit for bit alike, and a resumed run starts with an empty line of chunks.
-"""
+"""Rows of coming steps that the host fetches in advance, for data that does not fit into the devices' memory."""
 
 from __future__ import annotations
 
 import mmap
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
 
-from pars.errors import UsageError
-from pars.train.placement import Placement, free_memory
-
 Array = np.ndarray
-DataIn = Literal["auto", "memory", "stream"]
 
-SHARE = 0.5  # of the free memory that data may take
 CHUNK_BYTES = 2**25  # fetched at once; at most AHEAD + 1 chunks are on the host, and as many on the devices
 CHUNK_STEPS = 256  # at most, so that the first does not keep anyone waiting
 AHEAD = 2  # chunks that are fetched while one is trained on
@@ -30,28 +20,23 @@ ALIGNED = 64  # bytes; where arrays begin that JAX does not copy
 READERS = 16  # a disk answers many requests at once
 
 
-def streams(size: int, placement: Placement, data_in: DataIn) -> bool:
-    """Whether rows of `size` bytes stay on the host. "auto" asks $PARS_DATA_IN, then how much memory is free."""
-    if data_in == "auto":
-        data_in = os.environ.get("PARS_DATA_IN", "auto")  # type: ignore[assignment]
-    if data_in not in ("auto", "memory", "stream"):
-        raise UsageError(f"data_in={data_in!r}; choose memory, stream or auto")
-    return size > SHARE * free_memory(placement) if data_in == "auto" else data_in == "stream"
-
-
-class Stream:
+class Prefetch:
     """The dataset's rows in the batches of coming steps, chunk by chunk, each fetched in the background.
 
     Chunk i has the steps [i K, (i + 1) K): however training is cut into calls, a chunk is fetched once.
 
     Args:
         parts: packed rows [N, W] and extra columns [N, ..], read-only; they are joined in a batch.
-        indices: first step -> rows of the members' batches [P, K, B].
+        indices: first step -> by name, rows of the members' batches [P, K, B] or [P, K, B, T].
         steps: K.
     """
 
     def __init__(
-        self, parts: Sequence[Array], indices: Callable[[int], Array], steps: int, put: Callable[[Array], Any]
+        self,
+        parts: Sequence[Array],
+        indices: Callable[[int], dict[str, Array]],
+        steps: int,
+        put: Callable[[Any], Any],
     ) -> None:
         self.parts, self.indices, self.steps, self.put = list(parts), indices, steps, put
         self.width = sum(_width(part) for part in parts)
@@ -62,7 +47,7 @@ class Stream:
         self._readers = ThreadPoolExecutor(READERS, "pars-read")
 
     def __call__(self, number: int, end: int) -> Any:
-        """Chunk `number` [P, K, B, W] on the devices; the next ones, up to step `end`, are fetched from now on."""
+        """Chunk `number` on the devices, by name [P, K, B(, T), W]; the next, up to step `end`, are on their way."""
         wanted = [i for i in range(number, number + AHEAD + 1) if i == number or i * self.steps < end]
         for i in [i for i in self._line if i not in wanted]:
             self._line.pop(i).cancel()
@@ -72,13 +57,15 @@ class Stream:
         return self._line[number].result()
 
     def _fetch(self, number: int) -> Any:
-        rows = self.indices(number * self.steps)
+        return self.put({name: self._rows(rows) for name, rows in self.indices(number * self.steps).items()})
+
+    def _rows(self, rows: Array) -> Array:
         chunk = np.empty((rows.size, self.width), np.float32)
         edges = np.linspace(0, rows.size, READERS + 1).astype(int)
         flat = rows.reshape(-1)
         for job in [self._readers.submit(self._read, flat[a:b], chunk[a:b]) for a, b in pairwise(edges)]:
             job.result()
-        return self.put(chunk.reshape(*rows.shape, self.width))
+        return chunk.reshape(*rows.shape, self.width)
 
     def _read(self, rows: Array, target: Array) -> None:
         """The rows of all parts into target [n, W]. NumPy lets other threads run meanwhile."""
@@ -124,17 +111,17 @@ def advise_random(array: Any) -> None:
         array.madvise(mmap.MADV_RANDOM)
 
 
-def on_host(function: Callable[..., Any]) -> Callable[..., Array]:
-    """`function` compiled for the host's processor, where it never waits for a GPU that trains. -> NumPy"""
+def on_host(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` compiled for the host's processor, where it never waits for a GPU that trains; gives NumPy arrays."""
     try:
         device = jax.local_devices(backend="cpu")[-1]
     except RuntimeError:  # only the GPU was asked for
         device = jax.local_devices()[-1]
     compiled = jax.jit(function)
 
-    def call(*args: Any) -> Array:
+    def call(*args: Any) -> Any:
         with jax.default_device(device):
-            return np.asarray(compiled(*args))
+            return jax.tree.map(np.asarray, compiled(*args))
 
     return call
 

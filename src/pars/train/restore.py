@@ -1,7 +1,8 @@
-"""What a run's folder holds, brought back: its groups, their populations, the policy of one member."""
+"""What a run's folder holds, brought back: its groups and their policies."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,15 @@ import jax
 import numpy as np
 
 from pars.algos import find_algorithm
-from pars.config import from_dict
-from pars.core import Spec
+from pars.config import from_dict, stack
+from pars.core import Algorithm, Spec
 from pars.envs import Task, make_task
 from pars.errors import CheckpointError, UsageError
 from pars.train.checkpoint import Position, latest
 from pars.train.folder import read_description
-from pars.train.learner import Learner
+from pars.train.online import rounded
+from pars.train.policy import Policies
+from pars.train.program import state_shapes
 
 
 def group_folders(run: Path) -> list[Path]:
@@ -25,27 +28,45 @@ def group_folders(run: Path) -> list[Path]:
     return sorted((path.parent for path in run.glob("*/run.json")), key=lambda p: (p / "run.json").stat().st_mtime_ns)
 
 
+@dataclass(frozen=True)
+class Restored:
+    """A group's policies as its newest checkpoint has them; of its arrays only those that they read are loaded."""
+
+    algo: Algorithm
+    configs: list[Any]
+    seeds: list[int]
+    task: Task | None
+    position: Position
+    policies: Policies
+
+
 class Policy:
-    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A]."""
+    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A].
 
-    def __init__(self, learner: Learner, member: int):
-        self._algo, self._cfg = learner.algo, learner.configs[member]
-        self._state = jax.tree.map(lambda x: x[member], learner.placement.take(learner.state))
-        self._act = jax.jit(lambda state, obs: self._algo.act(self._cfg, state, obs, jax.random.key(0), 0.0))
+    Of an algorithm whose policies see a history or a goal obs is what pars.core.Act says.
+    """
 
-    def __call__(self, obs: np.ndarray) -> np.ndarray:
-        return np.asarray(self._act(self._state, np.asarray(obs, np.float32)))
+    def __init__(self, restored: Restored, member: int):
+        self._act = restored.policies.member(member)
+
+    def __call__(self, obs: Any) -> np.ndarray:
+        return self._act(obs)
 
 
 def load_policy(run: Path | str, member: int = 0) -> Policy:
     """The policy of one member; `run` is a group's folder, or a run that has just one group."""
+    restored = restore(only_folder(run))
+    if not 0 <= member < len(restored.seeds):
+        raise UsageError(f"member {member} of {run}: members are 0 to {len(restored.seeds) - 1}")
+    return Policy(restored, member)
+
+
+def only_folder(run: Path | str) -> Path:
+    """The folder of a run's only group. Raises UsageError if it has several."""
     folders = run_folders(run)
     if len(folders) > 1:
         raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
-    learner, _, _ = restore(folders[0])
-    if not 0 <= member < len(learner.seeds):
-        raise UsageError(f"member {member} of {folders[0]}: members are 0 to {len(learner.seeds) - 1}")
-    return Policy(learner, member)
+    return folders[0]
 
 
 def run_folders(run: Path | str) -> list[Path]:
@@ -56,20 +77,23 @@ def run_folders(run: Path | str) -> list[Path]:
     return folders
 
 
-def restore(folder: Path) -> tuple[Learner, Task | None, Position]:
-    """The population of a group's folder at its newest checkpoint, ready to act."""
+def restore(folder: Path) -> Restored:
+    """The policies of a group's folder at its newest checkpoint, and the task they were trained for."""
     description = read_description(folder)
     algo = find_algorithm(description["algorithm"])
     members = description["members"]
     configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
-    spec = Spec(*description["spec"])
-    extra = tuple((name, tuple(shape)) for name, shape in description.get("columns", []))
-    learner = Learner(algo, configs, [int(member["seed"]) for member in members], spec, extra)
-    checkpoint = latest(folder / "checkpoints")
-    if checkpoint is None:
+    seeds = [int(member["seed"]) for member in members]
+    saved = latest(folder / "checkpoints")
+    if saved is None:
         raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
-    if checkpoint.position.phase == "online":
-        learner.go_online()
-    learner.restore(checkpoint)
+    plan, data = description["plan"], description["dataset"]
+    spec = Spec(*description["spec"])._replace(
+        goal_dim=description.get("goal_dim", 0),
+        rows=data["trained_on"],
+        capacity=rounded(plan["online_steps"], configs[0].environments),
+    )
+    state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
+    policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
     task = make_task(description["task"], **description.get("task_options", {})) if description["task"] else None
-    return learner, task, checkpoint.position
+    return Restored(algo, configs, seeds, task, saved.position, policies)

@@ -15,6 +15,7 @@ import numpy as np
 from pars import presets
 from pars.algos import pars
 from pars.api import open_dataset
+from pars.core import OFFLINE
 from pars.data import Dataset
 from pars.envs import make_task
 from pars.probes.landscape import landscape
@@ -25,7 +26,6 @@ from pars.reproduce.paper.q_landscape_show import curves, final_maps, moving_map
 from pars.train.learner import Learner
 from pars.train.pictures import typical_state
 from pars.train.rollout import Evaluator
-from pars.train.run import make_spec
 
 TASK = "pointmaze-umaze-diverse"
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -66,9 +66,8 @@ def train(seeds: Sequence[int], setting: str, size: Size = SIZE, data: Dataset |
         | {"critics": size.critics, "batch_size": size.batch}
         | SETTINGS[setting]
     )
-    learner = Learner(pars.ALGORITHM, [cfg] * len(seeds), [*seeds], make_spec(dataset, cfg))
-    learner.load(dataset.packed)
-    learner.start_interval(False)
+    learner = Learner.on(dataset, pars.ALGORITHM, [cfg] * len(seeds), seeds)
+    learner.start_interval(OFFLINE)
     obs, data_action = typical_state(dataset)
     look = learner.placement.map(
         lambda cfg, state, action, obs, grid: landscape(learner.algo, cfg, state, obs, action, grid, grid)[0],
@@ -84,7 +83,7 @@ def train(seeds: Sequence[int], setting: str, size: Size = SIZE, data: Dataset |
         seen["q"].append(learner.placement.take(q))
         seen["policy_action"].append(action)
     evaluator = Evaluator(task, len(seeds), size.episodes)
-    evaluation = evaluator(learner.policy())
+    evaluation = evaluator(learner.policies())
     evaluator.close()
     assert evaluation.positions is not None
     return {name: np.stack(values, axis=1) for name, values in seen.items()} | {

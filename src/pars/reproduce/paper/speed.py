@@ -22,13 +22,12 @@ import numpy as np
 
 from pars import presets, system
 from pars.algos import ALGORITHMS
+from pars.core import OFFLINE
 from pars.data import Dataset, from_arrays
-from pars.data.extras import COLUMNS
 from pars.errors import ResourceError
 from pars.reproduce.base import Arrays
 from pars.train.learner import Learner
 from pars.train.memory import BASE, predict
-from pars.train.run import make_spec
 
 TASK = "antmaze-large-diverse-v2"  # whose presets are used
 OBS, ACTION, EPISODE = 29, 8, 1000
@@ -49,7 +48,7 @@ def synthetic(rows: int) -> Dataset:
         "terminals": np.zeros(rows, bool),
         "timeouts": number % EPISODE == EPISODE - 1,
     }
-    asked = sorted({name for algo in ALGORITHMS.values() for name in algo.columns if name in COLUMNS})
+    asked = sorted({name for algo in ALGORITHMS.values() for name in algo.stored_columns(algo.configure())})
     return from_arrays(arrays, name="synthetic", columns=asked)
 
 
@@ -62,7 +61,7 @@ def prepared(name: str, rows: int = ROWS, changes: Mapping[str, Any] | None = No
     algo = ALGORITHMS[name]
     own = {key: value for key, value in (changes or {}).items() if hasattr(algo.configure(), key)}
     cfg = algo.configure(presets.settings(name, TASK) | own)
-    return cfg, algo.prepare(cfg, synthetic(rows))
+    return cfg, algo.data_for(cfg, synthetic(rows))
 
 
 class Trainer:
@@ -71,11 +70,10 @@ class Trainer:
     def __init__(self, name: str, rows: int = ROWS, changes: Mapping[str, Any] | None = None) -> None:
         begin, algo = time.perf_counter(), ALGORITHMS[name]
         cfg, data = prepared(name, rows, changes)
-        spec = make_spec(data, cfg)
-        self.learner = Learner(algo, [cfg], [0], spec, data.shapes(algo.columns))
-        self.learner.load(data.packed, data.extra)
+        self.learner = Learner.on(data, algo, [cfg], [0])
+        spec = self.learner.spec
         self.need = predict(algo, cfg, spec, 0, self.learner.width, 4 * len(data.last) * self.learner.width)
-        self.learner.start_interval(False)
+        self.learner.start_interval(OFFLINE)
         self.at, self.count = 0, 1
         self.steps(1)
         self.first = time.perf_counter() - begin  # seconds to the end of the first step, compiling included
