@@ -1,16 +1,23 @@
-"""Facts about the machine and the process: its start, cores, free memory, and where caches live."""
+"""The machine and the process: start, cores, free memory, places of caches, and files written whole or not at all."""
 
 from __future__ import annotations
 
 import atexit
+import glob
 import os
 import re
-from contextlib import suppress
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jax
 
 from pars.errors import UsageError
+
+LEFT_BEHIND = 86_400.0  # seconds after which what a killed process was writing is cleared away
 
 
 def setup(cache: bool = False) -> None:
@@ -109,3 +116,50 @@ def free_on_host() -> float:
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
         free.append(float("inf") if limit == resource.RLIM_INFINITY else float(limit))
     return min(free)
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to; synced, it takes the place of `target` when the block ends well.
+
+    Readers and whoever comes after a kill find the old or the new, never half of it. An error leaves no trace.
+    Raises OSError that names the target.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
+    aside = None
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # not shared with any process
+        new = aside / f"new{target.suffix}"  # some writers look at the ending
+        yield new
+        for path in (*new.rglob("*"), new):
+            sync(path)
+        if target.is_dir() and new.is_dir():
+            target.rename(aside / "old")  # a folder cannot be renamed over another
+        new.replace(target)
+        sync(target.parent)
+    except OSError as error:
+        if error.filename is None or f".{target.name}." in str(error.filename):
+            error.filename = str(target)
+        raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Replace the content of a file; text as UTF-8. Raises OSError."""
+    with replacing(path) as aside:
+        aside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

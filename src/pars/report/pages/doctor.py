@@ -1,6 +1,5 @@
 """The page of `pars data check --html`: one file that opens without a server and loads nothing from elsewhere."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pars.errors import ResourceError
 from pars.report.charts.maze import coverage, histogram
 from pars.report.charts.plot import COLORS, INK, Picture, figure, style, to_csv, to_svg
 from pars.report.pages import html
+from pars.system import write_whole
 
 Card = Mapping[str, Any]
 LONG = 12  # rows of a table that still stand open
@@ -21,13 +21,9 @@ LONG = 12  # rows of a table that still stand open
 def write_page(found: Checkup, target: Path) -> Path:
     """Write the check-up as one HTML file and return its path. Raises ResourceError if that is impossible."""
     text = render(found)
-    aside = target.with_name(target.name + ".tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, target)
+        write_whole(target, text)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; give another file to --html") from error
     return target
 
