@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""What the machine has, and files written whole or not at all."""
 
 import errno
 import os
@@ -8,11 +8,32 @@ from pathlib import Path
 import pytest
 
 from pars import system
-from pars.system import LEFT_BEHIND, replacing, write_whole
+from pars.system import LEFT_BEHIND, free_on_host, replacing, user_folder, write_whole
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_free_memory_is_within_the_machine_and_its_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(system, "CONTAINER", tmp_path)
+    free = free_on_host()
+    assert 0 < free <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    facts = {"max": "5000\n", "current": "3000\n", "stat": "anon 1000\nactive_file 700\ninactive_file 300\n"}
+    for name, text in facts.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert free_on_host() == 5000 - 3000 + 1000  # what is cached of files counts as free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_on_host() > 5000
+
+
+def test_a_folder_is_said_or_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PLACE", "~/mine")
+    assert user_folder("PLACE", "datasets") == tmp_path / "mine"
+    monkeypatch.delenv("PLACE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert user_folder("PLACE", "datasets") == tmp_path / ".cache" / "pars" / "datasets"
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

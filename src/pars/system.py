@@ -17,6 +17,7 @@ import jax
 
 from pars.errors import UsageError
 
+CONTAINER = Path("/sys/fs/cgroup")
 LEFT_BEHIND = 86_400.0  # seconds after which what a killed process was writing is cleared away
 
 
@@ -84,11 +85,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def user_folder(variable: str, default: str = "") -> Path:
+    """What an environment variable says, else `default` in pars' part of the user's cache folder."""
+    if chosen := os.environ.get(variable):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / default
+
+
 def cache_folder() -> Path:
-    """`$PARS_CACHE_DIR`, else `pars` under the user's cache directory."""
-    if folder := os.environ.get("PARS_CACHE_DIR"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars"
+    """`$PARS_CACHE_DIR`, else `pars` in the user's cache folder."""
+    return user_folder("PARS_CACHE_DIR")
 
 
 def parse_bytes(text: str) -> float:
@@ -103,19 +109,25 @@ def parse_bytes(text: str) -> float:
 
 def free_on_host() -> float:
     """Bytes, as far as the system tells: what is available, within the limits of a container and of the process."""
-    free = [float("inf")]
-    with suppress(OSError, StopIteration, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free.append(1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
-    with suppress(OSError, ValueError):  # "max" where there is no limit
-        group = Path("/sys/fs/cgroup")
-        free.append(float((group / "memory.max").read_text()) - float((group / "memory.current").read_text()))
+    free = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    with suppress(OSError, KeyError, ValueError, IndexError):
+        free.append(1024.0 * int(_table("/proc/meminfo")["MemAvailable:"]))
+    with suppress(OSError, KeyError, ValueError, IndexError):  # "max" where there is no limit
+        used = _table(CONTAINER / "memory.stat")
+        cached = int(used["active_file"]) + int(used["inactive_file"])  # given up when memory is short
+        most, now = (float((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(most - now + cached)
     with suppress(ImportError):
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
         free.append(float("inf") if limit == resource.RLIM_INFINITY else float(limit))
     return min(free)
+
+
+def _table(path: Path | str) -> dict[str, str]:
+    """First and second word of each line."""
+    return dict(line.split()[:2] for line in Path(path).read_text().splitlines())
 
 
 @contextmanager

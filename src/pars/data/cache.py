@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.errors import ResourceError
-from pars.system import replacing, sync
+from pars.system import replacing, sync, user_folder
 
 FORMAT = 2  # of converted copies; a change makes older ones unused
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
@@ -21,9 +21,7 @@ SETTLED = 2.0  # seconds; a file changed more recently may change again without 
 
 def data_folder() -> Path:
     """`$PARS_DATA_DIR`, else pars/datasets in the user's cache folder."""
-    if chosen := os.environ.get("PARS_DATA_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / "datasets"
+    return user_folder("PARS_DATA_DIR", "datasets")
 
 
 @contextlib.contextmanager
