@@ -153,7 +153,8 @@ def _numbers(one: Comparison, said: str, conditions: str) -> tuple[Any, ...]:
 def _save_figures(folder: Path, pictures: Sequence[Picture]) -> None:
     folder.mkdir(exist_ok=True)
     for one in pictures:
-        for ending, data in {"svg": one.svg, "csv": one.csv, "png": one.png, "gif": one.gif}.items():
+        files: dict[str, str | bytes] = {"svg": one.svg, "csv": one.csv, "png": one.png, "gif": one.gif}
+        for ending, data in files.items():
             if data:
                 write_whole(folder / f"{one.name}.{ending}", data)
 
