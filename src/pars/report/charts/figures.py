@@ -18,28 +18,13 @@ from pars.report.charts.plot import (
     style,
     to_csv,
 )
+from pars.report.metrics import METRICS
 from pars.report.records import PHASES
 from pars.report.series import STEP_NAMES, Series
 from pars.report.stats.statistics import bootstrap_band, finite_mean, number
 
 BANDS = 8  # series up to which bands can still be told apart
 CLEAR = 3  # and single seeds
-TITLES = {
-    "action_norm": "Action norm of the policy",
-    "zero_share": "Zero activations (%)",
-    "dormant_share": "Dormant units (%)",
-    "critic_loss": "Critic loss",
-    "penalty_loss": "Penalty at infeasible actions",
-    "actor_loss": "Actor loss",
-    "bc_loss": "BC loss",
-    "q_mean": "Mean Q (raw reward)",
-    "target_mean": "Mean target (raw reward)",
-    "q_infeasible": "Q at infeasible actions (raw reward)",
-    "policy_value": "Q that the actor climbs (raw reward)",
-    "return_mean": "Raw return",
-    "length_mean": "Episode length (actions)",
-}
-FIRST = tuple(TITLES)
 SHOWN_ABOVE = ("score", "q_max", "return_std")  # have a figure of their own, or belong to one
 
 
@@ -66,14 +51,14 @@ def q_curve(series: list[Series]) -> Picture | None:
 
 
 def small_curves(series: list[Series]) -> list[Picture]:
-    """One small figure for every other metric that was logged, probes and losses first."""
+    """One small figure for every other metric that was logged, probes and losses first, with what it means."""
     logged = {name for one in series for phase in PHASES for name in one.group.metrics.get(phase, {})}
-    names = [name for name in FIRST if name in logged] + sorted(logged - set(FIRST))
+    names = [name for name in METRICS if name in logged] + sorted(logged - METRICS.keys())
     out = []
     for name in names:
         if name not in SHOWN_ABOVE:
-            title = TITLES.get(name, name[:1].upper() + name[1:].replace("_", " "))
-            curve = _training_curve(series, name, title, "", "", size=SMALL)
+            title, text = METRICS.get(name, (name[:1].upper() + name[1:].replace("_", " "), ""))
+            curve = _training_curve(series, name, title, "", text, size=SMALL)
             out += [curve] if curve else []
     return out
 
