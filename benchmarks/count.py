@@ -1,7 +1,7 @@
 """FLOP of a gradient step counted three ways, which must agree.
 
 formula   benchmarks.flops, from the widths of the networks.
-program   the matrix products in the jaxpr of `algo.update` (pars.flops), a loop's body as often as it runs. A step
+program   the matrix products in the jaxpr of `algo.update` (probes.flops), a loop's body as often as it runs. A step
           without the actor's update and one with it are counted apart; the delay averages them.
 XLA       `cost_analysis()` of the same two steps. XLA counts the body of a loop once, however often it runs (critics
           run in a loop on a CPU), and it counts norms, activations, random numbers and Adam too. So it is compared with

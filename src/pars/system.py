@@ -1,16 +1,24 @@
-"""Facts about the machine and the process: its start, cores, free memory, and where caches live."""
+"""The machine and the process: start, cores, free memory, places of caches, and files written whole or not at all."""
 
 from __future__ import annotations
 
 import atexit
+import glob
 import os
 import re
-from contextlib import suppress
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jax
 
 from pars.errors import UsageError
+
+CONTAINER = Path("/sys/fs/cgroup")
+LEFT_BEHIND = 86_400.0  # seconds after which what a killed process was writing is cleared away
 
 
 def setup(cache: bool = False) -> None:
@@ -77,11 +85,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def user_folder(variable: str, default: str = "") -> Path:
+    """What an environment variable says, else `default` in pars' part of the user's cache folder."""
+    if chosen := os.environ.get(variable):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / default
+
+
 def cache_folder() -> Path:
-    """`$PARS_CACHE_DIR`, else `pars` under the user's cache directory."""
-    if folder := os.environ.get("PARS_CACHE_DIR"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars"
+    """`$PARS_CACHE_DIR`, else `pars` in the user's cache folder."""
+    return user_folder("PARS_CACHE_DIR")
 
 
 def parse_bytes(text: str) -> float:
@@ -96,16 +109,69 @@ def parse_bytes(text: str) -> float:
 
 def free_on_host() -> float:
     """Bytes, as far as the system tells: what is available, within the limits of a container and of the process."""
-    free = [float("inf")]
-    with suppress(OSError, StopIteration, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free.append(1024.0 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
-    with suppress(OSError, ValueError):  # "max" where there is no limit
-        group = Path("/sys/fs/cgroup")
-        free.append(float((group / "memory.max").read_text()) - float((group / "memory.current").read_text()))
+    free = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    with suppress(OSError, KeyError, ValueError, IndexError):
+        free.append(1024.0 * int(_table("/proc/meminfo")["MemAvailable:"]))
+    with suppress(OSError, KeyError, ValueError, IndexError):  # "max" where there is no limit
+        used = _table(CONTAINER / "memory.stat")
+        cached = int(used["active_file"]) + int(used["inactive_file"])  # given up when memory is short
+        most, now = (float((CONTAINER / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free.append(most - now + cached)
     with suppress(ImportError):
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
         free.append(float("inf") if limit == resource.RLIM_INFINITY else float(limit))
     return min(free)
+
+
+def _table(path: Path | str) -> dict[str, str]:
+    """First and second word of each line."""
+    return dict(line.split()[:2] for line in Path(path).read_text().splitlines())
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A path to write a file or a folder to; synced, it takes the place of `target` when the block ends well.
+
+    Readers and whoever comes after a kill find the old or the new, never half of it. An error leaves no trace.
+    Raises OSError that names the target.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(left, ignore_errors=True)
+    aside = None
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # not shared with any process
+        new = aside / f"new{target.suffix}"  # some writers look at the ending
+        yield new
+        for path in (*new.rglob("*"), new):
+            sync(path)
+        if target.is_dir() and new.is_dir():
+            target.rename(aside / "old")  # a folder cannot be renamed over another
+        new.replace(target)
+        sync(target.parent)
+    except OSError as error:
+        if error.filename is None or f".{target.name}." in str(error.filename):
+            error.filename = str(target)
+        raise
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Replace the content of a file; text as UTF-8. Raises OSError."""
+    with replacing(path) as aside:
+        aside.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

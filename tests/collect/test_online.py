@@ -27,6 +27,8 @@ CFG = sac.Config(
 class Line:
     """A point on [-1, 1] that is paid for being near 0.5; ten actions an episode."""
 
+    goals = None
+
     def __init__(self, n: int) -> None:
         self.n, self.x, self.count = n, np.zeros(n), np.zeros(n, int)
 

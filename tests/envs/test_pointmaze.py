@@ -48,6 +48,11 @@ def test_actions_are_clipped_and_nan_is_no_force(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())  # MuJoCo wrote no log
 
 
+def test_goals_are_the_maps():
+    e = env(n=2)
+    assert e.goals.tolist() == [e.maze.goal.tolist()] * 2
+
+
 def test_velocity_is_limited():
     e = env("large")
     e.place(only(0), np.array([[0.0, 2.0]]), np.array([[4.5, 0.0]]))  # the long row of the map

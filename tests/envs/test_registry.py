@@ -13,6 +13,8 @@ def test_every_task_is_itself():
         assert task.dataset == task.id
         assert (task.maze is not None) == (task.family in ("pointmaze", "antmaze"))
         assert task.maze is None or task.maze.name in task.id
+        assert task.physics == task.modes[0] and task.modes == (("stock",) if "point" in task.id else ("d4rl", "stock"))
+        assert task.goal_choices == (("episode", "fixed") if task.family == "antmaze" else ())
 
 
 def test_all_28_of_d4rl_are_tasks_and_expert_sets_beside_them():

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pars.rl import losses
 from pars.rl.losses import (
     bc_loss,
     cosine_decay,
+    expectile_loss,
     explored_action,
+    gaussian_log_prob,
     infeasible_actions,
     normalized_value,
     penalty_loss,
     smoothed_action,
     subset,
+    tanh_sample,
     td_loss,
     td_target,
 )
 
 KEY = jax.random.key(0)
+VALUES = jnp.array([[1.0, -3.0, 0.5, 2.0], [2.0, 0.0, -1.0, 4.0]])  # [E, B]
+FLAGS = jnp.array([0.0, 0.0, 1.0, 0.0])
+ACTIONS = jnp.linspace(-0.3, 0.3, 12).reshape(4, 3)
 
 
 def test_td_target_stops_at_terminal() -> None:
@@ -33,17 +45,8 @@ def test_td_target_passes_no_gradient() -> None:
     assert slope.tolist() == [0.0, 0.0]
 
 
-def test_td_target_refuses_an_ensemble() -> None:
-    with pytest.raises(ValueError, match=r"next_q \(4, 2\); reduce the critic ensemble before the target"):
-        td_target(jnp.zeros(2), jnp.zeros(2), jnp.zeros((4, 2)), 0.9)
-    with pytest.raises(ValueError, match=r"reward \(2, 1\)"):
-        td_target(jnp.zeros((2, 1)), jnp.zeros(2), jnp.zeros(2), 0.9)
-
-
 def test_td_loss_by_hand() -> None:
     assert float(td_loss(jnp.array([1.0, 4.0]), jnp.array([3.0, 3.0]))) == 2.5  # (4 + 1) / 2
-    with pytest.raises(ValueError, match=r"got q \(2, 1\) and target \(2,\)"):
-        td_loss(jnp.zeros((2, 1)), jnp.zeros(2))
 
 
 def test_penalty_pulls_from_both_sides() -> None:
@@ -57,8 +60,6 @@ def test_bc_loss_by_hand() -> None:
     policy, data = jnp.array([[1.0, 0.0], [0.5, 0.5]]), jnp.array([[0.0, 0.0], [0.5, -0.5]])
     assert float(bc_loss(policy, data, "sum")) == 1.0
     assert float(bc_loss(policy, data, "mean")) == 0.5
-    with pytest.raises(ValueError, match=r"got \(2, 2\) and \(2,\)"):
-        bc_loss(policy, jnp.zeros(2), "sum")
 
 
 def test_normalized_value_is_free_of_the_scale() -> None:
@@ -133,7 +134,61 @@ def test_subset_is_without_replacement_and_uniform() -> None:
     assert sorted(subset(KEY, 4, 4).tolist()) == [0, 1, 2, 3]
 
 
-def test_losses_are_the_same_compiled_and_over_a_population() -> None:
-    q, y = jnp.array([[1.0, 4.0], [0.0, 0.0]]), jnp.array([[3.0, 3.0], [1.0, 3.0]])
-    assert jax.jit(jax.vmap(td_loss))(q, y).tolist() == [2.5, 5.0]
-    assert jax.jit(jax.vmap(penalty_loss))(q, jnp.array([1.0, 2.0])).tolist() == [4.5, 4.0]
+LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {  # with arguments of one member
+    "td_target": (td_target, (VALUES[0], FLAGS, VALUES[1], 0.9)),
+    "td_loss": (td_loss, (VALUES[0], VALUES[1])),
+    "penalty_loss": (penalty_loss, (VALUES, -1.0)),
+    "infeasible_actions": (lambda key, distance: infeasible_actions(key, (4, 3), distance, "any"), (KEY, 100.0)),
+    "smoothed_action": (smoothed_action, (KEY, ACTIONS, 0.2, 0.5)),
+    "explored_action": (explored_action, (KEY, ACTIONS, 0.1)),
+    "tanh_sample": (tanh_sample, (KEY, ACTIONS, -ACTIONS)),
+    "gaussian_log_prob": (gaussian_log_prob, (ACTIONS, 0.5 * ACTIONS, ACTIONS[0])),
+    "expectile_loss": (expectile_loss, (VALUES[0], VALUES[1], 0.7)),
+    "bc_loss": (partial(bc_loss, reduce="sum"), (ACTIONS, 0.5 * ACTIONS)),
+    "normalized_value": (normalized_value, (VALUES[0],)),
+    "cosine_decay": (cosine_decay, (jnp.asarray(2), 8.0)),
+    "subset": (lambda key: subset(key, 5, 2), (KEY,)),
+}
+
+
+def test_every_loss_stands_in_the_table() -> None:
+    own = {name for name, value in vars(losses).items() if getattr(value, "__module__", "") == losses.__name__}
+    assert own - {"same_shape"} == LOSSES.keys()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_plain_compiled_and_over_a_population(name: str) -> None:
+    loss, args = LOSSES[name]
+    members = [[jax.random.fold_in(x, n) if x is KEY else x * (1 + n) for x in args] for n in range(3)]
+    plain = [loss(*member) for member in members]
+    compiled = [jax.jit(loss)(*member) for member in members]
+    stacked = jax.vmap(loss)(*(jnp.stack(column) for column in zip(*members, strict=True)))
+    over_population = [jax.tree.map(lambda x, n=n: x[n], stacked) for n in range(3)]
+    for found in (compiled, over_population):
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, plain)
+
+
+B, E, COLUMN, WIDE = jnp.zeros(2), jnp.zeros((4, 2)), jnp.zeros((2, 1)), jnp.zeros((2, 3))
+REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
+    "an ensemble's target": (
+        lambda: td_target(B, B, E, 0.9),
+        r"next_q (4, 2); reduce the critic ensemble before the target",
+    ),
+    "a column of rewards": (lambda: td_target(COLUMN, B, B, 0.9), "got reward (2, 1), terminal (2,)"),
+    "a column of values": (lambda: td_loss(COLUMN, B), "got q (2, 1), target (2,); map it over the critics"),
+    "a q_min for each critic": (lambda: penalty_loss(E, B), "one q_min, got (2,); map it over them"),
+    "a spread for all rows": (lambda: tanh_sample(KEY, WIDE, WIDE[0]), "broadcast log_std to the mean"),
+    "one policy for all rows": (lambda: gaussian_log_prob(WIDE, WIDE[:1], WIDE[0]), "got action (2, 3), mean (1, 3)"),
+    "a spread for each row": (lambda: gaussian_log_prob(WIDE, WIDE, COLUMN), "log_std (2, 1); give log_std [A]"),
+    "all critics' values": (lambda: expectile_loss(E, B, 0.7), "got q (4, 2), v (2,); reduce the critic ensemble"),
+    "one action for all rows": (lambda: bc_loss(WIDE, WIDE[0], "sum"), "got policy (2, 3), data (3,); give one action"),
+    "an actor's value of all critics": (lambda: normalized_value(E), "got (4, 2); reduce the ensemble before"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_would_be_broadcast_is_refused(what: str) -> None:
+    call, said = REFUSED[what]
+    for run in (call, jax.jit(call), lambda: jax.eval_shape(call)):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            run()

@@ -164,7 +164,7 @@ def test_nothing_that_is_loaded_executes_code(tmp_path: Path) -> None:
     assert not (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("call", ["save_file", "write_text", "sync"])
+@pytest.mark.parametrize("call", ["save_file", "sync"])
 def test_a_full_disk_leaves_the_checkpoint_before_it_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -215,7 +215,7 @@ def test_a_log_is_cut_to_what_the_checkpoint_knows(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from pars.checkpoint import lock
+from pars.train.checkpoint import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -235,16 +235,3 @@ def test_a_folder_belongs_to_one_process_and_is_free_after_its_death(tmp_path: P
         pass
     with lock(tmp_path):
         pass
-
-
-def test_small_files_are_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "status.json"
-    checkpoint.write_text(file, "old")
-
-    def full(path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(checkpoint, "sync", full)
-    with pytest.raises(OSError):
-        checkpoint.write_text(file, "new")
-    assert file.read_text() == "old"

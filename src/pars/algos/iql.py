@@ -82,7 +82,7 @@ def init(cfg: Config, spec: Spec, key: Array) -> State:
 def value_loss(cfg: Config, params: Params, batch: Transition, q: Array) -> tuple[Array, Metrics]:
     """Eq. (5): the expectile loss of q - V(s). q: least of the target critics at the dataset's actions, [B]."""
     v = apply(value_net(cfg), params, batch.obs)
-    loss = expectile_loss(q - v, cfg.expectile)
+    loss = expectile_loss(q, v, cfg.expectile)
     return loss, {"value_loss": loss, "v_mean": v.mean()}
 
 

@@ -1,4 +1,4 @@
-"""Does this machine have what pars needs? Run at the end of `make setup` and by `python -m pars.selfcheck`.
+"""Does this machine have what pars needs? Run at the end of `make setup` and by `python -m pars.cli.selfcheck`.
 
 Each check does the real thing in miniature (a matrix product, a physics step, a checkpoint written and read back) and
 returns what it found; what is missing is raised as one line with the way to mend it.
@@ -7,7 +7,6 @@ returns what it found; what is missing is raised as one line with the way to men
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pars.errors import ResourceError
+from pars.system import free_on_host
 
 GIB = 2**30
 MEMORY_MIN = 1.0  # GiB: three small members with a dataset of 100k rows take about half of it
@@ -73,7 +73,7 @@ def checkpoint() -> str:
 
 def memory() -> str:
     """Free memory, at least `MEMORY_MIN` GiB."""
-    free = free_memory() / GIB
+    free = free_on_host() / GIB
     if free < MEMORY_MIN:
         raise ResourceError(f"{free:.1f} GiB of memory free, {MEMORY_MIN:.0f} needed; end other programs")
     return f"{free:.1f} GiB of memory free"
@@ -85,20 +85,6 @@ def disk() -> str:
     if free < DISK_MIN:
         raise ResourceError(f"{free:.1f} GiB free on the disk of {Path.cwd()}, {DISK_MIN:.0f} needed; make room there")
     return f"{free:.0f} GiB of disk free"
-
-
-def free_memory() -> float:
-    """Bytes that this process may still take: the machine's, or its container's where that is less."""
-    free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        kib = {line.split(":")[0]: line.split()[1] for line in meminfo.read_text().splitlines()}
-        free = float(kib.get("MemAvailable", kib["MemFree"])) * 1024
-    group = Path("/sys/fs/cgroup")
-    limit, used = group / "memory.max", group / "memory.current"
-    if limit.exists() and used.exists() and (most := limit.read_text().strip()) != "max":
-        free = min(free, float(most) - float(used.read_text()))
-    return free
 
 
 CHECKS: dict[str, Callable[[], str]] = {

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from pars.errors import CheckpointError
 from pars.nn.nets import GaussianActor
+from pars.system import replacing
 
 Array = np.ndarray
 
@@ -45,8 +46,8 @@ def from_actor(params: Any, facts: dict[str, Any]) -> Skill:
 def save(skill: Skill, path: Path) -> None:
     """Write the weights with their facts."""
     arrays = {f"{i}.{name}": part for i, layer in enumerate(skill.layers) for name, part in zip("kb", layer)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, path, metadata={"facts": json.dumps(skill.facts)})
+    with replacing(path) as aside:
+        save_file(arrays, aside, metadata={"facts": json.dumps(skill.facts)})
 
 
 def load(path: Path = SHIPPED) -> Skill:

@@ -4,8 +4,6 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,40 +13,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.errors import ResourceError
+from pars.system import replacing, sync, user_folder
 
 FORMAT = 2  # of converted copies; a change makes older ones unused
-LEFT_BEHIND = 86_400.0  # seconds after which an unfinished copy is cleared away
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 
 
 def data_folder() -> Path:
     """`$PARS_DATA_DIR`, else pars/datasets in the user's cache folder."""
-    if chosen := os.environ.get("PARS_DATA_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / "datasets"
+    return user_folder("PARS_DATA_DIR", "datasets")
 
 
 @contextlib.contextmanager
 def writing(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write a file or folder to; it takes the target's place when all went well."""
+    """`system.replacing` for what lies in the data folder. Raises ResourceError."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        for left in target.parent.glob(f".{target.name}.*"):  # by a process that was killed
-            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                shutil.rmtree(left, ignore_errors=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with replacing(target) as aside:
+            yield aside
     except OSError as error:
         raise cannot_write(target, error) from error
-    try:
-        yield aside / target.name
-        with contextlib.suppress(FileNotFoundError):
-            if target.is_dir():
-                os.replace(target, aside / "old")  # a folder cannot be renamed over another
-        os.replace(aside / target.name, target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def cannot_write(target: Path, error: OSError) -> ResourceError:
@@ -118,7 +101,7 @@ def store(folder: Path, arrays: dict[str, Pieces], facts: Callable[[], dict[str,
             columns, synced = {}, []
             for name, array in arrays.items():
                 columns[name] = _write(aside / f"{name}.npy", array)
-                synced.append(pool.submit(_sync, aside / f"{name}.npy"))
+                synced.append(pool.submit(sync, aside / f"{name}.npy"))
             manifest = {"format": FORMAT, "columns": columns, **facts()}
             for job in synced:
                 job.result()
@@ -136,12 +119,6 @@ def _write(path: Path, array: Pieces) -> dict[str, Any]:
             digest.update(content)
             file.write(content)
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file is on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def restore(folder: Path, *, verify: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:

@@ -80,12 +80,12 @@ def load_dataset(
     verify: bool = False,
     progress: collect.Progress | None = None,
 ) -> Dataset:
-    """A dataset by id (see above) or by the path of a file or Minari folder (`pars.data.files` lists the forms).
+    """A dataset by id (see above) or by the path of a file or Minari folder (forms: see `pars.data.formats.files`).
 
     Args:
         task: whose widths, time limit and maze the data should fit; of an id, by default its own task.
         next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`.
-        mapping: our names to the file's own, see `pars.data.mapping`.
+        mapping: our names to the file's own, see `pars.data.formats.mapping`.
         goal: (x, y) that OGBench's files, which have no rewards, are relabelled for.
         columns: extra ones, of `pars.data.extras.COLUMNS`.
         rows, seed: only for ids that are collected; another size or draw than the usual one.

@@ -24,6 +24,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from pars.data.cache import file_sha256
 from pars.errors import DataError, ResourceError
+from pars.system import write_whole
 
 Report = Callable[[int, int | None], None]  # bytes so far, bytes in all
 
@@ -88,7 +89,7 @@ def verified(path: Path, source: str = "", record: Path | None = None) -> Path:
     except FileNotFoundError:
         if fault := damage(path):
             raise DataError(f"{path}: {fault}; delete the file to download it again") from None
-        _write(record, {**found, "source": source})
+        write_whole(record, json.dumps({**found, "source": source}))
         return path
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{record}: is no record of {path.name}; delete it if you trust the file") from None
@@ -201,7 +202,7 @@ def _receive(answer: Any, source: str, part: Path, begun: int, origin: dict[str,
             raise BrokeOff("the file has changed meanwhile")
         begun = 0
     total = None if size is None else begun + size
-    _write(_origin(part), {"source": source, "version": version, "total": total})
+    write_whole(_origin(part), json.dumps({"source": source, "version": version, "total": total}))
     with part.open("ab" if begun else "wb") as file:
         done = _copy(answer, file, begun, total, progress)
     if total is not None and done < total:
@@ -243,10 +244,3 @@ def _origin_of(part: Path) -> dict[str, Any]:
 def _discard(part: Path) -> None:
     part.unlink(missing_ok=True)
     _origin(part).unlink(missing_ok=True)
-
-
-def _write(path: Path, facts: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(json.dumps(facts))
-    os.replace(aside, path)

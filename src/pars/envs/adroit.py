@@ -10,13 +10,14 @@ joints, as in D4RL. "Achieved" is the goal condition of one step; an episode suc
 `success_steps` steps.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 
 from pars.envs.adroit_hand import Adroit
 from pars.envs.base import Array, Task, within
-from pars.envs.engine import Mode
+from pars.envs.engine import MODES, Mode
 
 
 class Pen(Adroit):
@@ -40,7 +41,7 @@ class Pen(Adroit):
             np.sin(about_x) * np.sin(about_y),
         )
 
-    def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
+    def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         self.own[0][index] = infos["desired_orien"]
 
     def scene(self, index: Array) -> dict[str, Array]:
@@ -73,7 +74,7 @@ class Door(Adroit):
     def vary(self, i: int, rng: np.random.Generator) -> None:
         self.own[0][i] = rng.uniform((-0.3, 0.25, 0.252), (-0.2, 0.35, 0.35))
 
-    def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
+    def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         self.own[0][index] = infos["door_body_pos"]
 
     def scene(self, index: Array) -> dict[str, Array]:
@@ -114,7 +115,7 @@ class Hammer(Adroit):
     def vary(self, i: int, rng: np.random.Generator) -> None:
         self.own[0][i, 2] = rng.uniform(0.1, 0.25)
 
-    def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
+    def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         self.own[0][index] = infos["board_pos"]
 
     def scene(self, index: Array) -> dict[str, Array]:
@@ -145,7 +146,7 @@ class Relocate(Adroit):
         self.own[0][i, :2] = rng.uniform((-0.15, -0.15), (0.15, 0.3))
         self.own[1][i] = rng.uniform((-0.2, -0.2, 0.15), (0.2, 0.2, 0.35))
 
-    def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
+    def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         # obj_pos is where the ball was seen, one simulator step behind; the model holds where its slides are zero.
         slid = (qpos - self.timestep * qvel)[:, -6:-3]
         self.own[0][index] = infos["obj_pos"] - slid
@@ -200,6 +201,7 @@ def adroit(
         dataset=dataset,
         max_return=None,
         physics=mode,
+        modes=MODES,
         maze=None,
         make=lambda n, threads=None: hand(n, mode=mode, threads=threads),
     )

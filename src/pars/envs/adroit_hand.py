@@ -3,6 +3,7 @@
 None of that package's code is imported: only its MJCF and meshes are used.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, get_args
 
@@ -126,15 +127,11 @@ class Adroit(MujocoBatch):
         self.achieved[index], self.achieved_steps[index] = False, 0
         return super().place(index, qpos, qvel)
 
-    def restore(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> Array:
-        """Start in recorded states: qpos, qvel [k, .] and the columns `infos/*` of D4RL's files, [k, .]. -> obs [k, O].
-
-        Raises KeyError if a column that the task needs is missing.
-        """
+    def restore(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> Array:
         self.recall(index, qpos, qvel, infos)
         return self.place(index, qpos, qvel)
 
-    def recall(self, index: Array, qpos: Array, qvel: Array, infos: dict[str, Array]) -> None:
+    def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         """Take what is each environment's own from recorded columns."""
         raise NotImplementedError
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from pars.envs.assets import gymnasium_xml
 from pars.envs.base import Array, MujocoBatch, Task
-from pars.envs.engine import Mode, compile_model
+from pars.envs.engine import MODES, Mode, compile_model
 from pars.envs.maze import Maze
 from pars.errors import UsageError
 
@@ -77,6 +77,8 @@ class Ant(MujocoBatch):
 class AntMaze(Ant):
     """n ants in one maze. `goals` [n, 2] are their goals' positions."""
 
+    goals: Array
+
     def __init__(
         self, maze: Maze, n: int, *, goal: Goal = "episode", mode: Mode = "d4rl", threads: int | None = None
     ) -> None:
@@ -121,6 +123,8 @@ def antmaze(
         dataset=dataset,
         max_return=1.0,
         physics=mode if goal == "episode" else f"{mode}, fixed goal",
+        modes=MODES,
+        goal_choices=get_args(Goal),
         maze=maze,
         make=lambda n, threads=None: AntMaze(maze, n, goal=goal, mode=mode, threads=threads),
     )

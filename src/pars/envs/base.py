@@ -6,7 +6,7 @@ and termination are vectorised NumPy over the stepped rows, and only the physics
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -36,6 +36,11 @@ class BatchEnv(Protocol):
     """n environments of one task. Every environment's trajectory depends on its seed and its actions alone."""
 
     n: int
+
+    @property
+    def goals(self) -> Array | None:
+        """[n, G], what each is to reach in its episode; None for tasks without goals."""
+        ...
 
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k] from `seed` [k] -> obs [k, O]."""
@@ -74,6 +79,8 @@ class Task:
     make: MakeEnv
     goal_dim: int = 0  # width of the goals that policies may be shown; 0: the task has none
     options: tuple[tuple[str, str], ...] = ()  # what `make_task` was told besides the id
+    modes: tuple[str, ...] = ("stock",)  # engine modes that there are
+    goal_choices: tuple[str, ...] = ()  # when the goal is drawn; (): the task fixes it
 
     def score(self, returns: Array) -> Array:
         """Normalised score 100 (R - low) / (high - low) of undiscounted, unscaled returns, any shape."""
@@ -238,6 +245,8 @@ class MujocoBatch:
     Stepping past the end of an episode is allowed and simply continues the physics: data collection needs it.
     """
 
+    goals: Array | None = None
+
     def __init__(
         self,
         model: mujoco.MjModel,
@@ -291,6 +300,13 @@ class MujocoBatch:
         self.physics.place(index, qpos, qvel)
         self.count[index] = 0
         return self.observe(index)
+
+    def restore(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> Array:
+        """`place` with whatever else belongs to a recorded state: the columns `infos/*` [k, .] of D4RL's files.
+
+        Raises KeyError if a column that the task needs is missing. Default: it needs none.
+        """
+        return self.place(index, qpos, qvel)
 
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""

@@ -20,6 +20,7 @@ import numpy as np
 from pars.errors import UsageError
 
 Mode = Literal["d4rl", "stock"]
+MODES = get_args(Mode)
 
 CAPSULE, CYLINDER = int(mujoco.mjtGeom.mjGEOM_CAPSULE), int(mujoco.mjtGeom.mjGEOM_CYLINDER)
 NEW_COLLISIONS = ("mjDSBL_NATIVECCD", "mjDSBL_MULTICCD")  # flags that newer versions have for changes 3 and 5
@@ -28,7 +29,7 @@ TOTAL_MASS = re.compile(r'\ssettotalmass="([^"]*)"')
 
 def compile_model(xml: str, mode: Mode = "d4rl", assets: dict[str, bytes] | None = None) -> mujoco.MjModel:
     """The model of an MJCF text; in mode "d4rl" with the physics of MuJoCo <= 2.1.0, in mode "stock" as it compiles."""
-    if mode not in get_args(Mode):
+    if mode not in MODES:
         raise UsageError(f"physics={mode!r}; choose d4rl (as the datasets were made) or stock (MuJoCo as installed)")
     total_mass = TOTAL_MASS.search(xml)  # applied below: newer versions warn of the attribute and will drop it
     xml = TOTAL_MASS.sub("", xml)

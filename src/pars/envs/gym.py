@@ -20,6 +20,8 @@ DEFAULT_TIME_LIMIT = 1000  # actions, for environments that have no limit of the
 class GymBatch:
     """n Gymnasium environments, stepped in turn. Actions in [-1, 1] are mapped linearly to the action box."""
 
+    goals = None
+
     def __init__(self, env_id: str, n: int) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one environment, got {n}")

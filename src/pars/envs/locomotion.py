@@ -10,7 +10,7 @@ import numpy as np
 
 from pars.envs.assets import gymnasium_xml
 from pars.envs.base import Array, MujocoBatch, Task, within
-from pars.envs.engine import Mode, compile_model
+from pars.envs.engine import MODES, Mode, compile_model
 
 TIME_LIMIT = 1000  # actions
 INFINITE = (-np.inf, np.inf)
@@ -103,6 +103,7 @@ def locomotion(task_id: str, name: str, *, mode: Mode = "d4rl", dataset: str | N
         dataset=dataset,
         max_return=None,
         physics=mode,
+        modes=MODES,
         maze=None,
         make=lambda n, threads=None: Locomotion(robot, n, mode=mode, threads=threads),
     )

@@ -57,7 +57,7 @@ class PointMaze(MujocoBatch):
     def __init__(self, maze: Maze, n: int, *, start: Start = "random", threads: int | None = None) -> None:
         model = mujoco.MjModel.from_xml_string(model_xml(maze))
         super().__init__(model, n, frame_skip=FRAME_SKIP, time_limit=TIME_LIMIT[maze.name], threads=threads)
-        self.maze = maze
+        self.maze, self.goals = maze, np.tile(maze.goal, (n, 1))
         free = maze.free_cells
         cells = free[(free != maze.goal_cell).any(axis=1)] if start == "random" else np.array([maze.start_cell])
         self._starts = maze.xy(cells)

@@ -35,8 +35,8 @@ ROBOTS = ("halfcheetah", "hopper", "walker2d")
 QUALITIES = ("random", "medium-replay", "medium", "medium-expert", "expert")
 
 
-def adroit(*args: Any, **more: Any) -> Task:
-    from pars.envs.adroit import adroit
+def _hand(*args: Any, **more: Any) -> Task:
+    from pars.envs.adroit import adroit  # reads large models
 
     return adroit(*args, **more)
 
@@ -52,7 +52,7 @@ TASKS: dict[str, Build] = dict(
     [_own(pointmaze, f"pointmaze-{name}-{way}", name) for name, ways in POINTMAZE.items() for way in ways]
     + [_own(antmaze, f"antmaze-{rest}", name) for name, ids in ANTMAZE.items() for rest in ids]
     + [
-        _own(adroit, f"{hand}-{kind}-v1", hand, reference=scores)
+        _own(_hand, f"{hand}-{kind}-v1", hand, reference=scores)
         for hand, scores in ADROIT.items()
         for kind in ("cloned", "expert")
     ]
@@ -76,15 +76,15 @@ def make_task(task_id: str, *, physics: str | None = None, goal: str | None = No
     """
     options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
     if task_id in TASKS:
-        build: Any = TASKS[task_id]
-        if goal is not None and build.func is not antmaze:
+        task = TASKS[task_id]()
+        if goal is not None and not task.goal_choices:
             raise UsageError(f"{task_id}: goal={goal} is for AntMaze tasks only; leave it out")
-        if physics is not None and build.func is pointmaze:
-            if physics != "stock":
+        if physics is not None and len(task.modes) == 1:
+            if physics not in task.modes:
                 raise UsageError(f"{task_id}: has no physics={physics}; PointMaze is our own, on MuJoCo as installed")
             del options["mode"]
-        told = (("physics", physics), ("goal", goal))
-        return replace(build(**options), options=tuple((name, value) for name, value in told if value is not None))
+        told = tuple((name, value) for name, value in (("physics", physics), ("goal", goal)) if value is not None)
+        return replace(TASKS[task_id](**options) if options else task, options=told)
     if re.search(r"-v\d+$", task_id) or ":" in task_id:
         if goal is not None or physics not in (None, "stock"):
             raise UsageError(

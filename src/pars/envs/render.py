@@ -61,11 +61,10 @@ class Renderer:
 
     def _mark_goal(self, i: int) -> None:
         """A green disc over a maze's goal, as wide as the goal's radius."""
-        maze = self._task.maze
-        if maze is None:
+        maze, goals = self._task.maze, self._batch.goals
+        if maze is None or goals is None:
             return
-        goals = getattr(self._batch, "goals", None)  # of environments whose goals differ
-        x, y = maze.goal if goals is None else goals[i]
+        x, y = goals[i]
         disc = self._scene.geoms[self._scene.ngeom]
         size = np.array([maze.goal_radius, 0.02 * maze.cell, 0.0])
         green = np.array([0.1, 0.8, 0.2, 0.6], np.float32)

@@ -16,6 +16,7 @@ from pars.reproduce.cost import Machine
 from pars.reproduce.grid import Grade, Grid, make_configs
 from pars.reproduce.results import read_results
 from pars.reproduce.units import TWIN, Outcome, Unit, grid_units, load_arrays, part_path, run_units, study_units
+from pars.system import write_whole
 from pars.train.view import View
 
 Experiment = Study | Grid
@@ -142,7 +143,6 @@ def _show_grid(job: Job, command: str) -> list[str]:
 
 def note_grade(job: Job) -> None:
     """experiment.json beside the runs: what they are, for a reader without this library."""
-    job.folder.mkdir(parents=True, exist_ok=True)
     facts: dict[str, Any] = {"experiment": job.experiment.id, "title": job.experiment.title, "seeds": job.seeds}
     if job.grade is not None:
         facts |= {
@@ -153,4 +153,4 @@ def note_grade(job: Job) -> None:
             "episodes": job.grade.episodes,
             "paper_grade": job.grade.paper(job.grid),
         }
-    (job.folder / "experiment.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    write_whole(job.folder / "experiment.json", json.dumps(facts, indent=1) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pars.report.pages.page import write_report
 from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
 from pars.reproduce.grid import Grade, Grid, make_groups, make_plan
+from pars.system import replacing
 from pars.train.folder import read_description, read_status
 from pars.train.launch import train_groups
 from pars.train.parts import make_group
@@ -190,13 +190,8 @@ def _training(group: Group, plan: Plan, task_id: str, grade: Grade, run: Path, c
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
     """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    with replacing(path) as aside:
+        np.savez(aside, **arrays)  # type: ignore[arg-type]
 
 
 def load_arrays(path: Path) -> Arrays:

@@ -1,4 +1,8 @@
-"""One equation, one pure function. B: batch, E: critics, A: action dimensions."""
+"""One equation, one pure function. B: batch, E: critics, A: action dimensions.
+
+Shapes that would only be broadcast are refused while the program is traced: a [B, 1] beside a [B] gives a [B, B] that
+trains, badly, without an error.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,34 @@ import jax.numpy as jnp
 from jax import Array
 
 
+def same_shape(where: str, mend: str, **arrays: Any) -> None:
+    """Raise ValueError, with what to do, unless all arrays have one shape."""
+    shapes = {name: jnp.shape(array) for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{where} takes arrays of one shape, got {got}; {mend}")
+
+
 def td_target(reward: Array, terminal: Array, next_q: Array, discount: Any) -> Array:
     """Bellman target r + discount (1 - terminal) q', gradient stopped. All inputs [B] -> [B]."""
-    if not reward.shape == terminal.shape == next_q.shape:
-        raise ValueError(
-            f"td_target takes one value per transition, got reward {reward.shape}, terminal {terminal.shape}, "
-            f"next_q {next_q.shape}; reduce the critic ensemble before the target"
-        )
+    mend = "reduce the critic ensemble before the target"
+    same_shape("td_target", mend, reward=reward, terminal=terminal, next_q=next_q)
     return jax.lax.stop_gradient(reward + discount * (1.0 - terminal) * next_q)
 
 
 def td_loss(q: Array, target: Array) -> Array:
     """Mean squared TD error, the first term of PARS eq. (3) for one critic. q [B], target [B] -> scalar."""
-    if q.shape != target.shape:
-        raise ValueError(f"td_loss compares values one by one, got q {q.shape} and target {target.shape}")
+    same_shape("td_loss", "map it over the critics, and drop axes of size one", q=q, target=target)
     return jnp.mean((q - target) ** 2)
 
 
 def penalty_loss(q: Array, q_min: Any) -> Array:
-    """PA loss, second term of PARS eq. (3): pull Q at infeasible actions to `q_min` from both sides. [.., B] -> [..]"""
+    """PA loss, second term of PARS eq. (3): pull Q at infeasible actions to `q_min` from both sides. [.., B] -> [..]
+
+    q_min: one number; with one for each critic or member, map over them.
+    """
+    if jnp.shape(q_min):
+        raise ValueError(f"penalty_loss takes one q_min, got {jnp.shape(q_min)}; map it over them")
     return jnp.mean((q - q_min) ** 2, axis=-1)
 
 
@@ -64,6 +77,7 @@ def tanh_sample(key: Array, mean: Array, log_std: Array) -> tuple[Array, Array]:
 
     log(1 - tanh(z)^2) = 2 (log 2 - z - softplus(-2 z)): exact also where tanh is 1 to rounding.
     """
+    same_shape("tanh_sample", "broadcast log_std to the mean", mean=mean, log_std=log_std)
     noise = jax.random.normal(key, mean.shape)
     z = mean + jnp.exp(log_std) * noise
     log_normal = -0.5 * noise**2 - log_std - 0.5 * jnp.log(2 * jnp.pi)
@@ -73,25 +87,34 @@ def tanh_sample(key: Array, mean: Array, log_std: Array) -> tuple[Array, Array]:
 
 def gaussian_log_prob(action: Array, mean: Array, log_std: Array) -> Array:
     """Log-density of N(mean, std^2), summed over A. action, mean [.., A], log_std [A] or [.., A] -> [..]"""
+    same_shape("gaussian_log_prob", "repeat the mean for each action, or map over them", action=action, mean=mean)
+    if jnp.shape(log_std) != mean.shape[-1:]:
+        same_shape("gaussian_log_prob", "give log_std [A] or like the mean", mean=mean, log_std=log_std)
     standard = (action - mean) * jnp.exp(-log_std)
     return jnp.sum(-0.5 * standard**2 - log_std - 0.5 * jnp.log(2 * jnp.pi), axis=-1)
 
 
-def expectile_loss(difference: Array, expectile: Any) -> Array:
-    """mean |tau - 1[u <= 0]| u^2 (Kostrikov et al. 2021, eq. 5): its minimum over a shift of u is the expectile."""
+def expectile_loss(q: Array, v: Array, expectile: Any) -> Array:
+    """mean |tau - 1[u <= 0]| u^2 with u = q - v (Kostrikov et al. 2021, eq. 5): v at its minimum is the expectile of q.
+
+    q, v [B] -> scalar
+    """
+    same_shape("expectile_loss", "reduce the critic ensemble before it", q=q, v=v)
+    difference = q - v
     return jnp.mean(jnp.where(difference > 0, expectile, 1.0 - expectile) * difference**2)
 
 
 def bc_loss(policy_action: Array, action: Array, reduce: Literal["sum", "mean"]) -> Array:
     """Squared distance to the dataset action, summed or averaged over A, averaged over B. [B, A] -> scalar."""
-    if policy_action.shape != action.shape:
-        raise ValueError(f"bc_loss compares actions one by one, got {policy_action.shape} and {action.shape}")
+    same_shape("bc_loss", "give one action of the policy for each of the data", policy=policy_action, data=action)
     squares = (policy_action - action) ** 2
     return jnp.mean(jnp.sum(squares, -1) if reduce == "sum" else jnp.mean(squares, -1))
 
 
 def normalized_value(v: Array) -> Array:
     """mean v / stop_gradient(mean |v|): the value term of TD3+BC's actor, free of the reward scale. v [B] -> scalar."""
+    if jnp.ndim(v) != 1:
+        raise ValueError(f"normalized_value takes one value per transition, got {v.shape}; reduce the ensemble before")
     return jnp.mean(v) / (jax.lax.stop_gradient(jnp.mean(jnp.abs(v))) + 1e-8)
 
 

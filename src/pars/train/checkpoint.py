@@ -25,6 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from pars.errors import CheckpointError, ResourceError
+from pars.system import sync
 
 Tree = TypeVar("Tree")
 MANIFEST = "manifest.json"
@@ -127,7 +128,8 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], k
             "files": {ARRAYS: {"size": (aside / ARRAYS).stat().st_size, "sha256": digest}},
             "logs": dict(logs),
         }
-        write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
+        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        sync(aside / MANIFEST)
         sync(aside / ARRAYS)
         sync(aside)
         final = folder / position.name
@@ -233,23 +235,6 @@ def lock(folder: Path) -> Iterator[None]:
         file.write(f"process {os.getpid()}")
         file.flush()
         yield
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new, never half of it."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text)
-    sync(aside)
-    aside.rename(path)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a folder's entries to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sha256(path: Path) -> str:

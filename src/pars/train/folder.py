@@ -11,8 +11,9 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from pars.errors import CheckpointError
+from pars.system import write_whole
 from pars.train import checkpoint
-from pars.train.checkpoint import Checkpoint, Log, Position, write_text
+from pars.train.checkpoint import Checkpoint, Log, Position
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
 FORMAT = 2  # of run.json
@@ -28,7 +29,7 @@ class RunFolder:
         check_description(path, description)
         if not (path / "run.json").exists():
             path.mkdir(parents=True, exist_ok=True)
-            write_text(path / "run.json", json.dumps(description, indent=1))
+            write_whole(path / "run.json", json.dumps(description, indent=1))
         self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints")
         lengths = self.checkpoint.logs if self.checkpoint else {}
         self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
@@ -76,7 +77,7 @@ class RunFolder:
 
     def status(self, state: str, position: Position, message: str = "", **more: Any) -> None:
         entry = {"state": state, "phase": position.phase, "step": position.step, "message": message, **more}
-        write_text(self.path / "status.json", json.dumps(entry))
+        write_whole(self.path / "status.json", json.dumps(entry))
 
     def close(self) -> None:
         for log in self._logs.values():

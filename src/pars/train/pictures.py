@@ -8,6 +8,7 @@ import numpy as np
 
 from pars.data import Dataset
 from pars.probes.landscape import landscape
+from pars.system import replacing
 from pars.train.learner import Learner
 from pars.train.rollout import Evaluation
 
@@ -27,8 +28,9 @@ def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
     )
     args = (learner.cfg, learner.state, learner.placement.put(policy), obs, GRID, LINE)
     q, q_line = learner.placement.take(look(*args))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, obs=obs, grid=GRID, q=q, line=LINE, q_line=q_line, policy_action=policy, data_action=actions)
+    found = {"obs": obs, "grid": GRID, "q": q, "line": LINE, "q_line": q_line}
+    with replacing(path) as aside:
+        np.savez(aside, **found, policy_action=policy, data_action=actions)
 
 
 def typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -46,5 +48,5 @@ def save_trajectories(path: Path, evaluation: Evaluation) -> None:
     """Where the last evaluation went, and whether each episode got a reward."""
     if evaluation.positions is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, positions=evaluation.positions, success=evaluation.returns > 0)
+    with replacing(path) as aside:
+        np.savez(aside, positions=evaluation.positions, success=evaluation.returns > 0)

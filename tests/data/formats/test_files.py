@@ -134,7 +134,7 @@ def test_what_compresses_well_is_no_false_claim(tmp_path):
 def test_more_than_the_memory_is_refused_unless_there_is_a_scratch_folder(tmp_path, monkeypatch):
     path = write_hdf5(tmp_path / "a.hdf5", columns())
     monkeypatch.setattr("os.sysconf", lambda name: 50)
-    with pytest.raises(ResourceError, match="of memory; keep fewer rows"):
+    with pytest.raises(ResourceError, match="of memory are free; keep fewer rows"):
         read_columns(path)
     assert len(read_columns(path, scratch=tmp_path / "scratch", in_memory=0)) == 5
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("usage", (), {"free": 99}))
@@ -145,7 +145,7 @@ def test_more_than_the_memory_is_refused_unless_there_is_a_scratch_folder(tmp_pa
 @pytest.mark.parametrize(("write", "name"), WRITERS)
 @pytest.mark.parametrize("block", [1, 100, 2**25])
 def test_block_by_block_into_memory_maps(tmp_path, monkeypatch, write, name, block):
-    monkeypatch.setattr("pars.data.layout.BLOCK", block)
+    monkeypatch.setattr("pars.data.formats.layout.BLOCK", block)
     data = columns() | {"observations": np.asfortranarray(columns()["observations"])}
     read = read_columns(write(tmp_path / name, data), scratch=tmp_path / "scratch", in_memory=0)
     for key, values in data.items():

@@ -90,7 +90,7 @@ def test_arrays_in_groups_constants_and_own_next_observations(tmp_path, write):
 
 @pytest.mark.parametrize("write", [write_hdf5, write_npz])
 def test_joined_block_by_block_whatever_the_order_in_memory(tmp_path, monkeypatch, write):
-    monkeypatch.setattr("pars.data.layout.BLOCK", 100)
+    monkeypatch.setattr("pars.data.formats.layout.BLOCK", 100)
     data = columns(50)
     path = write(tmp_path / "a.npz", data | {"more": np.asfortranarray(data["observations"])})
     read = read_columns(path, mapping={"obs": "observations+more"}, scratch=tmp_path / "scratch", in_memory=0)

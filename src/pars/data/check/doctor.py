@@ -115,8 +115,8 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
     more = " ..." if len(action["min"]) > MOST_DIMS else ""
     lines = [
         ("rows", f"{card['rows']:,} ({card['transitions']:,} transitions, {card['episodes']:,} episodes)"),
-        ("lengths", _spread(length) + _bars(length)),
-        ("returns", _spread(returns) + _bars(returns)),
+        ("lengths", spread(length) + _bars(length)),
+        ("returns", spread(returns) + _bars(returns)),
         ("rewards", f"{reward['min']:.4g} to {reward['max']:.4g}, not 0 in {100 * reward['density']:.3g}% of the rows, "
          f"above 0 in {reward['positive_rows']:,} rows"),
         ("ends", _ends(card)),
@@ -135,7 +135,8 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
     return lines
 
 
-def _spread(values: Card) -> str:
+def spread(values: Card) -> str:
+    """Of lengths or returns, in words."""
     return f"{values['min']:.4g} to {values['max']:.4g}, median {values['median']:.4g}, mean {values['mean']:.4g}"
 
 

@@ -6,9 +6,9 @@ Recorded states are set, the recorded actions applied, and the states after one 
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,8 +30,6 @@ MATCH_TAIL = 1e-2  # the same for nine rows of ten
 CLEAR = 10.0  # times smaller that one mode's error must be to be called the file's
 SEEN = 0.05  # median error of a recorded state's observation from which on it is another one
 BATCH = 250  # rows stepped together
-MODES = ("d4rl", "stock")
-ONE_MODE = ("pointmaze", "gym")  # families without D4RL's physics
 
 
 class Tail(NamedTuple):
@@ -150,9 +148,7 @@ def verify(
         path = collect_dataset(name)
     else:
         path = original(name) if name in D4RL else file_of(name)
-    one_mode = make_task(task_id).family in ONE_MODE
-    chosen = [physics] if physics or one_mode else list(MODES)
-    tasks = [make_task(task_id, physics=mode) for mode in chosen]
+    tasks = [make_task(task_id, physics=mode) for mode in ([physics] if physics else make_task(task_id).modes)]
     with tempfile.TemporaryDirectory(prefix="pars-verify-") as scratch:
         columns = read_columns(path, infos=True, scratch=Path(scratch))
         sample = draw_sample(columns, name, tasks[0], rows)
@@ -162,10 +158,10 @@ def verify(
     found = Verification(name, task_id, len(sample.row), sample.change, precision, errors, "", None)
     best = tasks[int(np.argmin([one.qpos.median for one in errors]))]
     if not found.matching:
-        found = Verification(**{**vars(found), "hint": _hint(best, sample, name, min(errors, key=_median))})
+        found = replace(found, hint=_hint(best, sample, name, min(errors, key=_median)))
     if episodes:
         policy = recorded_policy(path, best.obs_dim, best.action_dim)
-        found = Verification(**{**vars(found), "rollout": roll_out(best, policy, episodes, returns)})
+        found = replace(found, rollout=roll_out(best, policy, episodes, returns))
     return found
 
 
@@ -205,7 +201,7 @@ def draw_sample(columns: Mapping[str, Array], source: str, task: Task, most: int
 
 def compare(task: Task, sample: Sample, source: str, action: Array | None = None) -> Errors:
     """Step from every sampled row and compare. `action` takes the place of the recorded actions."""
-    env: Any = task.make(min(BATCH, len(sample.row)))
+    env = task.make(min(BATCH, len(sample.row)))
     if not isinstance(env, MujocoBatch):
         env.close()
         raise UsageError(f"{task.id}: its simulator's states cannot be set; choose one of the tasks of: pars tasks")
@@ -224,26 +220,23 @@ def compare(task: Task, sample: Sample, source: str, action: Array | None = None
         parts["reward"].append(np.abs(result.reward - sample.reward[part]))
     env.close()
     tails = {key: _tail(np.concatenate(values)) for key, values in parts.items()}
-    own_goal = hasattr(env, "goals")
-    reward = None if own_goal else tails["reward"]
+    reward = None if task.goal_choices else tails["reward"]
     return Errors(task.physics, tails["qpos"], tails["qvel"], tails["obs"], reward, tails["seen"].median)
 
 
-def _set_states(env: Any, index: Array, state: dict[str, Array]) -> Array:
+def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array]) -> Array:
     """Put environments into recorded states, with whatever else of the model is recorded. -> obs."""
     qpos, qvel = np.asarray(state["qpos"], np.float64), np.asarray(state["qvel"], np.float64)
-    if hasattr(env, "restore"):
-        try:
-            return np.asarray(env.restore(index, qpos, qvel, state))
-        except KeyError as key:
-            raise DataError(
-                f"the file has no 'infos/{key.args[0]}', which belongs to this task's state; "
-                "only files that record it can be verified"
-            ) from key
-    return np.asarray(env.place(index, qpos, qvel))
+    try:
+        return env.restore(index, qpos, qvel, state)
+    except KeyError as key:
+        raise DataError(
+            f"the file has no 'infos/{key.args[0]}', which belongs to this task's state; "
+            "only files that record it can be verified"
+        ) from key
 
 
-def _check_widths(env: Any, sample: Sample, task: Task, source: str) -> None:
+def _check_widths(env: MujocoBatch, sample: Sample, task: Task, source: str) -> None:
     model = env.physics.model
     for key, width in (("qpos", model.nq), ("qvel", model.nv)):
         shape = sample.state[key].shape

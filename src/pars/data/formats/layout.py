@@ -1,6 +1,5 @@
 """D4RL's layout of flat arrays, and columns that are read block by block so that they need not fit into memory."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from pars.errors import DataError, ResourceError
+from pars.system import free_on_host
 
 Array = np.ndarray
 
@@ -141,12 +141,13 @@ def plausible(path: Path, key: str, declared: int, stored: int) -> None:
 
 def fits_memory(path: Path, size: int) -> None:
     """Refuse what cannot be loaded before trying: a small file can claim any size."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if size > memory:
+    free = free_on_host()
+    if size > free:
         raise ResourceError(
-            f"{path}: its columns take {_gib(size)}, this machine has {_gib(memory)} of memory; keep fewer rows"
+            f"{path}: its columns take {_gib(size)}, {_gib(free)} of memory are free; keep fewer rows, or end other "
+            "programs"
         )
 
 
-def _gib(size: int) -> str:
+def _gib(size: float) -> str:
     return f"{size / 2**30:.1f} GiB"

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, style, to_csv, to_svg
+from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, style, to_csv
 from pars.report.records import PHASES
 from pars.report.series import Series
 
@@ -30,7 +30,6 @@ def ends(series: list[Series]) -> Picture | None:
             ax.tick_params(axis="y", length=0)
             ax.grid(axis="y", visible=False)
             ax.set_ylim(len(shown) - 0.5, -0.5)
-        svg = to_svg(fig)
     caption = "Dot: mean over seeds. Bar: 95 % percentile bootstrap interval over seeds (n ≥ 2). Circles: single seeds."
     if len(found) > MOST:
         caption += f" Shown: the first {MOST} of {len(found)}; the CSV has all."
@@ -40,7 +39,7 @@ def ends(series: list[Series]) -> Picture | None:
         caption += " Not all stand at the same step, see the table."
     labels = ", ".join(one.label for _, one in shown)
     alt = f"Final scores with intervals at the end of {' and '.join(phases)} training for {labels}."
-    return Picture("ends", "Score at the end", caption, alt, svg, _csv([one for _, one in found]))
+    return picture(fig, "ends", "Score at the end", caption, alt, _csv([one for _, one in found]), png=False)
 
 
 def _draw_row(ax: Any, row: int, one: Series, phase: str, color: str) -> None:

@@ -5,41 +5,26 @@ from matplotlib.axes import Axes
 
 from pars.report.charts.plot import (
     HALF,
+    MOST,
     SMALL,
     Picture,
     Track,
     figure,
     legend,
     line_style,
+    picture,
     plain_log,
     plain_symlog,
     style,
     to_csv,
-    to_svg,
 )
+from pars.report.metrics import METRICS
 from pars.report.records import PHASES
 from pars.report.series import STEP_NAMES, Series
-from pars.report.stats.statistics import bootstrap_band, number
+from pars.report.stats.statistics import bootstrap_band, finite_mean, number
 
-MOST = 13  # series in one figure
 BANDS = 8  # series up to which bands can still be told apart
 CLEAR = 3  # and single seeds
-TITLES = {
-    "action_norm": "Action norm of the policy",
-    "zero_share": "Zero activations (%)",
-    "dormant_share": "Dormant units (%)",
-    "critic_loss": "Critic loss",
-    "penalty_loss": "Penalty at infeasible actions",
-    "actor_loss": "Actor loss",
-    "bc_loss": "BC loss",
-    "q_mean": "Mean Q (raw reward)",
-    "target_mean": "Mean target (raw reward)",
-    "q_infeasible": "Q at infeasible actions (raw reward)",
-    "policy_value": "Q that the actor climbs (raw reward)",
-    "return_mean": "Raw return",
-    "length_mean": "Episode length (actions)",
-}
-FIRST = tuple(TITLES)
 SHOWN_ABOVE = ("score", "q_max", "return_std")  # have a figure of their own, or belong to one
 
 
@@ -66,15 +51,15 @@ def q_curve(series: list[Series]) -> Picture | None:
 
 
 def small_curves(series: list[Series]) -> list[Picture]:
-    """One small figure for every other metric that was logged, probes and losses first."""
+    """One small figure for every other metric that was logged, probes and losses first, with what it means."""
     logged = {name for one in series for phase in PHASES for name in one.group.metrics.get(phase, {})}
-    names = [name for name in FIRST if name in logged] + sorted(logged - set(FIRST))
+    names = [name for name in METRICS if name in logged] + sorted(logged - METRICS.keys())
     out = []
     for name in names:
         if name not in SHOWN_ABOVE:
-            title = TITLES.get(name, name[:1].upper() + name[1:].replace("_", " "))
-            picture = _training_curve(series, name, title, "", "", size=SMALL)
-            out += [picture] if picture else []
+            title, text = METRICS.get(name, (name[:1].upper() + name[1:].replace("_", " "), ""))
+            curve = _training_curve(series, name, title, "", text, size=SMALL)
+            out += [curve] if curve else []
     return out
 
 
@@ -110,10 +95,9 @@ def _training_curve(
         ax.set_ylabel(ylabel)
         if size is HALF and (len(found) > 1 or bound is not None):
             legend(fig, ax)
-        svg = to_svg(fig)
     labels = ", ".join(one.label for _, one in found[:MOST])
     alt = f"Line chart of {title.lower()} over training ({' then '.join(track.ends)}) for {labels}."
-    return Picture(name, title, caption, alt, svg, _csv(found, name))
+    return picture(fig, name, title, caption, alt, _csv(found, name), png=False)
 
 
 def _ends(series: list[Series], name: str) -> dict[str, int]:
@@ -139,12 +123,13 @@ def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, cro
             steps, values = np.r_[0, steps], np.c_[before, values]
         before = curve.values[:, -1]
         x = track.at(phase, steps)
-        ax.plot(x, _mean(values), label=label, zorder=3, **look)
+        ax.plot(x, finite_mean(values), label=label, zorder=3, **look)
         label = "_nolegend_"
         if crowd > BANDS:
             continue
         if len(curve.steps) < 40:
-            ax.plot(track.at(phase, curve.steps), _mean(curve.values), "o", markersize=3, color=look["color"], zorder=3)
+            at, means = track.at(phase, curve.steps), finite_mean(curve.values)
+            ax.plot(at, means, "o", markersize=3, color=look["color"], zorder=3)
         if len(one.members) > 1:
             if crowd <= CLEAR:
                 ax.plot(x, values.T, color=look["color"], linewidth=0.6, alpha=0.55, zorder=2)
@@ -152,13 +137,6 @@ def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, cro
                 low, high = bootstrap_band(values)
                 alpha = 0.16 if crowd <= CLEAR else 0.1
                 ax.fill_between(x, low, high, color=look["color"], alpha=alpha, linewidth=0, zorder=1)
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the finite seeds of [n, T] -> [T]; NaN where no seed is finite."""
-    finite = np.isfinite(values)
-    total = np.where(finite, values, 0.0).sum(axis=0)
-    return np.asarray(np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), np.nan))
 
 
 def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | None) -> None:

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pars.report.charts.plot import INK, Picture, figure, picture, style, to_csv
+from pars.report.charts.plot import INK, Picture, blank, figure, picture, style, to_csv
 from pars.report.stats.statistics import signed
 
 # vermilion through white to blue, the ends of Okabe and Ito (2008): below, like, above the published number
@@ -58,7 +58,7 @@ def heat_table(
     flat = to_csv(
         (*labels, "ours", "published", "comparable", "difference"),
         (
-            (row, column, *map(_blank, (scores[i, j], theirs[i, j])), "yes" if alike[i, j] else "no", _blank(gap[i, j]))
+            (row, column, *map(blank, (scores[i, j], theirs[i, j])), "yes" if alike[i, j] else "no", blank(gap[i, j]))
             for i, row in enumerate(rows)
             for j, column in enumerate(columns)
         ),
@@ -120,10 +120,6 @@ def _cell(ax: Axes, x: int, y: int, ours: float, published: float, colour: Any) 
 
 def _number(value: float) -> str:
     return signed(value, 1).lstrip("+")
-
-
-def _blank(value: float) -> float | str:
-    return float(value) if np.isfinite(value) else ""
 
 
 def _matrix(what: str, values: Any, rows: Sequence[str], columns: Sequence[str]) -> np.ndarray:

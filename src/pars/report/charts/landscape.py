@@ -1,18 +1,28 @@
 """Q over actions, within the data and far beyond it: the paper's idea in one picture (Kim et al. 2025)."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from pars.report.charts.plot import INK, Picture, figure, legend, line_style, plain_symlog, short, style, to_csv, to_svg
+from pars.report.charts.plot import (
+    INK,
+    MOST,
+    Picture,
+    figure,
+    legend,
+    line_style,
+    picture,
+    plain_symlog,
+    short,
+    style,
+    to_csv,
+)
 from pars.report.records import PHASES, Probe
 from pars.report.series import STEP_NAMES, Series
-from pars.report.stats.statistics import number
+from pars.report.stats.statistics import finite_mean, number
 
-MOST = 13  # maps of one phase
 SHARE = 8.0  # one colour scale for all maps unless their ranges differ by more than this factor
 
 
@@ -22,7 +32,7 @@ def landscapes(series: list[Series]) -> list[Picture]:
     for phase in PHASES:
         found = [(one, probe) for one in series if (probe := _probe(one, phase)) is not None][:MOST]
         found = [(one, probe) for one, probe in found if probe.arrays["q"].shape[1] > 1]  # two dimensions to look at
-        scale = _shared_scale([_mean(probe.arrays["q"], one) for one, probe in found])
+        scale = _shared_scale([finite_mean(probe.arrays["q"][one.members]) for one, probe in found])
         out += [_heat_map(one, probe, scale) for one, probe in found]
     return out
 
@@ -41,14 +51,6 @@ def _probe(one: Series, phase: str) -> Probe | None:
     return next((probe for probe in one.group.landscapes if probe.phase == phase), None)
 
 
-def _mean(values: np.ndarray, one: Series) -> np.ndarray:
-    """Mean over the series' seeds, axis 0; NaN where every seed is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        rows = np.where(np.isfinite(values[one.members]), values[one.members], np.nan)
-        return np.asarray(np.nanmean(rows, axis=0), dtype=float)
-
-
 def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
     """Common colour limits, or None where one map's range would wash out the others."""
     ranges = [(np.nanmin(q), np.nanmax(q)) for q in maps if np.isfinite(q).any()]
@@ -61,7 +63,7 @@ def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
 
 def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> Picture:
     arrays, bound = probe.arrays, one.max_return
-    grid, q = np.asarray(arrays["grid"], float), _mean(arrays["q"], one)
+    grid, q = np.asarray(arrays["grid"], float), finite_mean(arrays["q"][one.members])
     actions = np.asarray(arrays["policy_action"], float)[one.members, :2]
     data = np.asarray(arrays["data_action"], float)[:, :2]
     with style():
@@ -86,7 +88,6 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
             actions[:, 0], actions[:, 1], s=130, marker="*", color="#D55E00", edgecolor="white", linewidth=0.9, zorder=4
         )
         ax.set(xlabel="action 1", ylabel="action 2", xlim=extent[:2], ylim=extent[2:])
-        svg = to_svg(fig)
     seeds = f"mean of {len(one.members)} seeds" if len(one.members) > 1 else "one seed"
     share = "same colours as its neighbours" if scale else "its own colour scale"
     caption = f"{probe.phase} step {probe.step:,} ({STEP_NAMES[probe.phase]}), {seeds}, {share}."
@@ -106,7 +107,7 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
     rows += [("data action", *pair, "") for pair in data.tolist()]
     rows += [("policy action", *pair, "") for pair in actions.tolist()]
     csv = to_csv(("what", "action_1", "action_2", "q_raw_reward"), rows)
-    return Picture(f"landscape-{probe.phase}", f"{one.label}, {probe.phase}", caption, alt, svg, csv)
+    return picture(fig, f"landscape-{probe.phase}", f"{one.label}, {probe.phase}", caption, alt, csv, png=False)
 
 
 def _line_plot(found: list[tuple[int, Series, Probe]], phase: str) -> Picture:
@@ -118,7 +119,7 @@ def _line_plot(found: list[tuple[int, Series, Probe]], phase: str) -> Picture:
         ax.axvspan(-1, 1, color="#eeeeee", zorder=0)
         for index, one, probe in found:
             line, q = np.asarray(probe.arrays["line"], float), np.asarray(probe.arrays["q_line"], float)[one.members]
-            ax.plot(line, _mean(probe.arrays["q_line"], one), label=one.label, zorder=3, **line_style(index))
+            ax.plot(line, finite_mean(q), label=one.label, zorder=3, **line_style(index))
             if len(one.members) > 1:
                 ax.plot(line, q.T, color=line_style(index)["color"], linewidth=0.6, alpha=0.55, zorder=2)
             rows += [
@@ -130,14 +131,13 @@ def _line_plot(found: list[tuple[int, Series, Probe]], phase: str) -> Picture:
             ax, np.concatenate([probe.arrays["line"].ravel() for *_, probe in found]), np.array([r[3] for r in rows])
         )
         legend(fig, ax)
-        svg = to_svg(fig)
     caption = (
         f"Q / reward_scale along the first action, the others at the policy's; {phase} step {found[0][2].step:,}. "
         "Grey: feasible actions. Linear within ±1, logarithmic beyond. Thick: mean over seeds, thin: seeds."
     )
     alt = f"Line plot of Q along the first action far beyond the box for {', '.join(one.label for _, one, _ in found)}."
     csv = to_csv(("series", "seed", "action_1", "q_raw_reward"), rows)
-    return Picture(f"q-line-{phase}", f"Q far beyond the data, {phase}", caption, alt, svg, csv)
+    return picture(fig, f"q-line-{phase}", f"Q far beyond the data, {phase}", caption, alt, csv, png=False)
 
 
 def _far_axes(ax: Axes, line: np.ndarray, q: np.ndarray) -> None:

@@ -8,11 +8,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from pars.report.charts.paths import Paths, draw_maze, path_picture
-from pars.report.charts.plot import COLORS, INK, Picture, figure, plain_log, style, to_csv, to_svg
+from pars.report.charts.plot import COLORS, INK, MOST, Picture, figure, picture, plain_log, style, to_csv
 from pars.report.records import PHASES, Group, Probe
 from pars.report.series import STEP_NAMES, Series
 
-MOST = 13  # trajectory pictures of one phase
 EPISODES = 40  # drawn in one maze
 
 
@@ -91,7 +90,6 @@ def coverage(rows: Any, maze: Mapping[str, Any] | None, name: str) -> Picture | 
         bar = fig.colorbar(image, ax=ax, shrink=0.8, pad=0.02, aspect=24)
         bar.outline.set_visible(False)
         plain_log(bar.ax.yaxis)
-        svg = to_svg(fig)
     cells = [(x[j], x[j + 1], y[i], y[i + 1], int(c)) for (i, j), c in np.ndenumerate(counts)]
     csv = to_csv(("x_low", "x_high", "y_low", "y_high", "rows"), cells)
     caption = (
@@ -99,7 +97,7 @@ def coverage(rows: Any, maze: Mapping[str, Any] | None, name: str) -> Picture | 
         "circle: goal. Empty: never visited."
     )
     alt = f"Heat map of the positions in {name} over the maze, with start and goal."
-    return Picture("coverage", f"Coverage of {maze.get('name', 'the maze')}", caption, alt, svg, csv)
+    return picture(fig, "coverage", f"Coverage of {maze.get('name', 'the maze')}", caption, alt, csv, png=False)
 
 
 def histogram(raw: Any, key: str, title: str, unit: str, name: str) -> Picture | None:
@@ -118,10 +116,9 @@ def histogram(raw: Any, key: str, title: str, unit: str, name: str) -> Picture |
         ax.grid(axis="x", visible=False)
         ax.spines["bottom"].set_color(INK)
         ax.xaxis.set_major_locator(MaxNLocator(5))
-        svg = to_svg(fig)
     total = int(counts.sum())
     alt = f"Histogram of {key} of {total:,} episodes in {name}, from {edges[0]:g} to {edges[-1]:g}."
     csv = to_csv(
         ("low", "high", "episodes"), [(a, b, int(c)) for a, b, c in zip(edges, edges[1:], counts, strict=False)]
     )
-    return Picture(key, title, f"{total:,} episodes of {name}.", alt, svg, csv)
+    return picture(fig, key, title, f"{total:,} episodes of {name}.", alt, csv, png=False)

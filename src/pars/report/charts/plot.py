@@ -26,6 +26,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5A
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1.5, 1)))
 INK, FAINT = "#222222", "#8a8a8a"
 HALF, SMALL = (4.8, 3.3), (2.8, 2.1)  # inches
+MOST = 13  # series in one figure, or figures of one phase
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -100,9 +101,10 @@ def to_svg(fig: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def picture(fig: Figure, name: str, title: str, caption: str, alt: str, csv: str) -> Picture:
-    """The figure as SVG and as PNG, with what belongs to it. Call it inside `style`."""
-    return Picture(name, title, caption, alt, to_svg(fig), csv, to_png(fig))
+def picture(fig: Figure, name: str, title: str, caption: str, alt: str, csv: str, *, png: bool = True) -> Picture:
+    """The figure as SVG, and as PNG where it is to be a file, with what belongs to it."""
+    with style():
+        return Picture(name, title, caption, alt, to_svg(fig), csv, to_png(fig) if png else b"")
 
 
 def to_png(fig: Figure) -> bytes:
@@ -120,6 +122,11 @@ def to_csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     for row in rows:
         writer.writerow([f"{float(cell):.9g}" if _is_float(cell) else cell for cell in row])
     return buffer.getvalue()
+
+
+def blank(value: float) -> float | str:
+    """A cell for `to_csv`, empty where there is no number."""
+    return float(value) if np.isfinite(value) else ""
 
 
 def _is_float(cell: Any) -> bool:

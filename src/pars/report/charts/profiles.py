@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pars.report.charts.plot import HALF, Picture, figure, legend, line_style, picture, style, to_csv
+from pars.report.charts.plot import HALF, Picture, blank, figure, legend, line_style, picture, style, to_csv
 from pars.report.stats.aggregate import profile, profile_band
 
 POINTS = 201
@@ -43,7 +43,7 @@ def profile_picture(
             ax.plot(at, share, label=label, zorder=3, **look)
             low, high = profile_band(matrix, at) if runs > 1 else (np.full(at.size, np.nan),) * 2
             ax.fill_between(at, low, high, color=look["color"], alpha=0.13, linewidth=0, zorder=1)
-            rows += [(label, runs, *(_blank(one) for one in row)) for row in zip(at, share, low, high, strict=True)]
+            rows += [(label, runs, *(blank(one) for one in row)) for row in zip(at, share, low, high, strict=True)]
         ax.set(xlabel="Score τ", ylabel="Share of runs above τ", ylim=(-0.02, 1.02), xlim=(at[0], at[-1]))
         legend(fig, ax)
         counts = ", ".join(f"{label} {len(matrix)}" for label, matrix in scores.items())
@@ -53,7 +53,3 @@ def profile_picture(
         ).strip()
         alt = f"Performance profiles, the share of runs above each score, of {', '.join(scores)}."
         return picture(fig, name, title, text, alt, to_csv(("algorithm", "runs", "tau", "share", "low", "high"), rows))
-
-
-def _blank(value: float) -> float | str:
-    return float(value) if np.isfinite(value) else ""

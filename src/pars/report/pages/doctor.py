@@ -1,6 +1,5 @@
 """The page of `pars data check --html`: one file that opens without a server and loads nothing from elsewhere."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from pars.data.check.doctor import Checkup
+from pars.data.check.doctor import Checkup, spread
 from pars.errors import ResourceError
 from pars.report.charts.maze import coverage, histogram
-from pars.report.charts.plot import COLORS, INK, Picture, figure, style, to_csv, to_svg
+from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv
 from pars.report.pages import html
+from pars.system import write_whole
 
 Card = Mapping[str, Any]
 LONG = 12  # rows of a table that still stand open
@@ -21,13 +21,9 @@ LONG = 12  # rows of a table that still stand open
 def write_page(found: Checkup, target: Path) -> Path:
     """Write the check-up as one HTML file and return its path. Raises ResourceError if that is impossible."""
     text = render(found)
-    aside = target.with_name(target.name + ".tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(text, encoding="utf-8")
-        os.replace(aside, target)
+        write_whole(target, text)
     except OSError as error:
-        aside.unlink(missing_ok=True)
         raise ResourceError(f"cannot write {target}: {error.strerror or error}; give another file to --html") from error
     return target
 
@@ -71,9 +67,9 @@ def _episodes(card: Card) -> list[tuple[str, Any]]:
         ("rows", f"{card['rows']:,}"),
         ("transitions", f"{card['transitions']:,}"),
         ("episodes", f"{card['episodes']:,}"),
-        ("length", _spread(length)),
-        ("return", _spread(returns)),
-        ("reward", _spread(reward)),
+        ("length", spread(length)),
+        ("return", spread(returns)),
+        ("reward", spread(reward)),
         ("rows with reward not 0", f"{100 * reward['density']:.3g}%"),
         ("rows with reward above 0", f"{reward['positive_rows']:,}"),
         ("terminal rows", f"{card['terminals']:,}" + ("" if card["terminals_end_episodes"] else "; episodes go on")),
@@ -87,18 +83,13 @@ def _episodes(card: Card) -> list[tuple[str, Any]]:
     return pairs
 
 
-def _spread(values: Card) -> str:
-    low, high, median, mean = (f"{values[key]:.4g}" for key in ("min", "max", "median", "mean"))
-    return f"{low} to {high}, median {median}, mean {mean}"
-
-
 def _pictures(card: Card, name: str) -> str:
     found = [
         coverage(card["maze"]["coverage"], card["maze"], name) if card["maze"] else None,
         histogram(card["returns"]["histogram"], "returns", "Returns of episodes", "raw return", name),
         histogram(card["episode_length"]["histogram"], "lengths", "Lengths of episodes", "actions", name),
     ]
-    return html.figures([picture for picture in found if picture is not None], "third")
+    return html.figures([one for one in found if one is not None], "third")
 
 
 def _at_bound(card: Card, name: str) -> list[Picture]:
@@ -115,15 +106,15 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
         ax.xaxis.set_major_locator(MaxNLocator(min(len(shares), 16), integer=True))
         ax.grid(axis="x", visible=False)
         ax.spines["bottom"].set_color(INK)
-        svg = to_svg(fig)
     return [
-        Picture(
+        picture(
+            fig,
             name="at_bound",
             title="Actions at their bound",
             caption=f"Of the {card['rows']:,} rows of {name}.",
             alt=f"Bar chart of the share of actions at the bound, from {shares.min():.2g} % to {shares.max():.2g} %.",
-            svg=svg,
             csv=to_csv(("dimension", "percent_at_bound"), list(zip(dims.tolist(), shares.tolist(), strict=True))),
+            png=False,
         )
     ]
 

@@ -1,6 +1,5 @@
 """RUN/report.html: one file that opens without a server and loads nothing from elsewhere."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pars.report.pages.verdict import Verdict, verdict
 from pars.report.pages.verdict import summary as verdict_summary
 from pars.report.records import Group, Run
 from pars.report.series import STEP_NAMES, all_series, show
+from pars.system import write_whole
 
 
 def write_report(run: Path | str) -> Path:
@@ -21,9 +21,7 @@ def write_report(run: Path | str) -> Path:
     """
     found = read_run(run)
     target = found.folder / "report.html"
-    aside = target.with_suffix(".html.tmp")
-    aside.write_text(render(found), encoding="utf-8")
-    os.replace(aside, target)
+    write_whole(target, render(found))
     return target
 
 

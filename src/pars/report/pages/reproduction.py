@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pars.report.charts.plot import Picture, to_csv
 from pars.report.pages import html
 from pars.report.stats.comparison import Comparison, Finding, verdict
 from pars.report.stats.statistics import iqm, number
+from pars.system import write_whole
 
 PAGE, CELLS, SUMMARY, FIGURES = "report.html", "cells.csv", "summary.json", "figures"
 HEADER = (
@@ -72,15 +72,15 @@ def write_page(
     folder.mkdir(parents=True, exist_ok=True)
     _save_figures(folder / FIGURES, finding.pictures)
     found = [(one, verdict(one, comparable is not False)) for one in finding.comparisons]
-    _write(folder / CELLS, _csv(found, conditions))
+    write_whole(folder / CELLS, _csv(found, conditions))
     counts = Counter(said for _, said in found)
     summary = {
         "id": experiment.id, "title": experiment.title, "conditions": conditions, "paper_grade": comparable,
         "verdicts": dict(counts), "reading": list(finding.reading), **(progress or {}),
     }  # fmt: skip
-    _write(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
+    write_whole(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
     body = _body(experiment, finding, found, conditions, comparable, progress or {}, above, command, more)
-    _write(folder / PAGE, html.page(f"{experiment.id}: {experiment.title}", body))
+    write_whole(folder / PAGE, html.page(f"{experiment.id}: {experiment.title}", body))
     counted = ", ".join(f"{count} {said}" for said, count in counts.items())
     lines = [f"{experiment.id}: {counted or 'no numbers'} ({conditions})"]
     return [*lines, *(f"  {line}" for line in finding.reading), f"  {folder / PAGE}"]
@@ -153,11 +153,10 @@ def _numbers(one: Comparison, said: str, conditions: str) -> tuple[Any, ...]:
 def _save_figures(folder: Path, pictures: Sequence[Picture]) -> None:
     folder.mkdir(exist_ok=True)
     for one in pictures:
-        _write(folder / f"{one.name}.svg", one.svg)
-        _write(folder / f"{one.name}.csv", one.csv)
-        for ending, data in (("png", one.png), ("gif", one.gif)):
+        files: dict[str, str | bytes] = {"svg": one.svg, "csv": one.csv, "png": one.png, "gif": one.gif}
+        for ending, data in files.items():
             if data:
-                (folder / f"{one.name}.{ending}").write_bytes(data)
+                write_whole(folder / f"{one.name}.{ending}", data)
 
 
 def write_index(out: Path) -> Path:
@@ -178,7 +177,7 @@ def write_index(out: Path) -> Path:
         )
         parts.append(html.section(title, table if rows else ""))
     target = out / "index.html"
-    _write(target, html.page("pars reproduce", "\n".join(parts)))
+    write_whole(target, html.page("pars reproduce", "\n".join(parts)))
     return target
 
 
@@ -186,10 +185,3 @@ def _index_row(facts: Mapping[str, Any]) -> list[str]:
     verdicts = ", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()) or "—"
     conditions = facts["conditions"][:1].upper() + facts["conditions"][1:]
     return [facts["id"], f"{facts['title']}. {conditions}.", verdicts, " ".join(facts["reading"][-SHORT:]) or "—"]
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    aside = path.with_name(path.name + ".tmp")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)

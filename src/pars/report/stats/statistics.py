@@ -19,6 +19,13 @@ def sample_std(values: np.ndarray, ddof: int = 1) -> float:
     return float(np.std(values, ddof=ddof)) if values.size > ddof else float("nan")
 
 
+def finite_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the finite seeds of [n, ..] -> [..]; NaN where no seed is finite."""
+    values, finite = np.asarray(values, float), np.isfinite(values)
+    total = np.where(finite, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(finite.any(axis=0), total / np.maximum(finite.sum(axis=0), 1), np.nan))
+
+
 def iqm(values: np.ndarray) -> float:
     """Interquartile mean of finite values [n]: the mean without the lowest and the highest quarter."""
     values = _finite(values)

@@ -100,7 +100,7 @@ def agreement(comparisons: Sequence[Comparison]) -> str:
     return text + ("; not: " + "; ".join(names) if names else "") + "."
 
 
-def heat_maps(rows: Sequence[Row], columns: Sequence[str], cones: Cones, about: Mapping[str, str]) -> Picture:
+def heat_maps(rows: Sequence[Row], columns: Sequence[str], cones: Cones, about: Mapping[str, Any]) -> Picture:
     """One panel for each row and column on one colour scale, from 0 to twice the largest target.
 
     about: name, title, caption and alt of the picture.
@@ -180,7 +180,7 @@ class Curve(NamedTuple):
     values: np.ndarray
 
 
-def curves(series: Sequence[Curve], top: float, about: Mapping[str, str]) -> Picture:
+def curves(series: Sequence[Curve], top: float, about: Mapping[str, Any]) -> Picture:
     """A measure against c: mean and sample standard deviation over seeds. top: the largest target, drawn across."""
     with style():
         fig = figure((4.8, 3.9))

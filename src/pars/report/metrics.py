@@ -1,0 +1,49 @@
+"""What the names in metrics.csv mean: titles and captions of the report's figures, and the table of docs/metrics.md.
+
+Those of training are averages over the gradient steps since the line before, over the batch and the critics (of `q_max`
+the maximum). The report divides values of Q by `reward_scale`; metrics.csv has them as they were trained.
+"""
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    title: str
+    text: str
+
+
+METRICS = {  # in the order of the report's small figures
+    "action_norm": Meaning("Action norm of the policy", "|a| / sqrt(A): 0 in the middle of the box, 1 in a corner."),
+    "data_action_norm": Meaning("Action norm of the data", "The same of the dataset's actions."),
+    "zero_share": Meaning("Zero activations (%)", "Hidden activations of the critics that are exactly 0, in percent."),
+    "dormant_share": Meaning(
+        "Dormant units (%)", "Hidden units of the critics that are 0 on the whole batch, in percent."
+    ),
+    "dormant_share_0.025": Meaning(
+        "Nearly dormant units (%)", "Units whose mean activation is at most 0.025 of their layer's, in percent."
+    ),
+    "critic_loss": Meaning("Critic loss", "Mean squared TD error, in units of the scaled reward, squared."),
+    "penalty_loss": Meaning(
+        "Penalty at infeasible actions", "Mean (Q - q_min)^2 at actions far out of the box, before its weight."
+    ),
+    "actor_loss": Meaning("Actor loss", "What the actor descends, all terms together."),
+    "bc_loss": Meaning("BC loss", "Squared distance of the policy's action to the dataset's, before its weight."),
+    "q_mean": Meaning("Mean Q (raw reward)", "Mean Q at the batch's own actions."),
+    "target_mean": Meaning("Mean target (raw reward)", "Mean of what Q is pulled to."),
+    "q_infeasible": Meaning("Q at infeasible actions (raw reward)", "Mean Q at actions far out of the box."),
+    "policy_value": Meaning("Q that the actor climbs (raw reward)", "Mean Q at the policy's actions."),
+    "return_mean": Meaning("Raw return", "Mean return of the evaluation's episodes, not normalised."),
+    "length_mean": Meaning("Episode length (actions)", "Mean length of the evaluation's episodes."),
+    "advantage_weight": Meaning("Advantage weight", "IQL: mean of exp(advantage_scale * (Q - V)), at most weight_max."),
+    "entropy": Meaning("Entropy", "Mean -log pi(a|s) of sampled actions, held near target_entropy per dimension."),
+    "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
+    "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
+    "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
+    "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),
+    "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
+    "v_mean": Meaning("V mean", "IQL: mean V(s), in units of the scaled reward."),
+    "value_loss": Meaning("Value loss", "IQL: expectile loss of Q - V."),
+    "score": Meaning("Score", "Normalised return of the evaluation's episodes: 0 random, 100 expert."),
+    "return_std": Meaning("Return std", "Standard deviation of the return over the evaluation's episodes."),
+    "q_max": Meaning("Max Q", "Largest Q at the batch's own actions."),
+}

@@ -1,0 +1,63 @@
+"""Every number that training logs has a line that says what it means."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pars.algos import ALGORITHMS
+from pars.core import Algorithm, Spec, Step, Transition
+from pars.envs import make_task
+from pars.probes import PROBES
+from pars.report.charts.figures import small_curves
+from pars.report.load import read_run
+from pars.report.metrics import METRICS
+from pars.report.series import all_series
+from pars.train.evaluations import Evaluations
+from pars.train.rollout import Evaluation
+from tests.report.fabricate import write_group
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
+SWITCHES = ("penalty", "lagrange")
+
+
+def logged(algo: Algorithm) -> set[str]:
+    """Names that an algorithm and the probes of its state give with every switch on; nothing is computed."""
+    cfg = algo.configure({name: True for name in SWITCHES if hasattr(algo.configure(), name)})
+    rows = lambda *width: jnp.zeros((cfg.batch_size, *width))  # noqa: E731
+    extra = {name: rows(2) if name == "next_action" else rows() for name in algo.columns}
+    batch, key = Transition(rows(3), rows(2), rows(), rows(3), rows(), extra), jax.random.key(0)
+    state = jax.eval_shape(lambda key: algo.init(cfg, Spec(3, 2), key), key)
+
+    def step(state: Any, number: Any) -> Any:
+        _, metrics = algo.update(cfg, state, batch, key, Step(number, number, online=False))
+        return [metrics, *(probe(algo, cfg, state, batch) for probe in PROBES.values())]
+
+    return set().union(*jax.eval_shape(step, state, jnp.int32(0)))
+
+
+def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:
+    evaluations = Evaluations(make_task("pointmaze-umaze-fixed"), 1, 1)
+    names = set(evaluations.scores(Evaluation(np.zeros((1, 1)), np.ones((1, 1)), None)))
+    evaluations.close()
+    for algo in ALGORITHMS.values():
+        names |= logged(algo)
+    assert names == METRICS.keys()
+
+
+def test_the_page_has_the_table() -> None:
+    rows = re.findall(r"^\| `(.+?)` \| (.+) \|$", PAGE.read_text(encoding="utf-8"), re.M)
+    assert rows == [(name, meaning.text.replace("|", "\\|")) for name, meaning in METRICS.items()]
+
+
+def test_figures_say_what_they_show(tmp_path: Path) -> None:
+    curves = {name: {"offline": {1: [1.0], 2: [2.0]}} for name in ("q_mean", "gap", "my_own_loss")}
+    write_group(tmp_path / "run", seeds=[0], metrics=curves)
+    titles = {one.title: one.caption for one in small_curves(all_series(read_run(tmp_path)))}
+    known = {METRICS[name].title: METRICS[name].text for name in ("q_mean", "gap")}
+    assert titles == {**known, "My own loss": ""}

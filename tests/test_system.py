@@ -1,0 +1,95 @@
+"""What the machine has, and files written whole or not at all."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pars import system
+from pars.system import LEFT_BEHIND, free_on_host, replacing, user_folder, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_free_memory_is_within_the_machine_and_its_container(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(system, "CONTAINER", tmp_path)
+    free = free_on_host()
+    assert 0 < free <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    facts = {"max": "5000\n", "current": "3000\n", "stat": "anon 1000\nactive_file 700\ninactive_file 300\n"}
+    for name, text in facts.items():
+        (tmp_path / f"memory.{name}").write_text(text)
+    assert free_on_host() == 5000 - 3000 + 1000  # what is cached of files counts as free
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_on_host() > 5000
+
+
+def test_a_folder_is_said_or_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PLACE", "~/mine")
+    assert user_folder("PLACE", "datasets") == tmp_path / "mine"
+    monkeypatch.delenv("PLACE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert user_folder("PLACE", "datasets") == tmp_path / ".cache" / "pars" / "datasets"
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "below" / "status.json"
+    write_whole(file, "old")
+    mode = file.stat().st_mode
+    (tmp_path / "plain").touch()
+    assert mode == (tmp_path / "plain").stat().st_mode
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "sync", full)
+        with pytest.raises(OSError) as refused:
+            write_whole(file, "new")
+    assert refused.value.filename == str(file)
+    assert file.read_text() == "old" and names(file.parent) == ["status.json"]
+    write_whole(file, "ä".encode())
+    assert file.read_text(encoding="utf-8") == "ä" and names(file.parent) == ["status.json"]
+
+
+def test_what_fails_leaves_no_trace(tmp_path: Path) -> None:
+    file = tmp_path / "data.npz"
+    with pytest.raises(RuntimeError), replacing(file) as aside:
+        assert aside.suffix == ".npz" and aside.parent != tmp_path
+        aside.write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == []
+
+
+def test_a_folder_takes_the_place_of_another(tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    for name in ("first", "second"):
+        with replacing(folder) as aside:
+            (aside / "deep").mkdir(parents=True)
+            (aside / "deep" / name).touch()
+        assert names(folder / "deep") == [name] and names(tmp_path) == ["copy"]
+
+
+def test_a_file_takes_no_folders_place(tmp_path: Path) -> None:
+    (tmp_path / "pages").mkdir()
+    with pytest.raises(IsADirectoryError) as refused:
+        write_whole(tmp_path / "pages", "text")
+    assert refused.value.filename == str(tmp_path / "pages") and names(tmp_path) == ["pages"]
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as refused, replacing(tmp_path / "copy"):
+        (tmp_path / "source").read_text()
+    assert refused.value.filename == str(tmp_path / "source")
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
+    for name, age in ((".run[1].json.dead", LEFT_BEHIND + 60), (".run[1].json.live", 60), (".run1.json.other", 1e6)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (0, time.time() - age))
+    write_whole(tmp_path / "run[1].json", "{}")
+    assert names(tmp_path) == [".run1.json.other", ".run[1].json.live", "run[1].json"]
