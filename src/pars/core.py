@@ -142,6 +142,7 @@ class Algorithm:
     # that, and where an algorithm has none, they are `unknown`
     hindsight: Callable[[Any, Transition], dict[str, Any]] | None = None
     unknown: float = 0.0
+    presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
     def __hash__(self) -> int:
         return hash((self.name, self.update))

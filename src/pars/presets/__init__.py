@@ -85,7 +85,7 @@ def settings(algorithm: str, task_id: str | None, preset: str = PAPER) -> dict[s
     if preset not in own.choices:
         return layers
     choice = own.choices[preset]
-    for key in (task_id, family(task_id)):
+    for key in (task_id or "", family(task_id)):
         if key in choice:
             return layers | dict(choice[key])
     what = task_id or "data without a task"
@@ -99,7 +99,7 @@ def lengths(task_id: str | None) -> Lengths:
 def offline_steps(algorithm: str | None, task_id: str | None) -> int:
     """Gradient steps of an algorithm's recipe for a dataset or a family of tasks, where it has one of its own."""
     own = PRESETS.get(algorithm or "", NONE).steps
-    return int(own.get(task_id, own.get(family(task_id), lengths(task_id).offline_steps)))
+    return int(own.get(task_id or "", own.get(family(task_id), lengths(task_id).offline_steps)))
 
 
 def source(algorithm: str) -> str:
