@@ -4,7 +4,32 @@ Names are imported when they are first used, so that `import pars` starts nothin
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from pars.algos import ALGORITHMS as ALGORITHMS
+    from pars.algos import register as register
+    from pars.api import evaluate as evaluate
+    from pars.api import train as train
+    from pars.collect.twins import collect_twin as collect_twin
+    from pars.core import Algorithm as Algorithm
+    from pars.core import Spec as Spec
+    from pars.core import Step as Step
+    from pars.core import Transition as Transition
+    from pars.data import Dataset as Dataset
+    from pars.data import collect_dataset as collect_dataset
+    from pars.data import from_arrays as from_arrays
+    from pars.data import load_dataset as load_dataset
+    from pars.envs import TASKS as TASKS
+    from pars.envs import make_task as make_task
+    from pars.errors import ParsError as ParsError
+    from pars.presets import Preset as Preset
+    from pars.report import summary as summary
+    from pars.report import write_report as write_report
+    from pars.train.restore import Policy as Policy
+    from pars.train.restore import load_policy as load_policy
+
+    __version__: str
 
 _HOME = {
     "ALGORITHMS": "pars.algos",
@@ -13,15 +38,18 @@ _HOME = {
     "Dataset": "pars.data",
     "ParsError": "pars.errors",
     "Policy": "pars.train.restore",
+    "Preset": "pars.presets",
     "Spec": "pars.core",
     "Step": "pars.core",
     "Transition": "pars.core",
     "collect_dataset": "pars.data",
+    "collect_twin": "pars.collect.twins",
     "evaluate": "pars.api",
     "from_arrays": "pars.data",
     "load_dataset": "pars.data",
     "load_policy": "pars.train.restore",
     "make_task": "pars.envs",
+    "register": "pars.algos",
     "summary": "pars.report",
     "train": "pars.api",
     "write_report": "pars.report",
@@ -30,12 +58,15 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name == "__version__":
+        value = importlib.import_module("importlib.metadata").version("pars")
+    elif name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    else:
         raise AttributeError(f"module 'pars' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

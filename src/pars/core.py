@@ -294,6 +294,7 @@ class Algorithm:
     prepare: Callable[[Any, Data], Data] = _as_it_is  # the episodes that this algorithm trains on, and
     prepared_by: Callable[[Any], Hashable] = nothing  # what of the config that depends on: members share data
     go_online: Callable[[Any, State, Spec, Key], State] = _keep  # the state may get another structure
+    presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
     @property
     def offline(self) -> bool:

@@ -195,11 +195,11 @@ def test_beside_an_algorithm_that_lacks_a_preset_the_other_keeps_its_paper() -> 
 
 def test_every_algorithm_has_presets_with_a_source_and_marks_what_is_not_published() -> None:
     assert presets.PRESETS.keys() == ALGORITHMS.keys()
-    for name, module in presets.PRESETS.items():
-        assert module.SOURCE and "\n" not in module.SOURCE
-        assert set(module.FALLBACK) <= set(D4RL)
-        assert all(line and "\n" not in line and len(line) < 60 for line in module.FALLBACK.values())
-        assert presets.source(name) == module.SOURCE
+    for name, preset in presets.PRESETS.items():
+        assert preset.source and "\n" not in preset.source
+        assert set(preset.fallback) <= set(D4RL)
+        assert all(line and "\n" not in line and len(line) < 60 for line in preset.fallback.values())
+        assert presets.source(name) == preset.source
     assert presets.fallback("iql", "antmaze-ultra-play-v0") == "none published; the values of the other mazes"
     assert presets.fallback("iql", "antmaze-umaze-v2") == presets.fallback("mine", "hopper-medium-v2") == ""
     assert presets.source("mine") == ""

@@ -232,8 +232,8 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_what_is_not_published_is_marked_and_nothing_else(name: str) -> None:
-    assert set(presets.PRESETS[name].FALLBACK) == {*ULTRA, *NOT_PUBLISHED.get(name, [])}
+    assert set(presets.PRESETS[name].fallback) == {*ULTRA, *NOT_PUBLISHED.get(name, [])}
 
 
 def test_the_papers_own_method_needs_no_fallback() -> None:
-    assert presets.PRESETS["pars"].FALLBACK == {}
+    assert presets.PRESETS["pars"].fallback == {}

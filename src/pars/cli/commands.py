@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pars import api, system
 from pars.algos import ALGORITHMS
+from pars.algos import import_modules as import_modules
 from pars.cli import listing
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
+from pars.cli.options import Import
+
 
 def collect(
     dataset: Positional[str | None] = None,
@@ -18,6 +20,7 @@ def collect(
     member: int = 0,
     noise: float = 0.1,
     out: Path | None = None,
+    imports: Import = (),
 ) -> None:
     """Collect a dataset, deterministically, into the data folder: PointMaze's, twins of D4RL's, or a policy's rollouts.
 
@@ -38,6 +41,7 @@ def collect(
     """
     from pars.cli import commands
 
+    commands.import_modules(imports)
     commands.collect(dataset, rows, seed, force, run, member, noise, out)
 
 

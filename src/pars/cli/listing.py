@@ -11,14 +11,14 @@ from typing import Any
 from rich.table import Column, Table
 
 from pars import presets
-from pars.algos import ALGORITHMS, find_algorithm
+from pars.algos import every_algorithm, find_algorithm
 from pars.config import to_dict
 from pars.core import Algorithm
 from pars.presets.sets import SETS
 
 WIDTH = 110  # of plain lines
 NOTE = """\
-file: in src/pars/algos; LN: layer norm in the critics (layer_norm); PA: penalty on infeasible actions (penalty).
+file: ours in src/pars/algos; LN: layer norm in the critics (layer_norm); PA: penalty on infeasible actions (penalty).
 What is off can be switched on. The presets' settings: pars algos --presets"""
 HEADING = """\
 What differs from the defaults: for all sets of a family, then beside a dataset for that one (-: nothing more).
@@ -27,7 +27,7 @@ What differs from the defaults: for all sets of a family, then beside a dataset 
 
 def find(names: Sequence[str]) -> list[Algorithm]:
     """The algorithms of these names, all without any. Raises UsageError."""
-    return [find_algorithm(name) for name in names or ALGORITHMS]
+    return [find_algorithm(name) for name in names] or every_algorithm()
 
 
 def table(names: Sequence[str] = ()) -> Table:

@@ -16,7 +16,9 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import Positional, arg
 
+import pars
 from pars.cli.data import DATA_COMMANDS
+from pars.cli.options import Import
 from pars.errors import ParsError, ResourceError, UsageError
 
 FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
@@ -47,6 +49,7 @@ def train(
     eval_episodes: int | None = None,
     out: Path | None = None,
     probes: tuple[str, ...] = ("actions", "neurons"),
+    imports: Import = (),
     quiet: bool = False,
 ) -> None:
     """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
@@ -84,6 +87,7 @@ def train(
     """
     from pars.cli import commands
 
+    commands.import_modules(imports)
     commands.train(
         words,
         data=data,
@@ -108,7 +112,7 @@ def train(
     )
 
 
-def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: int = 0) -> None:
+def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: int = 0, imports: Import = ()) -> None:
     """Evaluate the newest checkpoint of every member of a run.
 
     Args:
@@ -118,6 +122,7 @@ def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: 
     """
     from pars.cli import commands
 
+    commands.import_modules(imports)
     commands.evaluate(run, episodes, first_episode)
 
 
@@ -132,8 +137,8 @@ def report(run: Positional[Path]) -> None:
     commands.report(run)
 
 
-def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool = False) -> None:
-    """List the algorithms.
+def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool = False, imports: Import = ()) -> None:
+    """List the algorithms: ours, those of installed packages, and those of --import.
 
     Args:
         words: Only these.
@@ -142,6 +147,7 @@ def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool 
     """
     from pars.cli import commands
 
+    commands.import_modules(imports)
     commands.algos(words, presets)
 
 
@@ -241,12 +247,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = [word for word in words if word != "--debug"]
     warnings.showwarning = _one_line
     try:
+        if words == ["--version"]:
+            print(f"pars {pars.__version__}")
+            return
         if words[:1] == ["data"]:
             table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
             words = words[1:]
         else:
             table, prog = COMMANDS, "pars"
-            about = "Reinforcement learning with offline data. See also: pars data --help. " + EPILOG
+            about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
         tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
     except BrokenPipeError:  # whoever read our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
 """Any Gymnasium environment with box spaces as a BatchEnv."""
 
 import contextlib
+import importlib
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -75,9 +76,12 @@ def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
 
     with _quiet():
         try:
-            spec = gymnasium.spec(env_id)
+            module, _, name = env_id.rpartition(":")
+            if module:
+                importlib.import_module(module)  # registers it
+            spec = gymnasium.spec(name)
             limit = None if spec.max_episode_steps else DEFAULT_TIME_LIMIT
-            return gymnasium.make(env_id, disable_env_checker=True, max_episode_steps=limit)
+            return gymnasium.make(name, disable_env_checker=True, max_episode_steps=limit)
         except Exception as error:  # environments are foreign code: whatever they raise, the user needs one line
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TaskError(f"cannot make the Gymnasium environment {env_id!r}: {reason}") from error

@@ -1,37 +1,35 @@
 """The papers' settings as data: differences from an algorithm's defaults only, each with its source.
 
-Layers, each over the one before: the config's defaults, FAMILY[family], ROBOT[robot], TASK[dataset id], and of a preset
-other than "paper" its CHOICES[preset][dataset id or family]. SOURCE is one line about where the values come from;
-FALLBACK[dataset id] is one about what was taken where nothing is published; STEPS[dataset id or family] are lengths
-offline that are not the usual ones.
+One `Preset` for each algorithm; those of algorithms from elsewhere come with them (`Algorithm.presets`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 from pars.errors import UsageError
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.presets.preset import Preset as Preset
 
-PRESETS: dict[str, ModuleType] = {
-    "pars": pars,
-    "td3_bc": td3_bc,
-    "rebrac": rebrac,
-    "iql": iql,
-    "cql": cql,
-    "cal_ql": cal_ql,
-    "sac_n": sac_n,
-    "edac": edac,
-    "bc": bc,
-    "bc_10": bc,
-    "rlpd": rlpd,
-    "sac": sac,
-    "td3": td3,
-    "max_q": max_q,
+PRESETS: dict[str, Preset] = {
+    "pars": pars.PRESET,
+    "td3_bc": td3_bc.PRESET,
+    "rebrac": rebrac.PRESET,
+    "iql": iql.PRESET,
+    "cql": cql.PRESET,
+    "cal_ql": cal_ql.PRESET,
+    "sac_n": sac_n.PRESET,
+    "edac": edac.PRESET,
+    "bc": bc.PRESET,
+    "bc_10": bc.PRESET,
+    "rlpd": rlpd.PRESET,
+    "sac": sac.PRESET,
+    "td3": td3.PRESET,
+    "max_q": max_q.PRESET,
 }
+NONE = Preset("")  # of an algorithm that brings none
 PAPER = "paper"  # the preset that every algorithm has
 
 HANDS = ("pen", "door", "hammer", "relocate")
@@ -63,7 +61,7 @@ def family(task_id: str | None) -> str:
 
 def choices(algorithm: str) -> list[str]:
     """The presets that an algorithm has, the default first."""
-    return [PAPER, *(PRESETS[algorithm].CHOICES if algorithm in PRESETS else ())]
+    return [PAPER, *PRESETS.get(algorithm, NONE).choices]
 
 
 def check_choice(algorithms: Iterable[str], preset: str) -> None:
@@ -79,17 +77,17 @@ def settings(algorithm: str, task_id: str | None, preset: str = PAPER) -> dict[s
 
     An algorithm without this preset keeps its "paper". Raises UsageError if it has it, but not for this id.
     """
-    module = PRESETS.get(algorithm)
-    layers: dict[str, Any] = {}
-    if module is not None and task_id is not None:
+    own, layers = PRESETS.get(algorithm, NONE), dict[str, Any]()
+    if task_id is not None:
         robot = task_id.lower().partition("-")[0]
-        layers = module.FAMILY.get(family(task_id), {}) | module.ROBOT.get(robot, {}) | module.TASK.get(task_id, {})
-    if module is None or preset not in module.CHOICES:
+        for rows, name in ((own.family, family(task_id)), (own.robot, robot), (own.task, task_id)):
+            layers |= rows.get(name, {})
+    if preset not in own.choices:
         return layers
-    choice = module.CHOICES[preset]
-    for key in (task_id, family(task_id)):
+    choice = own.choices[preset]
+    for key in (task_id or "", family(task_id)):
         if key in choice:
-            return layers | choice[key]
+            return layers | dict(choice[key])
     what = task_id or "data without a task"
     raise UsageError(f"{algorithm} has no preset {preset!r} for {what}; leave it out or choose {PAPER}")
 
@@ -100,15 +98,15 @@ def lengths(task_id: str | None) -> Lengths:
 
 def offline_steps(algorithm: str | None, task_id: str | None) -> int:
     """Gradient steps of an algorithm's recipe for a dataset or a family of tasks, where it has one of its own."""
-    own = getattr(PRESETS.get(algorithm or ""), "STEPS", {})
-    return int(own.get(task_id, own.get(family(task_id), lengths(task_id).offline_steps)))
+    own = PRESETS.get(algorithm or "", NONE).steps
+    return int(own.get(task_id or "", own.get(family(task_id), lengths(task_id).offline_steps)))
 
 
 def source(algorithm: str) -> str:
     """One line: where an algorithm's values come from."""
-    return PRESETS[algorithm].SOURCE if algorithm in PRESETS else ""
+    return PRESETS.get(algorithm, NONE).source
 
 
 def fallback(algorithm: str, dataset: str) -> str:
     """One line: what an algorithm uses on a dataset for which nothing is published; "" where something is."""
-    return PRESETS[algorithm].FALLBACK.get(dataset, "") if algorithm in PRESETS else ""
+    return PRESETS.get(algorithm, NONE).fallback.get(dataset, "")

@@ -5,6 +5,7 @@ values. Rewards of AntMaze are sparse: an episode that never arrives counts as f
 from typing import Any
 
 from pars.presets import cql
+from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, MUJOCO, ULTRA
 
 SOURCE = "nakamotoo/Cal-QL scripts/run_antmaze.sh; Adroit: corl-team/CORL configs/finetune/cal_ql"
@@ -21,6 +22,5 @@ FAMILY: dict[str, dict[str, Any]] = {
     "mujoco": cql.FAMILY["mujoco"],
     "pointmaze": cql.FAMILY["pointmaze"] | dict(failure=True),  # ours
 }
-ROBOT: dict[str, dict[str, Any]] = {}
-TASK: dict[str, dict[str, Any]] = {}
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, fallback=FALLBACK)

@@ -4,6 +4,7 @@ about zero; on AntMaze the script of nakamotoo/Cal-QL with calibration off (CORL
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ULTRA
 
 SOURCE = "corl-team/CORL configs/offline/cql; AntMaze: nakamotoo/Cal-QL scripts/run_antmaze.sh, not calibrated"
@@ -35,6 +36,6 @@ FAMILY: dict[str, dict[str, Any]] = {
         sampled_actions=4,
     ),
 }
-ROBOT: dict[str, dict[str, Any]] = {}
 TASK: dict[str, dict[str, Any]] = {"hopper-medium-v2": dict(reward_norm="range")}
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, task=TASK, fallback=FALLBACK)

@@ -4,6 +4,7 @@ recipe of the authors' README (snu-mllab/EDAC), the only one of the eight Adroit
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import RANDOM, ULTRA
 
 SOURCE = "corl-team/CORL configs/offline/edac; pen-cloned: README of snu-mllab/EDAC"
@@ -25,4 +26,5 @@ TASK: dict[str, dict[str, Any]] = {
     "halfcheetah-medium-expert-v2": dict(diversity_weight=5.0),
     "walker2d-medium-expert-v2": dict(diversity_weight=5.0),
 }
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, fallback=FALLBACK, steps=STEPS)

@@ -7,6 +7,7 @@ corl-team/CORL: configs/offline/iql, "tuned" has the tuned values on AntMaze too
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ULTRA
 
 SOURCE = "ikostrikov/implicit_q_learning configs; Adroit: tuned by ReBRAC's authors (their score file), else CORL"
@@ -27,7 +28,6 @@ FAMILY: dict[str, dict[str, Any]] = {
         reward_shift=-1.0,
     ),
 }
-ROBOT: dict[str, dict[str, Any]] = {}
 
 
 def _tuned(beta: float, expectile: float) -> dict[str, Any]:
@@ -65,4 +65,4 @@ CORL_SETS: dict[str, dict[str, Any]] = {
     "hopper-medium-expert-v2": CORL | dict(reward_norm="none") | _tuned(6.0, 0.5),
 }
 
-CHOICES = {"corl": CORL_SETS, "tuned": TUNED}
+PRESET = Preset(SOURCE, family=FAMILY, task=TASK, choices={"corl": CORL_SETS, "tuned": TUNED}, fallback=FALLBACK)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ULTRA
 
 SOURCE = "Kim et al. 2025, section 3.1 and Table 9"
@@ -11,6 +12,5 @@ FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(discount=0.995),
     "pointmaze": dict(hidden=(128, 128), actor_hidden=(128, 128), discount=0.95),  # ours, as PARS's preset
 }
-ROBOT: dict[str, dict[str, Any]] = {}
-TASK: dict[str, dict[str, Any]] = {}
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, fallback=FALLBACK)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from pars.presets.preset import Preset
+
 SOURCE = "Kim et al. 2025, Tables 8 to 11 and section 4.3"
-FALLBACK: dict[str, str] = {}  # the paper has a row for each of the 28 sets
 
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(  # Table 9, section 4.3; online: section 6.2, Table 10
@@ -105,4 +106,5 @@ TASK: dict[str, dict[str, Any]] = {
 # Table 13, offline; what holds online stays as in Table 10
 SINGLE: dict[str, dict[str, Any]] = {"antmaze": dict(reward_scale=10_000.0, penalty_weight=0.001, bc_weight=0.01)}
 
-CHOICES = {"single": SINGLE}
+# without a fallback: the paper has a row for each of the 28 sets
+PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, choices={"single": SINGLE})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ULTRA
 
 SOURCE = "tinkoff-ai/ReBRAC configs/rebrac; online corl-team/CORL finetune/rebrac.py"
@@ -19,7 +20,6 @@ FAMILY: dict[str, dict[str, Any]] = {
         critic_bc_weight=0.01,
     ),
 }
-ROBOT: dict[str, dict[str, Any]] = {}
 
 
 def _weights(actor: float, critic: float) -> dict[str, Any]:
@@ -58,4 +58,5 @@ TASK: dict[str, dict[str, Any]] = {
     "walker2d-medium-replay-v2": _weights(0.05, 0.01),  # scores: 0.001
     "walker2d-medium-expert-v2": _weights(0.01, 0.01),
 }
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, task=TASK, fallback=FALLBACK)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, ULTRA
 
 SOURCE = "README of ikostrikov/rlpd"
@@ -27,6 +28,5 @@ FAMILY: dict[str, dict[str, Any]] = {
         random_steps=500,
     ),
 }
-ROBOT: dict[str, dict[str, Any]] = {}
-TASK: dict[str, dict[str, Any]] = {}
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, fallback=FALLBACK)

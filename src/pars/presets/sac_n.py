@@ -6,6 +6,7 @@ quoted for the expert sets are CORL's, which does neither.
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import RANDOM, ULTRA
 
 SOURCE = "corl-team/CORL configs/offline/sac_n"
@@ -28,4 +29,5 @@ TASK: dict[str, dict[str, Any]] = {
     "hopper-medium-replay-v2": dict(critics=200),
     "hopper-medium-expert-v2": dict(critics=200),
 }
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, fallback=FALLBACK, steps=STEPS)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, SETS
 
 SOURCE = "the authors' one setting for MuJoCo, sfujim/TD3"
@@ -12,6 +13,5 @@ FAMILY: dict[str, dict[str, Any]] = {
         hidden=(128, 128), actor_hidden=(128, 128), discount=0.95, exploration_noise=0.2, random_steps=500
     )
 }
-ROBOT: dict[str, dict[str, Any]] = {}
-TASK: dict[str, dict[str, Any]] = {}
-CHOICES: dict[str, dict[str, dict[str, Any]]] = {}
+
+PRESET = Preset(SOURCE, family=FAMILY, fallback=FALLBACK)

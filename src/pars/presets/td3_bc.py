@@ -6,6 +6,7 @@ summed over action dimensions, minimum of both critics, Q weight 1.
 
 from typing import Any
 
+from pars.presets.preset import Preset
 from pars.presets.sets import ULTRA
 
 SOURCE = "sfujim/TD3_BC, one setting for all sets; rewards of AntMaze: corl-team/CORL configs/offline/td3_bc"
@@ -27,8 +28,6 @@ FAMILY: dict[str, dict[str, Any]] = {
         updates_per_step=4,
     ),
 }
-ROBOT: dict[str, dict[str, Any]] = {}
-TASK: dict[str, dict[str, Any]] = {}
 
 
 def _tuned(bc_weight: float, antmaze: bool = False) -> dict[str, Any]:
@@ -66,4 +65,4 @@ TUNED: dict[str, dict[str, Any]] = {
     "walker2d-medium-expert-v2": _tuned(0.05),  # the authors' score file says 0.1
 }
 
-CHOICES = {"tuned": TUNED}
+PRESET = Preset(SOURCE, family=FAMILY, choices={"tuned": TUNED}, fallback=FALLBACK)

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 
 from pars import presets
-from pars.algos import find_algorithm
+from pars.algos import find_algorithm, origin_of
 from pars.config import coerce, field_types, grid, structure, to_dict
 from pars.data import Dataset
 from pars.envs.base import Task
@@ -174,6 +174,7 @@ def describe(
         "format": FORMAT,
         "algorithm": group.algo.name,
         "title": group.algo.title,
+        "origin": origin_of(group.algo),
         "task": task.id if task else None,
         "physics": task.physics if task else None,
         "task_options": dict(task.options) if task else {},

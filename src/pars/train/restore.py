@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,8 @@ def run_folders(run: Path | str) -> list[Path]:
 def restore(folder: Path) -> Restored:
     """The policies of a group's folder at its newest checkpoint, and the task they were trained for."""
     description = read_description(folder)
-    algo = find_algorithm(description["algorithm"])
-    members = description["members"]
+    algo = find_algorithm(str(description["algorithm"]), description.get("origin"))
+    task, members = _task_of(description), description["members"]
     configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
     seeds = [int(member["seed"]) for member in members]
     saved = latest(folder / "checkpoints")
@@ -95,5 +97,19 @@ def restore(folder: Path) -> Restored:
     )
     state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
     policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
-    task = make_task(description["task"], **description.get("task_options", {})) if description["task"] else None
     return Restored(algo, configs, seeds, task, saved.position, policies)
+
+
+def _task_of(description: Mapping[str, Any]) -> Task | None:
+    """The environment of a run. One that a module of its own makes (`my_package:MyEnv-v0`) needs that module imported:
+    whatever a run.json names is never imported by itself."""
+    name = description["task"]
+    if name is None:
+        return None
+    module = str(name).rpartition(":")[0]
+    if module and module not in sys.modules:
+        raise UsageError(
+            f"the run's environment {name!r} is made by the module {module!r}, and what a run names is never imported "
+            "by itself: give --import (or PARS_IMPORT) if you trust it"
+        )
+    return make_task(name, **description.get("task_options", {}))

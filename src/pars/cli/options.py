@@ -1,0 +1,10 @@
+"""Options that several subcommands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tyro.conf import UseAppendAction, arg
+
+IMPORT = "A module with algorithms of yours, or the path of its .py file; may be repeated. See also $PARS_IMPORT."
+Import = Annotated[UseAppendAction[tuple[str, ...]], arg(name="import", metavar="MODULE|FILE", help=IMPORT)]
