@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from pars.config import from_dict
+from pars.config import Count, Range, check_ranges, config, from_dict, setting
 from pars.nn.spread import trace_once
 
 Params = Any
@@ -101,6 +101,30 @@ class Normalizer(NamedTuple):
         return batch._replace(obs=self(batch.obs), next_obs=self(batch.next_obs), reward=reward)
 
 
+@config
+class LoopSettings:
+    """Every method: what the training loop reads.
+
+    Every Config inherits from it.
+    """
+
+    batch_size: Count = setting(256, "transitions of a batch", "B")
+    updates_per_step: Count = setting(1, "gradient steps after each environment step (UTD)", phase="online")
+    offline_rows: Annotated[int, Range(0)] = setting(128, "how many of a batch come from the dataset", phase="online")
+    random_steps: Annotated[int, Range(0)] = setting(
+        0, "uniform actions before the first update", unit="environment steps", phase="online"
+    )
+
+    @property
+    def reads_rewards(self) -> bool:
+        """Whether statistics of the dataset's rewards are wanted in `Spec`, for which all rewards are read."""
+        return False
+
+    def check(self) -> None:
+        """Raises UsageError for settings that are out of their ranges, or do not go together."""
+        check_ranges(self)
+
+
 def _keep(cfg: Any, state: State, key: Array) -> State:
     return state
 
@@ -118,9 +142,7 @@ class Algorithm:
     """An algorithm is a config, a state and three pure functions.
 
     A state has `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module.
-    Every config has the settings that the training loop itself reads: `batch_size`, `updates_per_step` (UTD, gradient
-    steps per environment step online) and `offline_rows` (rows of an online batch that come from the dataset); it may
-    have `random_steps` (environment steps of uniform actions before the first update).
+    Its config inherits from LoopSettings.
     """
 
     name: str

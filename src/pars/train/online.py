@@ -20,7 +20,7 @@ class Experience:
     def __init__(self, group: Group, learner: Learner, folder: RunFolder, task: Task, capacity: int):
         self.learner, self.folder = learner, folder
         self.utd = group.configs[0].updates_per_step
-        self.random_steps = getattr(group.configs[0], "random_steps", 0)
+        self.random_steps = group.configs[0].random_steps
         rows, last = folder.read_transitions(len(group.seeds), width(learner.spec))
         self.interaction = Interaction(task, [*group.seeds])
         self.interaction.replay(rows, last)

@@ -72,7 +72,7 @@ def run_group(
 def make_spec(dataset: Dataset, cfg: Any) -> Spec:
     """What an algorithm may know of its data; its rewards only where it normalises them, for that reads all of them."""
     spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
-    if getattr(cfg, "reward_norm", "none") == "none":
+    if not cfg.reads_rewards:
         return spec
     facts: dict[str, Any] = dataset.reward_facts()
     return spec._replace(**facts)
