@@ -45,7 +45,7 @@ class Count:
 def count(algorithm: str, cfg: Any, shape: Shape, compiled: bool = False) -> Count:
     """The three counts for one algorithm. compiled: ask XLA after its own optimisation (seconds), not before it."""
     algo, formula = find_algorithm(algorithm), work(algorithm, cfg, shape)
-    function, args = update(algo, cfg, shape.obs, shape.action)
+    function, args, _ = update(algo, cfg, shape.obs, shape.action)
     steps = []
     for number in (0, formula.delay - 1):  # without and with the actor
         step = np.int32(number)

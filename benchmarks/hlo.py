@@ -21,23 +21,22 @@ FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after
 
 
 def launches(case: Case) -> float:
-    """Kernels of a gradient step, all members vmapped as on a GPU, averaged over the actor's delay. Drawing the batch
+    """Kernels of a gradient step, all members vmapped as on a GPU, averaged over their kinds. Drawing the batch
     and counting the steps are left out: a few more."""
     algo, cfg = find_algorithm(case.algorithm), case.config
-    function, args = update(algo, cfg, case.shape.obs, case.shape.action)
+    function, args, kinds = update(algo, cfg, case.shape.obs, case.shape.action)
     if case.members > 1:
         wide = [jax.ShapeDtypeStruct((case.members, *leaf.shape), leaf.dtype) for leaf in jax.tree.leaves(args)]
         args = jax.tree.unflatten(jax.tree.structure(args), wide)
-    delay = getattr(cfg, "policy_delay", 1)
-    found = []
-    for number in (0, delay - 1):  # without and with the actor
+    found = 0.0
+    for number, share in kinds.items():
 
         def step(*rest: Any, number: int = number) -> Any:
             one = lambda *own: function(np.int32(number), *own)  # noqa: E731
             return (jax.vmap(one) if case.members > 1 else one)(*rest)
 
-        found.append(kernels(jax.jit(step).lower(*args).compile().as_text() or ""))
-    return found[0] + (found[1] - found[0]) / delay
+        found += share * kernels(jax.jit(step).lower(*args).compile().as_text() or "")
+    return found
 
 
 def kernels(text: str) -> int:

@@ -113,8 +113,7 @@ def updates(cfg: Any, online: bool, first: int, end: int) -> int:
     """Gradient steps in the steps from `first` to `end`."""
     if not online:
         return end - first
-    random = getattr(cfg, "random_steps", 0)
-    return cfg.updates_per_step * (max(end, random) - max(first, random))
+    return cfg.updates_per_step * (max(end, cfg.random_steps) - max(first, cfg.random_steps))
 
 
 @dataclass(frozen=True)

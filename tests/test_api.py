@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,21 @@ from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(pars, name) for name in pars.__all__)
     assert {"train", "evaluate", "load_dataset", "make_task", "ALGORITHMS"} <= set(pars.__all__)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"settings": {"discount": 2.0}}, "setting discount=2 must be from 0 to 1"),
+        ({"settings": {"discount": "high"}}, "setting discount='high' is not a finite number"),
+        ({"settings": {"hidden": "256x0"}}, "setting hidden=256x0 must be at least 1"),
+        ({"seeds": 3}, "seeds=3: give a list of whole numbers from 0 to 2147483647, such as seeds=range(5)"),
+    ],
+)
+def test_settings_and_seeds_are_refused_before_any_data_is_opened(options: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError) as error:
+        api.train("pars", "hopper-medium-v2", data="nowhere.hdf5", **options)
+    assert str(error.value) == line
 
 
 def test_evaluation_repeats_the_last_one_of_training() -> None:

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import numpy as np
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.config import coerce, config, field_types, from_dict, grid, parse_axes, stack, structure, to_dict
+from pars.config import (
+    Count,
+    Fact,
+    NotNegative,
+    Range,
+    Share,
+    Widths,
+    as_axis,
+    as_text,
+    check_ranges,
+    coerce,
+    config,
+    facts,
+    field_types,
+    from_dict,
+    grid,
+    parse_axes,
+    setting,
+    stack,
+    structure,
+    to_dict,
+)
 from pars.errors import UsageError
 
 
@@ -22,6 +43,77 @@ class Toy:
     wide: bool = False
     kind: Literal["sum", "mean"] = "sum"
     weight: float = 2.0
+
+
+@config
+class Stated:
+    widths: Widths = setting((8, 8), "layers")
+    wide: bool = setting(False, "twice as wide")
+    rate: NotNegative = setting(0.5, "of learning", "alpha, eq. (1)", unit="per step", on="wide", phase="online")
+    share: Annotated[float, Range(0, below=1)] = 0.5
+    free: float = -1.0
+
+
+@config
+class Further(Stated):
+    """New defaults keep what is known; what is stated again is as it stands here."""
+
+    widths: tuple[int, ...] = (4,)
+    rate: Share = setting(0.25, symbol="beta")
+    own: Count = setting(3, "of this class")
+
+
+def test_facts_stand_on_settings_and_are_inherited() -> None:
+    assert facts(Stated)["rate"] == Fact(
+        Stated, Range(0), "of learning", "alpha, eq. (1)", "per step", "wide", "online"
+    )
+    assert facts(Stated)["free"] == Fact(Stated)
+    found = facts(Further)
+    assert list(found) == ["widths", "wide", "rate", "share", "free", "own"]
+    assert found["widths"] == facts(Stated)["widths"] and Further().widths == (4,)
+    assert found["rate"] == Fact(Stated, Range(0, 1), "of learning", "beta", "per step", "wide", "online")
+    assert found["own"] == Fact(Further, Range(1), "of this class")
+    assert jax.tree.leaves(Further()) == [0.25, 0.5, -1.0]  # seen through their ranges
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"widths": (8, 0)}, "setting widths=8x0 must be at least 1"),
+        ({"own": 0}, "setting own=0 must be at least 1"),
+        ({"rate": 1.5}, "setting rate=1.5 must be from 0 to 1"),
+        ({"share": 1.0}, "setting share=1 must be from 0 to below 1"),
+        ({"share": float("nan")}, "setting share=nan must be from 0 to below 1"),
+    ],
+)
+def test_ranges_are_checked(settings: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_ranges(Further(**settings))
+    assert str(error.value) == line
+    check_ranges(Further(free=-1e9))
+
+
+def test_a_switch_must_be_a_setting_that_is_true_or_false() -> None:
+    with pytest.raises(TypeError, match=r"Lost\.rate is said to depend on on, which is no bool setting of it"):
+
+        @config
+        class Lost:
+            rate: float = setting(1.0, on="on")
+
+
+def test_one_value_stands_for_itself_and_a_list_for_several() -> None:
+    assert [as_axis(Stated, "rate", given) for given in (0.1, "0.1", [0.1], (0.1, 0.2), np.array([1, 2]))] == [
+        [0.1], ["0.1"], [0.1], [0.1, 0.2], [1, 2]
+    ]  # fmt: skip
+    assert as_axis(Stated, "widths", (8, 4)) == as_axis(Stated, "widths", [8, 4]) == [(8, 4)]
+    assert as_axis(Stated, "widths", ["8x4", (2,)]) == ["8x4", (2,)] and as_axis(Stated, "widths", "8x4") == ["8x4"]
+    assert as_axis(Stated, "rate", range(2)) == [0, 1] and as_axis(Stated, "rate", None) == [None]
+
+
+def test_values_are_written_as_the_command_takes_them() -> None:
+    values = (256, 128), True, 0.001, 1e-05, 10000.0, 1.00000001, "mean", 7
+    words = "256x128", "true", "0.001", "1e-05", "10000", "1.00000001", "mean", "7"
+    assert tuple(map(as_text, values)) == words
 
 
 def test_float_fields_are_the_leaves_and_all_else_is_structure() -> None:
@@ -76,6 +168,8 @@ def test_grid_varies_the_last_axis_fastest() -> None:
     configs = grid(Toy(), {"rate": ["1", "2"], "kind": ["sum", "mean"]})
     assert [(c.rate, c.kind) for c in configs] == [(1.0, "sum"), (1.0, "mean"), (2.0, "sum"), (2.0, "mean")]
     assert grid(Toy(steps=7), {}) == [Toy(steps=7)]
+    with pytest.raises(UsageError, match=r"^setting rate=0\.1,0\.1 names a value twice$"):
+        grid(Toy(), {"rate": ["0.1", 1e-1]})
 
 
 def test_parse_axes_reads_lists_and_ranges() -> None:
@@ -130,6 +224,11 @@ def test_coerce_reads_text_and_plain_values(name: str, text: Any, value: Any) ->
         ("rate", "fast", "setting rate='fast' is not a finite number"),
         ("rate", "nan", "setting rate='nan' is not a finite number"),
         ("rate", "inf", "setting rate='inf' is not a finite number"),
+        ("rate", True, "setting rate=True is not a finite number"),
+        ("rate", None, "setting rate=None is not a finite number"),
+        ("rate", [1.0], "setting rate=[1.0] is not a finite number"),
+        ("steps", np.float32(2.5), f"setting steps={np.float32(2.5)!r} is not a whole number"),
+        ("widths", (8.5, 4), "setting widths=(8.5, 4) is not a list of widths such as 256x256"),
         ("steps", "2.5", "setting steps='2.5' is not a whole number"),
         ("steps", 2.5, "setting steps=2.5 is not a whole number"),
         ("steps", True, "setting steps=True is not a whole number"),

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.core import Normalizer, Spec, Step, descend, make_net, make_normalizer, polyak
+from pars.core import Spec, Step
+from pars.rl.net import Normalizer, descend, make_net, make_normalizer, polyak
 
 INT = jnp.int32
 

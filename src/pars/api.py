@@ -32,7 +32,7 @@ def train(
     task: str | Task | None = None,
     *,
     data: Data | None = None,
-    settings: Mapping[str, Sequence[Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
     preset: str = presets.PAPER,
     seeds: Sequence[int] = (0,),
     steps: int | None = None,
@@ -59,8 +59,10 @@ def train(
         task: id, Task, or None to train without an environment (no scores, offline only).
         data: dataset id, path of a file, arrays by D4RL's keys, or a Dataset; by default the task's own. "twin" is the
             task's twin, "twin:ID" that of another id: data of our own making, see pars.collect.twins.
-        settings: name -> values; every combination is trained, floats in one program.
+        settings: name -> a value or a list of values, as on the command line: 0.1, [0.1, 0.2], "256x256", (256, 256).
+            Every combination is trained, floats in one program.
         preset: the settings under them, see `pars.presets.choices`.
+        seeds: a list of them; a number alone is refused, for it might mean one seed or so many.
         steps: offline gradient steps; by default the preset's.
         online_steps: environment steps of each member.
         eval_every, online_eval_every: gradient steps, environment steps.

@@ -1,14 +1,20 @@
 """Configs: frozen dataclasses that are pytrees. A `float` field is a leaf and may differ between the members of one
-compiled program; every other field is structure and shapes the program."""
+compiled program; every other field is structure and shapes the program.
+
+What is known of a setting stands on it: its range in the type, the rest in `setting`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 import math
+import numbers
 import typing
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, dataclass_transform
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +22,63 @@ import jax.numpy as jnp
 from pars.errors import UsageError, unknown
 
 C = TypeVar("C")
-Axes = dict[str, list[Any]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bounds of a number, or of every number of a list: `Annotated[float, Range(0, below=1)]`."""
+
+    least: float = -math.inf
+    most: float = math.inf
+    below: float = math.inf
+
+    def holds(self, value: Any) -> bool:
+        numbers = value if isinstance(value, tuple | list) else [value]
+        return all(self.least <= number <= self.most and number < self.below for number in numbers)
+
+    def __str__(self) -> str:
+        high = f"below {self.below:g}" if self.below < math.inf else f"{self.most:g}"
+        if self.least == -math.inf:
+            return high if high.startswith("below") else f"at most {high}"
+        return f"at least {self.least:g}" if high == "inf" else f"from {self.least:g} to {high}"
+
+
+Share = Annotated[float, Range(0, 1)]
+NotNegative = Annotated[float, Range(0)]
+Count = Annotated[int, Range(1)]
+Widths = Annotated[tuple[int, ...], Range(1)]  # of layers
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known of a setting, see `setting`. A setting without facts may be anything of its type."""
+
+    home: type  # the class that defines it
+    range: Range | None = None
+    meaning: str = ""
+    symbol: str = ""
+    unit: str = ""
+    on: str = ""
+    phase: str = ""
+
+
+_FACTS: dict[type, dict[str, Fact]] = {}  # of every config class, by name
+
+
+def setting(default: T, meaning: str = "", symbol: str = "", *, unit: str = "", on: str = "", phase: str = "") -> T:
+    """A field of a config class with its facts. Those that are left out are as the parent class has them.
+
+    Args:
+        meaning: one line, such as "weight of the penalty".
+        symbol: of the paper: "alpha, eq. (3)".
+        unit: of its number: "environment steps".
+        on: a setting that is true or false. This one does nothing while that is false.
+        phase: the only phase that reads it: "offline" or "online".
+    """
+    facts = dict(meaning=meaning, symbol=symbol, unit=unit, on=on, phase=phase)
+    found: T = dataclasses.field(default=default, metadata={name: text for name, text in facts.items() if text})
+    return found
 
 
 @dataclass_transform(frozen_default=True)
@@ -27,6 +89,10 @@ def config(cls: type[C]) -> type[C]:
     leaves = [name for name, kind in types.items() if kind is float]
     structure = [name for name in types if name not in leaves]
     jax.tree_util.register_dataclass(cls, leaves, structure)
+    _FACTS[cls] = _read_facts(cls)
+    for name, fact in facts(cls).items():
+        if fact.on and types.get(fact.on) is not bool:
+            raise TypeError(f"{cls.__qualname__}.{name} is said to depend on {fact.on}, which is no bool setting of it")
     return cls
 
 
@@ -36,10 +102,48 @@ def field_types(cls: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
 
 
+def facts(cls: type) -> dict[str, Fact]:
+    """Name -> facts of every setting of a config class, in order of definition."""
+    return _FACTS[cls]
+
+
+def _read_facts(cls: type) -> dict[str, Fact]:
+    hints, own = typing.get_type_hints(cls, include_extras=True), inspect.get_annotations(cls)
+    parents = [_FACTS[base] for base in cls.__mro__ if base in _FACTS]
+    found = {}
+    for field in dataclasses.fields(cls):
+        name = field.name
+        fact = next((known[name] for known in parents if name in known), Fact(cls))
+        if name in own:
+            ranges = [part for part in getattr(hints[name], "__metadata__", ()) if isinstance(part, Range)]
+            fact = dataclasses.replace(fact, range=ranges[-1] if ranges else fact.range, **field.metadata)
+        found[name] = fact
+    return found
+
+
+def check_ranges(cfg: Any) -> None:
+    """Raises UsageError if a setting is out of its range."""
+    for name, fact in facts(type(cfg)).items():
+        value = getattr(cfg, name)
+        if fact.range and not fact.range.holds(value):
+            raise UsageError(f"setting {name}={as_text(value)} must be {fact.range}")
+
+
 def to_dict(cfg: Any) -> dict[str, Any]:
     """All settings as plain JSON-serialisable values (tuples become lists)."""
     values = {field.name: getattr(cfg, field.name) for field in dataclasses.fields(cfg)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def as_text(value: Any) -> str:
+    """A value of a setting as it is written on the command line: `256x256`, `true`, `0.001`."""
+    if isinstance(value, tuple | list):
+        return "x".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return short if float(short := f"{value:g}") == value else repr(value)
+    return str(value)
 
 
 def from_dict(cls: type[C], settings: Mapping[str, Any]) -> C:
@@ -55,7 +159,7 @@ def coerce(cls: type, name: str, value: Any) -> Any:
     kind = types[name]
     try:
         return _convert(kind, value)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         raise UsageError(f"setting {name}={value!r} is not {_describe(kind)}") from None
 
 
@@ -64,16 +168,17 @@ def _convert(kind: Any, value: Any) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
     if kind is float:
         number = float(value)
-        if not math.isfinite(number):
+        if isinstance(value, bool) or not math.isfinite(number):
             raise ValueError
         return number
     if kind is int:
-        if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        number = int(value)
+        if isinstance(value, bool) or (not isinstance(value, str) and number != value):
             raise ValueError
-        return int(value)
+        return number
     if typing.get_origin(kind) is tuple:
         parts = value.split("x") if isinstance(value, str) else value
-        return tuple(int(part) for part in parts if part != "")
+        return tuple(_convert(int, part) for part in parts if part != "")
     if typing.get_origin(kind) is typing.Literal:
         if value not in typing.get_args(kind):
             raise ValueError
@@ -114,9 +219,25 @@ def _expand(part: str, word: str) -> list[str]:
     return [str(number) for number in range(int(low), int(high) + 1)]
 
 
+def as_axis(cls: type, name: str, values: Any) -> list[Any]:
+    """The values of an axis. A single one may stand for itself: 0.1, "32x32" and, for a list of widths, (32, 32)."""
+    if isinstance(values, str | Mapping | set) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+        return [values]
+    found = list(values)
+    widths = typing.get_origin(field_types(cls)[name]) is tuple
+    if widths and found and all(isinstance(value, numbers.Number) for value in found):
+        return [tuple(found)]
+    if not found:
+        raise UsageError(f"setting {name} is given no value")
+    return found
+
+
 def grid(base: C, axes: Mapping[str, Sequence[Any]]) -> list[C]:
     """Every combination of the values of `axes` over `base`; the last axis varies fastest."""
     converted = {name: [coerce(type(base), name, value) for value in values] for name, values in axes.items()}
+    for name, values in converted.items():
+        if len(set(values)) != len(values):
+            raise UsageError(f"setting {name}={','.join(map(as_text, values))} names a value twice")
     return [
         dataclasses.replace(base, **dict(zip(converted, values, strict=True)))  # type: ignore[type-var]
         for values in itertools.product(*converted.values())

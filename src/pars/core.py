@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax import Array
 
-from pars.config import config, from_dict
+from pars.config import Count, Range, check_ranges, config, from_dict, setting
 from pars.nn.spread import now_and_then
 
 Key = Array  # of jax.random
@@ -217,45 +216,29 @@ class Column:
     made_of: Callable[[Any], Hashable] = nothing  # what of a config `make` depends on: members share data
 
 
-class Net(NamedTuple):
-    """One trained network or a stacked ensemble of them: parameters, their slow copy, Adam's moments."""
-
-    params: Params
-    target: Params | None
-    opt: optax.OptState
-
-
-class Normalizer(NamedTuple):
-    """Standardises observations, the same way in training and in evaluation, and rewards, offline and online alike."""
-
-    mean: Array  # [O]
-    scale: Array  # [O]
-    reward_mean: Any = 0.0
-    reward_scale: Any = 1.0
-
-    def __call__(self, obs: Array) -> Array:
-        return (obs - self.mean) / self.scale
-
-    def batch(self, batch: Transition) -> Transition:
-        """The batch as losses see it."""
-        reward = (batch.reward - self.reward_mean) / self.reward_scale
-        return batch._replace(obs=self(batch.obs), next_obs=self(batch.next_obs), reward=reward)
-
-
 @config
 class LoopSettings:
-    """What the training loop reads; every Config inherits from it."""
+    """Every method: what the training loop reads.
 
-    batch_size: int = 256
-    updates_per_step: int = 1  # UTD, gradient steps per environment step online
-    offline_rows: int = 128  # of each online batch
-    random_steps: int = 0  # environment steps of uniform actions before the first update
-    environments: int = 1  # of each member online
+    Every Config inherits from it.
+    """
+
+    batch_size: Count = setting(256, "transitions of a batch", "B")
+    updates_per_step: Count = setting(1, "gradient steps after each environment step (UTD)", phase="online")
+    offline_rows: Annotated[int, Range(0)] = setting(128, "how many of a batch come from the dataset", phase="online")
+    random_steps: Annotated[int, Range(0)] = setting(
+        0, "uniform actions before the first update", unit="environment steps", phase="online"
+    )
+    environments: Count = setting(1, "of each member, all stepped together", phase="online")
 
     @property
     def reads_rewards(self) -> bool:
         """Whether statistics of the dataset's rewards are wanted in `Spec`, for which all rewards are read."""
         return False
+
+    def check(self) -> None:
+        """Raises UsageError for settings that are out of their ranges, or do not go together."""
+        check_ranges(self)
 
 
 def _keep(cfg: Any, state: State, spec: Spec, key: Key) -> State:
@@ -333,38 +316,3 @@ class Algorithm:
     def data_depends_on(self, cfg: Any) -> Hashable:
         """What of a config `data_for` depends on."""
         return (self.prepared_by(cfg), *(column.made_of(cfg) for column in self.columns_of(cfg)))
-
-
-ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced
-
-
-def make_net(params: Params, target: bool = False) -> Net:
-    """A fresh network: Adam's moments at zero and, if asked for, an exact copy of the parameters as target."""
-    return Net(params, jax.tree.map(jnp.copy, params) if target else None, ADAM.init(params))
-
-
-def descend(net: Net, grads: Params, learning_rate: Any) -> Net:
-    """One Adam step of `net` along `grads`."""
-    updates, opt = ADAM.update(grads, net.opt)
-    params = jax.tree.map(lambda p, u: p - learning_rate * u, net.params, updates)
-    return net._replace(params=params, opt=opt)
-
-
-def polyak(net: Net, rate: Any) -> Net:
-    """Move the target towards the parameters: target + rate (params - target)."""
-    return net._replace(target=jax.tree.map(lambda t, p: t + rate * (p - t), net.target, net.params))
-
-
-def make_normalizer(normalize: bool, spec: Spec, rewards: RewardNorm = "none") -> Normalizer:
-    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity.
-
-    Args:
-        rewards: "range" divides by the range of the dataset's returns over 1000, as IQL does on MuJoCo (Kostrikov et
-            al. 2021); "standard" subtracts the mean and divides by the standard deviation, as EDAC does on Adroit.
-    """
-    mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
-    shape = (spec.obs_dim,)
-    affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range / 1000.0)}
-    affine["standard"] = (spec.reward_mean, spec.reward_std)
-    reward = (jnp.asarray(number, jnp.float32) for number in affine[rewards])
-    return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32), *reward)

@@ -11,10 +11,11 @@ import pytest
 
 from benchmarks.peers.record import RECORDS, main
 from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
-from pars.core import Spec, Step, make_net, make_normalizer
+from pars.core import Spec, Step
 from pars.nn.nets import apply, apply_ensemble
 from pars.rl.critics import bellman, critic_loss, critic_net
 from pars.rl.deterministic import State, twin_target
+from pars.rl.net import make_net, make_normalizer
 from pars.rl.soft import SoftState, sample, soft_actor_loss, temperature_step
 from tests.algos.recorded import COLUMNS, FOLDER, Record, drawing, same
 

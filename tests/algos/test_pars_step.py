@@ -13,8 +13,9 @@ import pytest
 from jax import Array
 
 from pars.algos import pars
-from pars.core import Normalizer, Step
+from pars.core import Step
 from pars.rl.losses import subset
+from pars.rl.net import Normalizer
 from tests.algos import plain
 from tests.algos.tiny import BASE, BATCH, KEY, SPEC, fresh, smoothed, step, target_keys
 

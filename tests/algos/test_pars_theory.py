@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from jax import Array
 
-from pars.core import Net, descend, make_net
 from pars.nn.nets import MLP, Critic, apply
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
+from pars.rl.net import Net, descend, make_net
 from pars.train.placement import place
 from tests.algos import plain
 

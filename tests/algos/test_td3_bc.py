@@ -12,8 +12,9 @@ import pytest
 from jax import Array
 
 from pars.algos import td3_bc
-from pars.core import Normalizer, Spec, Step, Transition
+from pars.core import Spec, Step, Transition
 from pars.rl.deterministic import twin_target
+from pars.rl.net import Normalizer
 from tests.algos import plain
 
 SPEC = Spec(plain.OBS, plain.ACTION)
@@ -24,7 +25,9 @@ BATCH = plain.batch()
 
 @partial(jax.jit, static_argnames="online")
 def step(cfg: Any, state: Any, batch: Transition, key: Array, index: Any, online: bool = False) -> Any:
-    return td3_bc.update(cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), "online" if online else "offline"))
+    return td3_bc.update(
+        cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), "online" if online else "offline")
+    )
 
 
 @pytest.fixture(scope="module")

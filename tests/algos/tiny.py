@@ -39,7 +39,9 @@ def fresh() -> pars.State:
 @partial(jax.jit, static_argnames="online")
 def step(cfg: Any, state: Any, batch: Transition, key: Array, index: Any, online: bool = False) -> Any:
     """One update at step `index` of 10; settings that are floats do not compile again."""
-    return pars.update(cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), "online" if online else "offline"))
+    return pars.update(
+        cfg, state, batch, key, Step(jnp.asarray(index), jnp.asarray(10), "online" if online else "offline")
+    )
 
 
 def target_keys(key: Array) -> tuple[Array, Array]:

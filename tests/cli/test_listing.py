@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,20 @@ def test_phases_and_files(capsys: pytest.CaptureFixture[str]) -> None:
     table = {line.split()[0]: line for line in printed(120, capsys)}
     assert "LN on, PA off no      yes" in table["rlpd"] and " yes     no " in table["bc"]
     assert listing.file(ALGORITHMS["cal_ql"]) == listing.file(ALGORITHMS["cql"])
+
+
+def test_the_readme_has_the_same_table() -> None:
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    rows = re.findall(r"^\| (`\w+`.*?) \|.*\| (.*?) \| (yes|no) \| (yes|no) \|$", readme.read_text("utf-8"), re.M)
+    found = {}
+    for names, files, offline, online in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            found[name] = set(re.findall(r"\((src/pars/algos/\w+\.py)\)", files)), (offline, online)
+    assert found.keys() == ALGORITHMS.keys()
+    for name, (files, phases) in found.items():
+        algo = ALGORITHMS[name]
+        assert f"src/pars/algos/{listing.file(algo).split()[0]}" in files, name
+        assert phases == tuple("yes" if has else "no" for has in (algo.has_offline_phase, algo.can_go_online)), name
 
 
 def section(name: str) -> tuple[list[str], dict[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.config import config
-from pars.core import Algorithm, Spec
+from pars.core import Algorithm, LoopSettings, Spec
 from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
 from pars.errors import DataError, UsageError
@@ -114,7 +114,7 @@ def test_return_to_go_equals_a_slow_loop():
 
 
 @config
-class Config:
+class Config(LoopSettings):
     batch_size: int = 8
     offline_rows: int = 4
     updates_per_step: int = 1

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.probes.flops import live, products, step_flops
+from pars.probes.flops import live, products, step_flops, step_products, update
 
 
 def test_products_count_loops_and_branches() -> None:
@@ -40,6 +40,16 @@ def test_a_step_of_max_q_counted_by_hand() -> None:
     cfg = ALGORITHMS["max_q"].configure({"hidden": (8,), "actor_hidden": (8,), "batch_size": 4})
     critic, actor = (3 * 48 - 5 * 8) + (8 + 1), (3 * 40 - 3 * 8) + (8 + 2)
     assert step_flops(ALGORITHMS["max_q"], cfg, 3, 2) == 2 * 4 * (48 + critic + actor + 2 * 48)
+
+
+def test_what_happens_now_and_then_counts_by_its_share() -> None:
+    small = {"hidden": (8,), "actor_hidden": (8,), "batch_size": 4}
+    algo, cfg = ALGORITHMS["rlpd"], ALGORITHMS["rlpd"].configure(small | {"updates_per_step": 4})
+    function, args, kinds = update(algo, cfg, 3, 2)
+    assert kinds == {0: 0.75, 3: 0.25}  # critics alone, and with the actor
+    critics, all_of_it = (step_products(function, args, number)[1] for number in kinds)
+    assert all_of_it > critics > 0
+    assert step_flops(algo, cfg, 3, 2) == pytest.approx(0.75 * critics + 0.25 * all_of_it)
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import Spec, make_normalizer
+from pars.core import Spec
 from pars.probes.landscape import landscape
+from pars.rl.net import make_normalizer
 
 ALGO = ALGORITHMS["td3_bc"]
 GRID, LINE = jnp.array([-2.0, 0.0, 3.0]), jnp.array([-1000.0, 0.5])

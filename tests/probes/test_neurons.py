@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import Spec, Transition, make_normalizer
+from pars.core import Spec, Transition
 from pars.probes.neurons import dormant_neurons, dormant_share, zero_share
+from pars.rl.net import make_normalizer
 
 KEY = jax.random.key(0)
 HIDDEN = jnp.array([[0.0, 2.0, 0.0, 0.02], [0.0, 0.0, 1.0, 0.02]])  # mean size by unit: 0, 1, .5, .02

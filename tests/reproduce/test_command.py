@@ -45,7 +45,7 @@ def run(words: list[str]) -> int:
             "figure4, figure5: computed, not trained; only --seeds",
         ),
         (["figure4", "hidden=8"], "figure4: computed, not trained"),
-        (["table12", "--small", "penalty_weight=0.5"], "penalty_weight does nothing here while penalty=false"),
+        (["table12", "--small", "penalty_weight=0.5"], "penalty_weight does nothing while penalty=false"),
         (["table14", "bc_weight=0.1,0.2"], "takes one value of a setting; its own axis is penalty_weight"),
         (["table14", "--small", "hiden=8"], "table14: unknown setting 'hiden'; did you mean hidden"),
         (["table14", "--small", "--tasks", "antmaze-huge"], "unknown task 'antmaze-huge'"),

@@ -140,7 +140,7 @@ def test_where_printed_numbers_have_other_origins_there_is_no_verdict() -> None:
 
 def test_a_setting_that_would_do_nothing_is_refused() -> None:
     grade = replace(small_grade(TABLE12), settings={"penalty_weight": 0.5})
-    with pytest.raises(UsageError, match="penalty_weight does nothing here while penalty=false"):
+    with pytest.raises(UsageError, match="penalty_weight does nothing while penalty=false"):
         make_configs(TABLE12, grade, grade.tasks[0])
 
 

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from pars.algos import ALGORITHMS, find_algorithm
+from pars.algos import find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
-from pars.train.launch import check_ranges, make_groups, train_groups
+from pars.train.launch import make_groups, train_groups
 from pars.train.plan import Plan
 
 
@@ -112,28 +113,23 @@ def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"hidden": (0,)}, "hidden=[0] must be at least 1"),
-        ({"updates_per_step": 0}, "updates_per_step=0 must be at least 1"),
-        ({"policy_delay": 0}, "policy_delay=0 must be at least 1"),
-        ({"discount": 2.0}, "discount=2.0 must lie between 0 and 1"),
-        ({"polyak": -1.0}, "polyak=-1.0 must lie between 0 and 1"),
-        ({"actor_lr": -1e-3}, "actor_lr=-0.001 must not be negative"),
-        ({"penalty_weight": -1.0}, "penalty_weight=-1.0 must not be negative"),
+        ({"hidden": ["8x0"]}, "setting hidden=8x0 must be at least 1"),
+        ({"updates_per_step": ["0"]}, "setting updates_per_step=0 must be at least 1"),
+        ({"discount": ["0.9", "2"]}, "setting discount=2 must be from 0 to 1"),
+        ({"actor_lr": [-1e-3]}, "setting actor_lr=-0.001 must be at least 0"),
     ],
 )
-def test_settings_out_of_range_are_refused_in_one_line(settings, words):
-    with pytest.raises(UsageError, match=re.escape(words)):
-        check_ranges(find_algorithm("pars").config(**settings))
-    check_ranges(find_algorithm("pars").config())
+def test_groups_are_made_of_settings_in_their_ranges(settings, words):
+    with pytest.raises(UsageError) as error:
+        make_groups(["pars"], None, settings, [0])
+    assert str(error.value) == words
 
 
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("iql", {"expectile": 1.5}, "expectile=1.5 must lie between 0 and 1"),
-        ("bc", {"best_fraction": -0.1}, "best_fraction=-0.1 must lie between 0 and 1"),
-        ("iql", {"dropout": True, "dropout_rate": 1.0}, "dropout_rate=1.0 drops everything; give less than 1"),
-        ("rlpd", {"random_steps": -1}, "random_steps=-1 must not be negative"),
+        ("iql", {"dropout": True, "dropout_rate": 1.0}, "dropout_rate=1 must be from 0 to below 1"),
+        ("rlpd", {"random_steps": -1}, "random_steps=-1 must be at least 0"),
         (
             "iql",
             {"penalty": True, "reward_shift": -1.0, "discount": 0.95},
@@ -144,9 +140,49 @@ def test_settings_out_of_range_are_refused_in_one_line(settings, words):
 )
 def test_so_are_those_of_the_other_algorithms(name: str, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=re.escape(words)):
-        check_ranges(find_algorithm(name).configure(settings))
+        find_algorithm(name).configure(settings).check()
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-def test_defaults_are_in_range(name: str) -> None:
-    check_ranges(find_algorithm(name).configure())
+def test_settings_of_a_phase_that_no_algorithm_has_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^random_steps does nothing in bc, which has no online phase$"):
+        make_groups(["bc", "max_q"], None, {"random_steps": [10]}, [0])
+    bc, td3_bc = make_groups(["bc", "td3_bc"], None, {"random_steps": [10]}, [0])
+    assert (bc.configs[0].random_steps, td3_bc.configs[0].random_steps) == (0, 10)
+
+
+def test_one_value_needs_no_list() -> None:
+    for widths in ("32x16", (32, 16), [32, 16], ["32x16"], [(32, 16)]):
+        (group,) = make_groups(["bc"], None, {"actor_hidden": widths, "best_fraction": 0.5}, [0])
+        assert [(cfg.actor_hidden, cfg.best_fraction) for cfg in group.configs] == [((32, 16), 0.5)]
+    (group,) = make_groups(["pars"], None, {"penalty_weight": np.array([0.1, 0.2]), "penalty": True}, range(2))
+    assert [cfg.penalty_weight for cfg in group.configs] == [0.1, 0.1, 0.2, 0.2] and group.seeds == (0, 1, 0, 1)
+    assert len(make_groups(["bc"], None, {"actor_hidden": ["32", "16"]}, [0])) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"penalty_weight": None}, "setting penalty_weight=None is not a finite number"),
+        ({"penalty_weight": "0.1,0.2"}, "setting penalty_weight='0.1,0.2' is not a finite number"),
+        ({"penalty_weight": True}, "setting penalty_weight=True is not a finite number"),
+        ({"penalty_weight": {"a": 1}}, "setting penalty_weight={'a': 1} is not a finite number"),
+        ({"penalty_weight": []}, "setting penalty_weight is given no value"),
+        ({"penalty_weight": [0.1, "1e-1"]}, "setting penalty_weight=0.1,0.1 names a value twice"),
+        ({"hidden": 32}, "setting hidden=32 is not a list of widths such as 256x256"),
+        ({"hidden": (32.5, 16)}, "setting hidden=(32.5, 16) is not a list of widths such as 256x256"),
+        ({3: 4}, "unknown setting '3'; known: "),
+        ("hidden=32", "settings='hidden=32': give names with their values, such as {'discount': [0.99, 0.995]}"),
+        (["hidden=32"], "settings=['hidden=32']: give names with their values"),
+    ],
+)
+def test_settings_of_a_wrong_type_are_one_line(settings: Any, words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        make_groups(["pars"], None, settings, [0])
+    assert str(error.value).startswith(words) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("seeds", [3, "0..4", "3", None, [], [-1], [0.5], [True], ["1"], [2**31]])
+def test_seeds_are_a_list_of_whole_numbers(seeds: Any) -> None:
+    """`seeds=3` could be the one seed 3 or three of them."""
+    with pytest.raises(UsageError, match=r"^seeds=.*: give a list of whole numbers from 0 to 2147483647, such as seed"):
+        make_groups(["pars"], None, {}, seeds)

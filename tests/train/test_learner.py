@@ -14,7 +14,7 @@ from jax import Array
 
 from pars.algos import ALGORITHMS
 from pars.config import config, grid, stack
-from pars.core import Algorithm, Metrics, Spec, Step, Transition
+from pars.core import Algorithm, LoopSettings, Metrics, Spec, Step, Transition
 from pars.packing import width
 from pars.train.learner import Learner
 
@@ -210,7 +210,7 @@ def test_actions_of_a_population_are_those_of_its_members(
 
 
 @config
-class Toy:
+class Toy(LoopSettings):
     batch_size: int = 4
     offline_rows: int = 2
     updates_per_step: int = 1

@@ -17,7 +17,7 @@ from jax import Array
 import pars.train.run
 from pars.algos import ALGORITHMS
 from pars.config import config
-from pars.core import Algorithm, Metrics, Spec, Step, Transition
+from pars.core import Algorithm, LoopSettings, Metrics, Spec, Step, Transition
 from pars.errors import Interrupted, UsageError
 from pars.packing import width
 from pars.train import prefetch
@@ -34,7 +34,7 @@ DATA = np.random.default_rng(0).normal(size=(ROWS, width(SPEC))).astype(np.float
 
 
 @config
-class Plain:
+class Plain(LoopSettings):
     batch_size: int = 16
     offline_rows: int = 8
     updates_per_step: int = 2

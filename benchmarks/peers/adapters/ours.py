@@ -34,7 +34,7 @@ class Adapter:
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
         self.learner.load(pack(Transition(*data[:-1])), extra)
         self.learner.start_interval("offline")
-        self.done, self.random = 0, getattr(self.cfg, "random_steps", 0)
+        self.done, self.random = 0, self.cfg.random_steps
         self.interaction: Interaction | None = None
 
     def steps(self, count: int) -> int:

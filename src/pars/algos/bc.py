@@ -15,39 +15,26 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
-from pars.core import (
-    Algorithm,
-    Data,
-    LoopSettings,
-    Metrics,
-    Net,
-    Normalizer,
-    Params,
-    Spec,
-    Step,
-    Transition,
-    descend,
-    make_net,
-    make_normalizer,
-)
+from pars.config import NotNegative, Share, Widths, config, setting
+from pars.core import Algorithm, Data, LoopSettings, Metrics, Params, Spec, Step, Transition
 from pars.nn.layers import Precision
-from pars.nn.nets import Initializer, apply
+from pars.nn.nets import Activation, Initializer, apply
 from pars.rl.deterministic import act, actor_net
 from pars.rl.losses import bc_loss
+from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
 from pars.rl.returns import best_episodes
 
 
 @config
 class Config(LoopSettings):
-    actor_hidden: tuple[int, ...] = (256, 256)
-    initializer: Initializer = "torch"
-    precision: Precision = "float32"  # of the products of hidden layers
-    normalize_obs: bool = True
-    actor_lr: float = 3e-4
-    best_fraction: float = 1.0  # of the episodes, by return
-    offline_rows: int = 256
-    exploration_noise: float = 0.0
+    best_fraction: Share = setting(1.0, "share of the episodes that is cloned, the best by return")
+    actor_hidden: Widths = setting((256, 256), "hidden layers of the actor")
+    activation: Activation = setting("relu", "of hidden layers")
+    initializer: Initializer = setting("torch", "how layers start, see MLP in nn/nets.py")
+    precision: Precision = setting("float32", "of the products of hidden layers")
+    normalize_obs: bool = setting(True, "standardise observations by the dataset's")
+    actor_lr: NotNegative = setting(3e-4, "learning rate of the actor")
+    exploration_noise: NotNegative = setting(0.0, "none: it never explores", phase="online")
 
 
 class State(NamedTuple):

@@ -20,24 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pars.config import config
-from pars.core import (
-    Algorithm,
-    Column,
-    Data,
-    Metrics,
-    Net,
-    Normalizer,
-    Params,
-    Spec,
-    Step,
-    Transition,
-    descend,
-    make_net,
-)
+from pars.config import Count, NotNegative, Widths, config, setting
+from pars.core import Algorithm, Column, Data, Metrics, Params, Spec, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, apply, apply_ensemble
 from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.net import Net, Normalizer, descend, make_net
 from pars.rl.returns import mc_return
 from pars.rl.soft import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
 
@@ -46,24 +34,24 @@ UNCALIBRATED = -1e9  # a return that no value falls below
 
 @config
 class Config(SACSettings):
-    hidden: tuple[int, ...] = (256, 256, 256)
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
     initializer: Initializer = "orthogonal_small"
     log_std_min: float = -20.0
     learned_spread: bool = True
-    actor_lr: float = 3e-5
-    temperature_lr: float = 3e-5
-    conservative_weight: float = 10.0  # alpha of CQL
-    sampled_actions: int = 10  # of each kind
-    lagrange: bool = False  # tune a factor so that the gap stays at `target_gap`
-    target_gap: float = 0.8
-    clip_gap: bool = False  # the gap of a transition from below, at `gap_min`
-    gap_min: float = -200.0
-    max_backup: bool = False  # the best of the sampled next actions instead of one
-    calibrate: bool = False  # Cal-QL
-    failure: bool = False  # sparse rewards: episodes of the failure value alone return it for ever
-    failure_reward: float = 0.0  # raw
-    online_conservative: bool = False
+    actor_lr: NotNegative = 3e-5
+    temperature_lr: NotNegative = 3e-5
+    conservative_weight: NotNegative = setting(10.0, "weight of the gap that critics keep below the data", "alpha")
+    sampled_actions: Count = setting(10, "actions at which critics are pushed down, of each of three kinds")
+    lagrange: bool = setting(False, "tune a factor so that the gap stays at target_gap")
+    target_gap: float = setting(0.8, "the gap that is aimed at", "tau", on="lagrange")
+    clip_gap: bool = setting(False, "clip the gap of a transition from below")
+    gap_min: float = setting(-200.0, "where it is clipped", on="clip_gap")
+    max_backup: bool = setting(False, "target from the best of the sampled next actions, else from one")
+    calibrate: bool = setting(False, "do not push below the data's return (Cal-QL)")
+    failure: bool = setting(False, "episodes of the failure reward alone return it for ever", on="calibrate")
+    failure_reward: float = setting(0.0, "that reward, before scaling", on="failure")
+    online_conservative: bool = setting(False, "keep pushing down online", phase="online")
 
     def __post_init__(self) -> None:
         if self.calibrate and self.reward_norm != "none":

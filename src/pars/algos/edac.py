@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, apply
@@ -32,13 +32,13 @@ from pars.rl.soft import (
 
 @config
 class Config(SACSettings):
-    critics: int = 10  # N
-    hidden: tuple[int, ...] = (256, 256, 256)
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    critics: Count = setting(10, "size of the ensemble, at least 2", "N")
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
     initializer: Initializer = "edac"
-    diversity_weight: float = 1.0  # eta
-    max_backup: bool = False
-    backup_actions: int = 10
+    diversity_weight: NotNegative = setting(1.0, "weight of the likeness of the critics' slopes", "eta")
+    max_backup: bool = setting(False, "target from the best of several next actions, without entropy")
+    backup_actions: Count = setting(10, "how many", on="max_backup")
 
     def __post_init__(self) -> None:
         if self.critics < 2:

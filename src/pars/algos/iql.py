@@ -12,45 +12,35 @@ penalty on infeasible actions, where it is on, acts on Q; V sees actions of the 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
-from pars.core import (
-    Algorithm,
-    Metrics,
-    Net,
-    Normalizer,
-    Params,
-    Spec,
-    Step,
-    Transition,
-    descend,
-    make_net,
-    make_normalizer,
-)
+from pars.config import NotNegative, Range, Share, config, setting
+from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
 from pars.nn.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions, make_critics
 from pars.rl.losses import cosine_decay, expectile_loss, gaussian_log_prob
+from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
 
 
 @config
 class Config(CriticSettings):
-    """The authors' settings for MuJoCo; their symbols at the right."""
+    """The authors' settings for MuJoCo, with their symbols."""
 
     initializer: Initializer = "orthogonal"
-    expectile: float = 0.7  # tau
-    advantage_scale: float = 3.0  # beta, the inverse temperature
-    weight_max: float = 100.0
-    value_lr: float = 3e-4
-    actor_cosine: bool = True  # offline
-    value_first: bool = True
-    deterministic: bool = False
-    dropout: bool = False  # of the actor
-    dropout_rate: float = 0.1
+    polyak: Share = setting(0.005, symbol="alpha")
+    expectile: Share = setting(0.7, "expectile of Q that V is fitted to", "tau")
+    advantage_scale: NotNegative = setting(3.0, "inverse temperature of the advantages' weights", "beta")
+    weight_max: NotNegative = setting(100.0, "the most that a weight may be")
+    value_lr: NotNegative = setting(3e-4, "learning rate of V")
+    actor_cosine: bool = setting(True, "the actor's rate falls to 0 along a cosine", phase="offline")
+    value_first: bool = setting(True, "advantages and targets from V after its step, else before")
+    deterministic: bool = setting(False, "regress on the weighted actions in the place of -log pi")
+    dropout: bool = setting(False, "dropout in the actor")
+    dropout_rate: Annotated[float, Range(0, below=1)] = setting(0.1, "share of units that is dropped", on="dropout")
 
 
 class State(NamedTuple):

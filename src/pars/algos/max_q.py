@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, action_values, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
@@ -23,11 +23,11 @@ from pars.rl.losses import normalized_value
 class Config(CriticSettings):
     """Not stated for this experiment: PARS's networks and rates, one critic, rewards as they are."""
 
-    critics: int = 1
-    hidden: tuple[int, ...] = (256, 256, 256)
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    critics: Count = setting(1, "size of the ensemble")
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
     initializer: Initializer = "flax"
-    exploration_noise: float = 0.0  # it never explores
+    exploration_noise: NotNegative = setting(0.0, "none: it never explores", phase="online")
 
 
 def target(cfg: Config, state: State, batch: Transition) -> Array:

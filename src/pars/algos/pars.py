@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble, choose
@@ -28,30 +28,32 @@ from pars.rl.losses import bc_loss, cosine_decay, normalized_value, subset
 
 @config
 class Config(TD3Settings):
-    """PARS, Table 9. The paper's symbols at the right; what is the same for all methods is in critics and actors."""
+    """PARS, Table 9, with the paper's symbols; what is the same for all methods is in critics and deterministic."""
 
-    critics: int = 10  # N, section 4.3
-    hidden: tuple[int, ...] = (256, 256, 256)  # of each critic
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
-    layer_norm: LayerNorm = "before"  # of the critics
+    critics: Count = setting(10, "size of the ensemble", "N, section 4.3")
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
+    layer_norm: LayerNorm = "before"
     initializer: Initializer = "flax"
     # policy evaluation
-    reward_scale: float = 10.0  # c_reward
-    target_critics: int = 2  # k_critic: size of the random subset in the target
+    reward_scale: NotNegative = 10.0
+    target_critics: Count = setting(2, "size of the random subset in the target", "k_critic")
     # penalising infeasible actions
     penalty: bool = True
-    penalty_weight_online: float = 0.001
-    q_min_scaled: bool = False  # q_min, Table 8, is of raw rewards
+    penalty_weight_online: NotNegative = setting(0.001, "penalty_weight online", on="penalty", phase="online")
+    q_min_scaled: bool = setting(False, "q_min is of raw rewards: multiply it by reward_scale", "Table 8", on="penalty")
     # policy improvement
-    policy_delay_online: int = 2
-    actor_cosine: bool = False  # offline only
-    bc_weight: float = 0.01  # beta
-    bc_weight_online: float = 0.0
-    bc_reduce: Literal["sum", "mean"] = "sum"
-    normalize_q: bool = True
-    actor_critics: int = 1  # k_actor: online, the actor climbs the mean of a random subset of this size
+    policy_delay_online: Count = setting(2, "policy_delay online", phase="online")
+    actor_cosine: bool = setting(False, "the actor's rate falls to 0 along a cosine", phase="offline")
+    bc_weight: NotNegative = setting(0.01, "weight of the distance to the dataset's actions", "beta")
+    bc_weight_online: NotNegative = setting(0.0, "bc_weight online", phase="online")
+    bc_reduce: Literal["sum", "mean"] = setting("sum", "of that distance over action dimensions")
+    normalize_q: bool = setting(True, "the actor climbs Q over the batch mean of |Q|")
+    actor_critics: Count = setting(
+        1, "the actor climbs the mean of so many critics, at random", "k_actor", phase="online"
+    )
     # online
-    updates_per_step: int = 20
+    updates_per_step: Count = 20
 
     def __post_init__(self) -> None:
         if not 1 <= self.target_critics <= self.critics or not 1 <= self.actor_critics <= self.critics:

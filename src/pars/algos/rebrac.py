@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import NotNegative, Share, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
 from pars.rl.critics import bellman, critic_net, far_actions
@@ -29,16 +29,16 @@ from pars.rl.losses import bc_loss, normalized_value
 
 @config
 class Config(TD3Settings):
-    """The authors' settings; their symbols at the right."""
+    """The authors' settings, with their symbols."""
 
-    hidden: tuple[int, ...] = (256, 256, 256)
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
     layer_norm: LayerNorm = "after"
     initializer: Initializer = "edac"
-    bc_weight: float = 0.01  # beta_1, of the actor
-    critic_bc_weight: float = 0.01  # beta_2, inside the target
-    exploration_noise: float = 0.0
-    bc_weight_end: float = 0.5  # online, as a share of bc_weight
+    bc_weight: NotNegative = setting(0.01, "weight of the actor's distance to the dataset's actions", "beta_1")
+    critic_bc_weight: NotNegative = setting(0.01, "weight of that distance in the target", "beta_2", phase="offline")
+    exploration_noise: NotNegative = 0.0
+    bc_weight_end: Share = setting(0.5, "what bc_weight falls to, as a share of it", phase="online")
 
 
 def target(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> Array:

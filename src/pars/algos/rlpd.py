@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, LayerNorm, choose
@@ -26,15 +26,15 @@ from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_so
 
 @config
 class Config(SACSettings):
-    critics: int = 10
+    critics: Count = setting(10, "size of the ensemble", "E")
     layer_norm: LayerNorm = "before"
     initializer: Initializer = "xavier"
-    target_critics: int = 2  # Z: size of the random subset in the target
-    backup_entropy: bool = True
+    target_critics: Count = setting(2, "size of the random subset in the target", "Z")
+    backup_entropy: bool = setting(True, "entropy in the target")
     target_entropy: float = -0.5
     temperature_loss: Literal["log", "exp"] = "exp"
     log_std_min: float = -20.0
-    updates_per_step: int = 20
+    updates_per_step: Count = setting(20, symbol="G")
     random_steps: int = 5000
 
     def __post_init__(self) -> None:

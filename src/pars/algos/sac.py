@@ -13,7 +13,7 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
 from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
@@ -21,7 +21,7 @@ from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_so
 
 @config
 class Config(SACSettings):
-    critics: int = 2
+    critics: Count = setting(2, "size of the ensemble")
     offline_rows: int = 0
     random_steps: int = 5000
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.config import config
+from pars.config import Count, Widths, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.nn.nets import Initializer
 from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
@@ -19,9 +19,9 @@ from pars.rl.soft import SACSettings, SoftState, make_soft_state, soft_act, soft
 
 @config
 class Config(SACSettings):
-    critics: int = 10  # N
-    hidden: tuple[int, ...] = (256, 256, 256)
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
+    critics: Count = setting(10, "size of the ensemble", "N")
+    hidden: Widths = (256, 256, 256)
+    actor_hidden: Widths = (256, 256, 256)
     initializer: Initializer = "edac"
 
 

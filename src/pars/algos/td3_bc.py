@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
+from pars.config import NotNegative, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.nn.nets import action_values, apply
 from pars.rl.critics import critic_net, far_actions
@@ -24,13 +24,13 @@ from pars.rl.losses import bc_loss, normalized_value
 
 @config
 class Config(TD3Settings):
-    """The authors' settings; their symbols at the right."""
+    """The authors' settings, with their symbols."""
 
     normalize_obs: bool = True
-    q_weight: float = 2.5  # alpha
-    bc_weight: float = 1.0
-    bc_reduce: Literal["sum", "mean"] = "mean"
-    actor_value: Literal["first", "min"] = "first"  # which critic the actor climbs
+    q_weight: NotNegative = setting(2.5, "weight of Q, which is normalised by the batch", "alpha")
+    bc_weight: NotNegative = setting(1.0, "weight of the distance to the dataset's actions")
+    bc_reduce: Literal["sum", "mean"] = setting("mean", "of that distance over action dimensions")
+    actor_value: Literal["first", "min"] = setting("first", "the critic that the actor climbs: the first, or the least")
 
 
 def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) -> tuple[Array, Metrics]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from pars import api, system
 from pars.algos import ALGORITHMS
 from pars.algos import import_modules as import_modules
-from pars.cli import listing
+from pars.cli import listing, settings
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset
 from pars.data import list_datasets as known_datasets
@@ -92,14 +92,17 @@ def reproduce(words: Sequence[str], **options: Any) -> None:
     command.run(words, **options)
 
 
-def algos(names: Sequence[str], with_presets: bool) -> None:
-    if with_presets:
-        print(*listing.preset_lines(names), sep="\n")
+def algos(names: Sequence[str], with_presets: bool, markdown: bool) -> None:
+    if with_presets and markdown:
+        raise UsageError("--presets and --markdown are two pages; give one of them")
+    if with_presets or markdown or names:
+        pages = listing.preset_lines if with_presets else settings.page if markdown else settings.lines
+        print(*pages(names), sep="\n")
         return
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, 120))  # a pipe has no width
-    console.print(listing.table(names))
+    console.print(listing.table())
     console.print(listing.NOTE, highlight=False)
 
 

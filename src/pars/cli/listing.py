@@ -12,14 +12,14 @@ from rich.table import Column, Table
 
 from pars import presets
 from pars.algos import every_algorithm, find_algorithm
-from pars.config import to_dict
+from pars.config import as_text, to_dict
 from pars.core import Algorithm
 from pars.presets.sets import SETS
 
 WIDTH = 110  # of plain lines
 NOTE = """\
 file: ours in src/pars/algos; LN: layer norm in the critics (layer_norm); PA: penalty on infeasible actions (penalty).
-What is off can be switched on. The presets' settings: pars algos --presets"""
+What is off can be switched on. All settings of one: pars algos NAME; the presets' settings: pars algos --presets"""
 HEADING = """\
 What differs from the defaults: for all sets of a family, then beside a dataset for that one (-: nothing more).
 """
@@ -30,11 +30,11 @@ def find(names: Sequence[str]) -> list[Algorithm]:
     return [find_algorithm(name) for name in names] or every_algorithm()
 
 
-def table(names: Sequence[str] = ()) -> Table:
+def table() -> Table:
     header = ("name", "algorithm", "paper", "file (lines)", "ingredients", "offline", "online")
     columns = [Column(title, no_wrap=title != "paper") for title in header]
     found = Table(*columns, "presets", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for algo in find(names):
+    for algo in every_algorithm():
         phases = ("yes" if has else "no" for has in (algo.offline, algo.online))
         choices = ", ".join(presets.choices(algo.name))
         paper = algo.paper.replace("arXiv ", "")
@@ -96,18 +96,8 @@ def differences(algo: Algorithm, task_id: str, preset: str = presets.PAPER) -> d
 
 def _words(settings: dict[str, Any]) -> str:
     """As they are written on the command line."""
-    return " ".join(f"{name}{' ' if name.startswith('--') else '='}{_text(value)}" for name, value in settings.items())
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        "x".join(map(str, value))
-        if isinstance(value, list)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
+    return " ".join(
+        f"{name}{' ' if name.startswith('--') else '='}{as_text(value)}" for name, value in settings.items()
     )
 
 

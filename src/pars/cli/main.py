@@ -54,6 +54,8 @@ def train(
 ) -> None:
     """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
 
+    `pars algos ALGO`: the settings of an algorithm, with defaults, ranges and meanings.
+
     `pars train pars pointmaze-umaze-diverse seed=0..4`
 
     `pars train pars,td3_bc pointmaze-medium-play reward_scale=10,100 seed=0..2 --steps 20000 --online-steps 3000`
@@ -63,8 +65,8 @@ def train(
     `pars train pars --data logs.hdf5 --env Hopper-v5`: any Gymnasium environment with continuous actions.
 
     Args:
-        words: Algorithms, a task id (see `pars tasks`), and settings: a list of values or a range such as seed=0..4
-            trains a population.
+        words: Algorithms, a task id (see `pars tasks`), and settings (see `pars algos ALGO`): a list of values or a
+            range such as seed=0..4 trains a population.
         data: A dataset id or your own file (HDF5, npz, CSV, Parquet, a Minari folder); by default the task's dataset.
             `twin`: data of our own making for a D4RL task.
         env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
@@ -137,18 +139,25 @@ def report(run: Positional[Path]) -> None:
     commands.report(run)
 
 
-def algos(words: Annotated[Words, arg(metavar="[ALGO]...")] = (), presets: bool = False, imports: Import = ()) -> None:
-    """List the algorithms: ours, those of installed packages, and those of --import.
+def algos(
+    words: Annotated[Words, arg(metavar="[ALGO]...")] = (),
+    presets: bool = False,
+    markdown: bool = False,
+    imports: Import = (),
+) -> None:
+    """List the algorithms (ours, those of installed packages, those of --import), or all settings of those that are
+    named: defaults, ranges, meanings, the papers' symbols.
 
     Args:
-        words: Only these.
+        words: Print the settings of these.
         presets: Print the settings that each starts from on D4RL's datasets, where they come from, and which are
             fallbacks because none are published.
+        markdown: Print the settings as a page in Markdown, of all algorithms or of those that are named.
     """
     from pars.cli import commands
 
     commands.import_modules(imports)
-    commands.algos(words, presets)
+    commands.algos(words, presets, markdown)
 
 
 def tasks(measure: bool = False, seconds: float = 1.0, csv: Path | None = None) -> None:

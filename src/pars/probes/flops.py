@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.interpreters import partial_eval
 
 from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
@@ -16,12 +20,9 @@ from pars.packing import assemble, width
 
 
 def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> float:
-    """FLOP of one gradient step of one member, averaged over the delay of the actor."""
-    function, args = update(algo, cfg, obs_dim, action_dim)
-    delay = getattr(cfg, "policy_delay", 1)
-    full = step_products(function, args, delay - 1)[1]
-    without = step_products(function, args, 0)[0] if delay > 1 else full  # a trace takes a third of a second
-    return without + (full - without) / delay
+    """FLOP of one gradient step of one member, averaged over what happens in every so many steps only."""
+    function, args, kinds = update(algo, cfg, obs_dim, action_dim)
+    return sum(share * step_products(function, args, number)[1] for number, share in kinds.items())
 
 
 def step_products(
@@ -32,8 +33,18 @@ def step_products(
     return products(jaxpr, once)
 
 
-def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """`algo.update` as a function of (step number, state, batch, key), and the shapes of the last three."""
+class Update(NamedTuple):
+    """`algo.update` as a function of (step number, state, batch, key), and the shapes of the last three.
+
+    `kinds`: steps differ by what happens in every so many only, such as the actor's; one of each kind -> its share.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kinds: dict[int, float]
+
+
+def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> Update:
     spec = Spec(obs_dim, action_dim)
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(lambda k: algo.init(cfg, spec, k), key)
@@ -50,10 +61,23 @@ def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> tuple[Ca
 
     batch = jax.eval_shape(drawn, key)
 
-    def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
-        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), OFFLINE))
+    delays: list[int] = []
 
-    return function, (state, batch, key)
+    class Noted(Step):
+        def every(self, delay: int) -> Array:
+            if delay not in delays:
+                delays.append(delay)
+            return super().every(delay)
+
+    def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
+        return algo.update(cfg, state, batch, key, Noted(number, jnp.int32(10**6), OFFLINE))
+
+    args = state, batch, key
+    jax.eval_shape(partial(function, np.int32(0)), *args)  # notes the delays
+    period, alike = math.lcm(*delays), defaultdict(list)
+    for number in range(period):
+        alike[tuple((number + 1) % delay == 0 for delay in delays)].append(number)
+    return Update(function, args, {numbers[0]: len(numbers) / period for numbers in alike.values()})
 
 
 def live(jaxpr: Any) -> Any:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pars import presets
 from pars.algos import find_algorithm
-from pars.config import field_types, structure, to_dict
+from pars.config import as_text, facts, structure, to_dict
 from pars.core import Algorithm
 from pars.envs import make_task
 from pars.errors import UsageError, unknown
 from pars.presets.sets import D4RL
 from pars.report.stats.comparison import Finding, Reference
-from pars.train.launch import SWITCHES, heeds
+from pars.train.launch import idle
 from pars.train.parts import make_group
 from pars.train.plan import Group, Plan
 
@@ -137,7 +137,7 @@ class Grade:
         if self.episodes is not None:
             parts.append(f"{self.episodes} episodes an evaluation")
         if self.settings:
-            parts.append("not the paper's: " + ", ".join(f"{k}={_word(v)}" for k, v in self.settings.items()))
+            parts.append("not the paper's: " + ", ".join(f"{k}={as_text(v)}" for k, v in self.settings.items()))
         return "; ".join(parts)
 
     def _lengths(self, grid: Grid) -> str:
@@ -173,35 +173,32 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
     """Every cell of a task -> algorithm and config. Raises UsageError for a setting that no arm has."""
     found: dict[Key, tuple[str, Any]] = {}
     used: set[str] = set()
+    unused: dict[str, str] = {}
     for arm in grid.arms:
         if grade.arms is not None and arm.label not in grade.arms:
             continue
         algo = find_algorithm(arm.algorithm)
-        known = field_types(algo.config)
-        own = {name: value for name, value in grade.settings.items() if name in known}
+        own = {name: value for name, value in grade.settings.items() if name in facts(algo.config)}
         for value in grade.values if grade.values is not None else grid.values:
             axis = {grid.axis: value} if grid.axis else {}
             preset = arm.presets.get(presets.family(task_id), arm.preset)
             settings = {**presets.settings(arm.algorithm, task_id, preset), **arm.settings, **own, **axis}
             cfg = algo.configure(_scaled(grid.adjust(settings), algo, grade.steps_scale))
             found[Key(task_id, arm.label, value)] = arm.algorithm, cfg
-            used |= {name for name in own if heeds(cfg, name, {})}
+            reasons = {name: idle(algo, cfg, name, {}) for name in own}
+            used |= {name for name, reason in reasons.items() if reason is None}
+            unused |= {name: reason for name, reason in reasons.items() if reason is not None}
     for name in grade.settings:
         if name not in used:
-            every = {setting for arm in grid.arms for setting in field_types(find_algorithm(arm.algorithm).config)}
-            off = (
-                f"{name} does nothing here while {SWITCHES[name]}=false"
-                if name in every
-                else unknown("setting", name, every)
-            )
-            raise UsageError(f"{grid.id}: {off}")
+            every = {setting for arm in grid.arms for setting in facts(find_algorithm(arm.algorithm).config)}
+            raise UsageError(f"{grid.id}: {unused.get(name) or unknown('setting', name, every)}")
     return found
 
 
 def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
     """Environment steps before the first update shrink with all others."""
     usual = algo.configure(settings)
-    return settings | ({"random_steps": int(scale * usual.random_steps)} if hasattr(usual, "random_steps") else {})
+    return settings | {"random_steps": int(scale * usual.random_steps)}
 
 
 def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:
@@ -215,7 +212,3 @@ def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:
         make_group(find_algorithm(name), [(cfg, seed) for cfg in configs for seed in range(grade.seeds)])
         for (name, *_), configs in alike.items()
     ]
-
-
-def _word(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, tuple | list) else f"{value}"

@@ -14,48 +14,61 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
-from pars.core import LoopSettings, Metrics, Net, Params, RewardNorm, Spec, Transition, descend, make_net, polyak
+from pars.config import NotNegative, Share, Widths, config, setting
+from pars.core import LoopSettings, Metrics, Params, RewardNorm, Spec, Transition
+from pars.errors import UsageError
 from pars.nn.layers import Precision
 from pars.nn.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
 from pars.nn.spread import each
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss, td_target
+from pars.rl.net import Net, descend, make_net, polyak
 
 TWINS = 2
 
 
 @config
 class CriticSettings(LoopSettings):
-    """Settings that every Q-learning method has. Its own Config adds to them and changes defaults.
+    """Every Q-learning method: networks, rates, rewards, penalty.
 
-    Those of ensembles have a number of `critics` too, the others are twins.
+    Its own Config adds to them and changes defaults. Those of ensembles have a number of `critics` too, the others are
+    twins. Symbols are those of PARS.
     """
 
-    hidden: tuple[int, ...] = (256, 256)  # of each critic
-    actor_hidden: tuple[int, ...] = (256, 256)
-    layer_norm: LayerNorm = "none"  # of the critics
-    activation: Activation = "relu"
-    initializer: Initializer = "torch"
-    precision: Precision = "float32"  # of the products of hidden layers
-    normalize_obs: bool = False
-    discount: float = 0.99
-    polyak: float = 0.005  # of the targets, per step
-    critic_lr: float = 3e-4
-    actor_lr: float = 3e-4
-    # rewards: normalised by the dataset's, then scaled, then shifted
-    reward_norm: RewardNorm = "none"
-    reward_scale: float = 1.0
-    reward_shift: float = 0.0
-    # penalising infeasible actions
-    penalty: bool = False
-    penalty_weight: float = 0.001  # alpha, eq. (3)
-    infeasible_distance: float = 100.0  # L, eq. (4)
-    infeasible: Literal["all", "any"] = "all"  # coordinates out of the box at once
-    q_min: float = 0.0
+    hidden: Widths = setting((256, 256), "hidden layers of each critic")
+    actor_hidden: Widths = setting((256, 256), "hidden layers of the actor")
+    layer_norm: LayerNorm = setting("none", "layer norm in the critics, before or after the activation")
+    activation: Activation = setting("relu", "of hidden layers")
+    initializer: Initializer = setting("torch", "how layers start, see MLP in nn/nets.py")
+    precision: Precision = setting("float32", "of the products of hidden layers")
+    normalize_obs: bool = setting(False, "standardise observations by the dataset's")
+    discount: Share = setting(0.99, "of future rewards", "gamma")
+    polyak: Share = setting(0.005, "how far targets follow in a step, as a share of the way", "tau")
+    critic_lr: NotNegative = setting(3e-4, "learning rate of the critics")
+    actor_lr: NotNegative = setting(3e-4, "learning rate of the actor")
+    # rewards: normalised, then scaled, then shifted
+    reward_norm: RewardNorm = setting("none", "over the range of returns, or standardised, by the dataset's")
+    reward_scale: NotNegative = setting(1.0, "factor of rewards", "c_reward")
+    reward_shift: float = setting(0.0, "added to scaled rewards")
+    penalty: bool = setting(False, "pull Q at infeasible actions to q_min (PA)")
+    penalty_weight: NotNegative = setting(0.001, "weight of the penalty", "alpha, eq. (3)", on="penalty")
+    infeasible_distance: NotNegative = setting(100.0, "from here on actions are far", "L, eq. (4)", on="penalty")
+    infeasible: Literal["all", "any"] = setting("all", "coordinates out of the box at once", on="penalty")
+    q_min: float = setting(0.0, "value that infeasible actions are pulled to", "Q_min, eq. (3)", on="penalty")
 
     @property
     def reads_rewards(self) -> bool:
         return self.reward_norm != "none"
+
+    def check(self) -> None:
+        """And where values of negative rewards would be drawn up to `q_min`."""
+        super().check()
+        if self.penalty and self.reward_shift < 0.0 and self.q_min >= 0.0:
+            least = self.reward_shift / (1.0 - self.discount) if self.discount < 1.0 else None
+            remedy = "a low q_min" if least is None else f"q_min={least:.4g}, their least value"
+            raise UsageError(
+                f"penalty=true with reward_shift={self.reward_shift:g} would draw Q at infeasible actions up to "
+                f"q_min={self.q_min:g}, above all values of such rewards; give {remedy}, or reward_shift=0"
+            )
 
 
 def critic_net(cfg: Any) -> Critic:

@@ -13,23 +13,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
-from pars.core import (
-    Metrics,
-    Net,
-    Normalizer,
-    Params,
-    Spec,
-    Step,
-    Transition,
-    descend,
-    make_net,
-    make_normalizer,
-    polyak,
-)
+from pars.config import Count, NotNegative, config, setting
+from pars.core import Metrics, Params, Spec, Step, Transition
 from pars.nn.nets import MLP, Activation, Actor, action_dim, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, make_critics
 from pars.rl.losses import explored_action, smoothed_action
+from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer, polyak
 
 
 class State(NamedTuple):
@@ -42,12 +31,12 @@ class State(NamedTuple):
 
 @config
 class TD3Settings(CriticSettings):
-    """Of methods with a deterministic policy (Fujimoto et al. 2018, arXiv 1802.09477)."""
+    """Methods with a deterministic policy (Fujimoto et al. 2018, arXiv 1802.09477)."""
 
-    policy_noise: float = 0.2  # of the target policy
-    noise_clip: float = 0.5
-    policy_delay: int = 2  # critic steps per actor and target step
-    exploration_noise: float = 0.1
+    policy_noise: NotNegative = setting(0.2, "of the target policy, a standard deviation", "sigma")
+    noise_clip: NotNegative = setting(0.5, "where that noise is cut", "c")
+    policy_delay: Count = setting(2, "critic steps for each step of actor and targets", "d")
+    exploration_noise: NotNegative = setting(0.1, "added to actions, a standard deviation", phase="online")
 
 
 def actor_net(cfg: Any, width: int) -> Actor:

@@ -12,21 +12,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import config
-from pars.core import (
-    Metrics,
-    Net,
-    Normalizer,
-    Params,
-    Spec,
-    Transition,
-    descend,
-    make_net,
-    make_normalizer,
-)
+from pars.config import NotNegative, config, setting
+from pars.core import Metrics, Params, Spec, Transition
 from pars.nn.nets import MLP, GaussianActor, action_dim, action_values, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, critic_net, make_critics
 from pars.rl.losses import tanh_sample
+from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
 
 
 class SoftState(NamedTuple):
@@ -40,13 +31,13 @@ class SoftState(NamedTuple):
 
 @config
 class SACSettings(CriticSettings):
-    """Of methods with a tanh-Gaussian policy (Haarnoja et al. 2018, arXiv 1812.05905)."""
+    """Methods with a tanh-Gaussian policy (Haarnoja et al. 2018, arXiv 1812.05905)."""
 
-    temperature_lr: float = 3e-4
-    target_entropy: float = -1.0  # per action dimension
-    temperature_loss: Literal["log", "exp"] = "log"  # -log(alpha) (log pi + H), or with alpha in its place
-    log_std_min: float = -5.0
-    learned_spread: bool = False  # see nets.GaussianActor
+    temperature_lr: NotNegative = setting(3e-4, "learning rate of the temperature alpha")
+    target_entropy: float = setting(-1.0, "that the temperature aims at", "H", unit="per action dimension")
+    temperature_loss: Literal["log", "exp"] = setting("log", "-log(alpha) (log pi + H), or with alpha in its place")
+    log_std_min: float = setting(-5.0, "floor of the policy's log standard deviation")
+    learned_spread: bool = setting(False, "two learned numbers scale and shift the policy's log standard deviation")
 
 
 def soft_actor_net(cfg: Any, width: int) -> GaussianActor:

@@ -6,15 +6,17 @@ import dataclasses
 import importlib.metadata
 import platform
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from pars import presets
 from pars.algos import find_algorithm, origin_of
-from pars.config import coerce, field_types, grid, structure, to_dict
+from pars.config import as_axis, coerce, facts, grid, structure, to_dict
+from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
@@ -27,21 +29,6 @@ from pars.train.restore import group_folders
 from pars.train.run import run_group
 
 Axes = Mapping[str, Sequence[Any]]
-SHARES = ("discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end")
-SWITCHES = {  # settings that another one switches on
-    "penalty_weight": "penalty",
-    "penalty_weight_online": "penalty",
-    "q_min_scaled": "penalty",
-    "infeasible_distance": "penalty",
-    "infeasible": "penalty",
-    "q_min": "penalty",
-    "target_gap": "lagrange",
-    "gap_min": "clip_gap",
-    "failure": "calibrate",
-    "failure_reward": "failure",
-    "backup_actions": "max_backup",
-    "dropout_rate": "dropout",
-}
 
 
 def make_groups(
@@ -53,18 +40,16 @@ def make_groups(
     """
     algos = [find_algorithm(name) for name in algorithms]
     presets.check_choice(algorithms, preset)
-    fields = {name for algo in algos for name in field_types(algo.config)}
-    for name in axes:
-        if name not in fields:
-            raise UsageError(unknown("setting", name, fields | {"seed"}))
-    if len(set(seeds)) != len(seeds):
-        raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    axes, seeds = _as_axes(algos, axes), _as_seeds(seeds)
     bases = [algo.configure(presets.settings(algo.name, task_id, preset)) for algo in algos]
-    own = [{name: axes[name] for name in axes if heeds(base, name, axes)} for base in bases]
+    own = [
+        {name: values for name, values in axes.items() if idle(algo, base, name, axes) is None}
+        for algo, base in zip(algos, bases, strict=True)
+    ]
     for name in axes:
         if not any(name in heeded for heeded in own):
-            switch = SWITCHES[name]
-            raise UsageError(f"{name} does nothing while {switch}=false; add {switch}=true")
+            pairs = zip(algos, bases, strict=True)
+            raise UsageError(next(idle(algo, base, name, axes) for algo, base in pairs if name in facts(algo.config)))
     groups = []
     for algo, base, heeded in zip(algos, bases, own, strict=True):
         alike: dict[Any, list[Any]] = defaultdict(list)
@@ -74,14 +59,39 @@ def make_groups(
     return groups
 
 
-def heeds(base: Any, name: str, axes: Axes) -> bool:
-    """Whether a setting matters to an algorithm with config `base`: it has it, and what it belongs to is on, or may be
-    by `axes`."""
-    if not hasattr(base, name):
-        return False
-    switch = SWITCHES.get(name, "")
-    values = axes.get(switch, [getattr(base, switch, True)])
-    return any(coerce(type(base), switch, value) if switch in axes else value for value in values)
+def idle(algo: Algorithm, cfg: Any, name: str, axes: Axes) -> str | None:
+    """Why setting `name` does nothing in an algorithm with config `cfg`; None if it does, or may by `axes`."""
+    if name not in facts(algo.config):
+        return f"{algo.name} has no setting {name}"
+    fact = facts(algo.config)[name]
+    if fact.phase and fact.phase not in algo.phases:
+        return f"{name} does nothing in {algo.name}, which has no {fact.phase} phase"
+    values = axes.get(fact.on, [getattr(cfg, fact.on)]) if fact.on else ()
+    if fact.on and not any(coerce(algo.config, fact.on, value) for value in values):
+        return f"{name} does nothing while {fact.on}=false; add {fact.on}=true"
+    return None
+
+
+def _as_axes(algos: Sequence[Algorithm], given: Any) -> dict[str, list[Any]]:
+    """Settings as a user gives them -> name -> list of values. Raises UsageError."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"settings={given!r}: give names with their values, such as {{'discount': [0.99, 0.995]}}")
+    known = {name: algo.config for algo in algos for name in facts(algo.config)}
+    for name in given:
+        if name not in known:
+            raise UsageError(unknown("setting", str(name), {*known, "seed"}))
+    return {name: as_axis(known[name], name, values) for name, values in given.items()}
+
+
+def _as_seeds(given: Any) -> list[int]:
+    """Seeds as a user gives them. Raises UsageError; a number alone might mean one seed or so many."""
+    seeds = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    whole = all(isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in seeds)
+    if not seeds or not whole or not 0 <= min(seeds) <= max(seeds) < 2**31:
+        raise UsageError(f"seeds={given!r}: give a list of whole numbers from 0 to 2147483647, such as seeds=range(5)")
+    if len(set(seeds)) != len(seeds):
+        raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    return [int(seed) for seed in seeds]
 
 
 def needs_data(group: Group) -> bool:
@@ -108,8 +118,6 @@ def train_groups(
     """
     find_probes(list(how.probes))  # an unknown one is refused before anything trains
     for group, plan in zip(groups, plans, strict=True):
-        for cfg in group.configs:
-            check_ranges(cfg)
         _check_batches(group, plan)
     _check_fit(dataset, task)
     _check_company(out, dataset, task)
@@ -216,45 +224,18 @@ def _varied(group: Group) -> list[str]:
     return [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
 
 
-def check_ranges(cfg: Any) -> None:
-    """Refuse sizes below 1, negative rates and weights, shares outside [0, 1], and a penalty that would reward."""
-    for name, value in to_dict(cfg).items():
-        sizes = value if isinstance(value, list) else [value]
-        whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
-        if whole and name not in ("offline_rows", "random_steps") and min(sizes, default=1) < 1:
-            raise UsageError(f"setting {name}={value} must be at least 1")
-        if name == "random_steps" and value < 0:
-            raise UsageError(f"setting {name}={value} must not be negative")
-        if name in SHARES and not 0.0 <= value <= 1.0:
-            raise UsageError(f"setting {name}={value} must lie between 0 and 1")
-        if name == "dropout_rate" and value == 1.0:
-            raise UsageError("setting dropout_rate=1.0 drops everything; give less than 1")
-        if name.endswith(("_lr", "_noise", "_clip", "_scale", "_weight")) and value < 0.0:
-            raise UsageError(f"setting {name}={value} must not be negative")
-
-    shift = getattr(cfg, "reward_shift", 0.0)
-    if getattr(cfg, "penalty", False) and shift < 0.0 and cfg.q_min >= 0.0:
-        least = f"q_min={shift / (1.0 - cfg.discount):.4g}, their least value" if cfg.discount < 1.0 else "a low q_min"
-        raise UsageError(
-            f"penalty=true with reward_shift={shift:g} would draw Q at infeasible actions up to q_min={cfg.q_min:g}, "
-            f"above all values of such rewards; give {least}, or reward_shift=0"
-        )
-
-
 def _check_batches(group: Group, plan: Plan) -> None:
-    if True:
-        rows, size = group.configs[0].offline_rows, group.configs[0].batch_size
-        if plan.online_steps and not 0 <= rows < size:
-            raise UsageError(
-                f"offline_rows={rows} of {group.algo.name} must lie between 0 and batch_size={size}, and below it: "
-                "it is the part of an online batch that comes from the dataset; set offline_rows too"
-            )
-        random = getattr(group.configs[0], "random_steps", 0)
-        if 0 < plan.online_steps <= random:
-            raise UsageError(
-                f"{group.algo.name} takes random_steps={random} uniform actions before it learns, and "
-                f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
-            )
+    cfg = group.configs[0]
+    if plan.online_steps and not 0 <= cfg.offline_rows < cfg.batch_size:
+        raise UsageError(
+            f"offline_rows={cfg.offline_rows} of {group.algo.name} must lie between 0 and batch_size={cfg.batch_size}, "
+            "and below it: it is the part of an online batch that comes from the dataset; set offline_rows too"
+        )
+    if 0 < plan.online_steps <= cfg.random_steps:
+        raise UsageError(
+            f"{group.algo.name} takes random_steps={cfg.random_steps} uniform actions before it learns, and "
+            f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
+        )
 
 
 def _check_fit(dataset: Dataset, task: Task | None) -> None:

@@ -24,7 +24,12 @@ from pars.train.plan import DataIn, Group, How, Plan
 
 
 def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
-    """A group of configs of one structure with seeds; its name tells it from all groups of other members."""
+    """A group of configs of one structure with seeds; its name tells it from all groups of other members.
+
+    Raises UsageError for settings that are out of their ranges.
+    """
+    for cfg, _ in members:
+        cfg.check()
     label = json.dumps([[to_dict(cfg), seed] for cfg, seed in members])
     name = f"{algo.name}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
     return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members))

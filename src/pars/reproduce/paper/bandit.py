@@ -19,11 +19,12 @@ import numpy as np
 from jax import Array
 
 from pars.algos import iql, pars
-from pars.core import Net, Params, Spec, Transition, descend, make_net
+from pars.core import Params, Spec, Transition
 from pars.nn.nets import apply, apply_ensemble
 from pars.reproduce.base import Arrays
 from pars.rl.critics import critic_loss, critic_net, descend_each, far_actions, make_critics
 from pars.rl.deterministic import actor_net
+from pars.rl.net import Net, descend, make_net
 from pars.train.placement import place
 
 DISCS = ((-0.6, 0.0), (0.6, 0.0))  # centres of the data's regions

@@ -22,10 +22,10 @@ import numpy as np
 from jax import Array
 
 from pars.config import config, stack
-from pars.core import Net, descend, make_net
 from pars.nn.nets import MLP, Activation, LayerNorm, Value, apply
 from pars.reproduce.base import Arrays
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
+from pars.rl.net import Net, descend, make_net
 from pars.train.placement import place
 
 NEAR, WIDE = 1.0, 5.0  # half widths of the two maps: the feasible box, and far beyond it

@@ -1,0 +1,72 @@
+"""Trained networks with their optimizer and slow copy, and the normalisation of what they see."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from pars.core import Params, RewardNorm, Spec, Transition
+
+
+class Net(NamedTuple):
+    """One trained network or a stacked ensemble of them: parameters, their slow copy, Adam's moments."""
+
+    params: Params
+    target: Params | None
+    opt: optax.OptState
+
+
+class Normalizer(NamedTuple):
+    """Standardises observations, the same way in training and in evaluation, and rewards, offline and online alike."""
+
+    mean: Array  # [O]
+    scale: Array  # [O]
+    reward_mean: Any = 0.0
+    reward_scale: Any = 1.0
+
+    def __call__(self, obs: Array) -> Array:
+        return (obs - self.mean) / self.scale
+
+    def batch(self, batch: Transition) -> Transition:
+        """The batch as losses see it."""
+        reward = (batch.reward - self.reward_mean) / self.reward_scale
+        return batch._replace(obs=self(batch.obs), next_obs=self(batch.next_obs), reward=reward)
+
+
+ADAM = optax.scale_by_adam()  # betas .9 and .999, eps 1e-8; the rate is applied in `descend`, so it may be traced
+
+
+def make_net(params: Params, target: bool = False) -> Net:
+    """A fresh network: Adam's moments at zero and, if asked for, an exact copy of the parameters as target."""
+    return Net(params, jax.tree.map(jnp.copy, params) if target else None, ADAM.init(params))
+
+
+def descend(net: Net, grads: Params, learning_rate: Any) -> Net:
+    """One Adam step of `net` along `grads`."""
+    updates, opt = ADAM.update(grads, net.opt)
+    params = jax.tree.map(lambda p, u: p - learning_rate * u, net.params, updates)
+    return net._replace(params=params, opt=opt)
+
+
+def polyak(net: Net, rate: Any) -> Net:
+    """Move the target towards the parameters: target + rate (params - target)."""
+    return net._replace(target=jax.tree.map(lambda t, p: t + rate * (p - t), net.target, net.params))
+
+
+def make_normalizer(normalize: bool, spec: Spec, rewards: RewardNorm = "none") -> Normalizer:
+    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity.
+
+    Args:
+        rewards: "range" divides by the range of the dataset's returns over 1000, as IQL does on MuJoCo (Kostrikov et
+            al. 2021); "standard" subtracts the mean and divides by the standard deviation, as EDAC does on Adroit.
+    """
+    mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
+    shape = (spec.obs_dim,)
+    affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range / 1000.0)}
+    affine["standard"] = (spec.reward_mean, spec.reward_std)
+    reward = (jnp.asarray(number, jnp.float32) for number in affine[rewards])
+    return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32), *reward)
