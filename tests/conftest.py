@@ -53,7 +53,7 @@ def keep_compiled(stable: Path, seen: Path) -> None:
                 entry.unlink()
     seen.parent.mkdir(parents=True)
     seen.symlink_to(stable, target_is_directory=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(stable)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(seen)  # as the command sets it
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"  # as the command
     # The path of XLA's GPU caches is hashed into the key of every program, and `seen` has another one each session.
     os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
@@ -65,6 +65,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: runs with --slow"))
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    from tests import isolation
+
+    with isolation.nothing_left(request.config.rootpath):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    from tests import isolation
+
+    with isolation.no_warnings_left():
+        return (yield)
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
+from pars.algos import ALGORITHMS
 from pars.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,16 +86,20 @@ def run_here(words: list[str], folder: Path) -> tuple[int, str]:
 
 
 def run_page(text: str, name: str, folder: Path) -> dict[str, Any]:
-    """Run all blocks of a page in order, inside `folder`. Returns the namespace of its Python blocks."""
+    """Run all blocks of a page in order, inside `folder`. Returns the namespace of its Python blocks.
+
+    Algorithms that the page adds to `pars.ALGORITHMS` are there for its own commands only.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    for block in blocks(text):
-        assert block.info, f"{name}:{block.line}: a fence without a language; write ```text for plain text"
-        if block.info[0] == "python":
-            source = "\n" * (block.line - 1) + block.code  # so that a traceback names the line of the page
-            exec(compile(source, name, "exec"), namespace)
-        elif block.info[0] in ("sh", "console", "bash", "shell"):
-            for words in commands(block):
-                check_command(words, block, folder)
+    with patch.dict(ALGORITHMS):
+        for block in blocks(text):
+            assert block.info, f"{name}:{block.line}: a fence without a language; write ```text for plain text"
+            if block.info[0] == "python":
+                source = "\n" * (block.line - 1) + block.code  # so that a traceback names the line of the page
+                exec(compile(source, name, "exec"), namespace)
+            elif block.info[0] in ("sh", "console", "bash", "shell"):
+                for words in commands(block):
+                    check_command(words, block, folder)
     return namespace
 
 
@@ -131,6 +137,20 @@ not python (
 
 def test_python_blocks_share_a_namespace(tmp_path: Path) -> None:
     assert run_page(PAGE, "page", tmp_path)["kept"] == 2
+
+
+def test_an_algorithm_of_a_page_is_there_for_its_commands_only(tmp_path: Path) -> None:
+    page = """
+```python
+import pars
+pars.ALGORITHMS["mine"] = pars.ALGORITHMS["bc"]
+```
+```sh
+pars algos mine
+```
+"""
+    run_page(page, "page", tmp_path)
+    assert "mine" not in ALGORITHMS
 
 
 def test_blocks_know_their_lines() -> None:
