@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -39,6 +43,25 @@ def test_phases_and_files(capsys: pytest.CaptureFixture[str]) -> None:
     table = {line.split()[0]: line for line in printed(120, capsys)}
     assert "LN on, PA off no      yes" in table["rlpd"] and " yes     no " in table["bc"]
     assert listing.file(ALGORITHMS["cal_ql"]) == listing.file(ALGORITHMS["cql"])
+
+
+@pytest.mark.parametrize("module", ["__main__", "builtins", "absent"])  # a notebook, no file, a module that went
+def test_an_algorithm_without_a_file_is_listed(
+    module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    config = type("Config", (ALGORITHMS["bc"].config,), {"__module__": module})
+    monkeypatch.setitem(ALGORITHMS, "mine", dataclasses.replace(ALGORITHMS["bc"], name="mine", config=config))
+    assert re.fullmatch(rf"mine +BC .* {module} +- +yes .*", printed(120, capsys)[-1])
+
+
+def test_an_algorithm_of_a_script_has_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = ModuleType("__main__")
+    script.__file__ = str(tmp_path / "mine.py")
+    Path(script.__file__).write_text("first = 1\nsecond = 2\n")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    config = type("Config", (ALGORITHMS["bc"].config,), {"__module__": "__main__"})
+    assert listing.file(dataclasses.replace(ALGORITHMS["bc"], config=config)) == "mine.py (2)"
 
 
 def section(name: str) -> tuple[list[str], dict[str, str]]:
