@@ -1,8 +1,10 @@
-"""What all tests share: a slow tier behind `--slow`, folders of their own, programs kept compiled between sessions."""
+"""What all tests share: a slow tier (`--slow`), any order (`--random-order`), folders of their own, a look at what each
+leaves behind, programs kept compiled between sessions."""
 
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ COMPILED_DAYS = 7  # older compiled programs belong to code that has changed sin
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the longer tier too")
+    parser.addoption("--random-order", type=int, metavar="SEED", help="run the tests in an order drawn with SEED")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,7 +62,11 @@ def keep_compiled(stable: Path, seen: Path) -> None:
     os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("random_order")
+    if seed is not None:
+        random.Random(seed).shuffle(items)
     if config.getoption("--slow"):
         return
     for item in items:
