@@ -10,6 +10,7 @@ import pytest
 
 from pars.data import from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
+from pars.data.check import scan
 from pars.data.formats.files import read_columns
 from pars.envs import make_task
 from pars.errors import DataError, ResourceError, UsageError
@@ -172,7 +173,7 @@ def test_folder_for_data(monkeypatch, tmp_path):
 
 def test_statistics_are_those_of_the_transitions(tmp_path, monkeypatch):
     """In chunks as in one piece, and where the mean is large beside the spread."""
-    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    monkeypatch.setattr(scan, "CHUNK", 7)
     data = columns() | {"observations": columns()["observations"] + np.array([0, 1000, -3], np.float32)}
     data["observations"][:, 2] = 4.0
     loaded = [from_arrays(data), from_file(write_npz(tmp_path / "a.npz", data))]
@@ -190,7 +191,7 @@ def test_columns_too_large_for_memory_give_the_same_dataset(tmp_path, monkeypatc
     data = {key: values.astype(dtype) for key, values in columns().items()}
     path = write_npz(tmp_path / "a.npz", data)
     want = from_arrays(data, columns=("next_action",))
-    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    monkeypatch.setattr(scan, "CHUNK", 7)
     seen = []
 
     def on_disk(*args, **options):

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from pars.data.check import scan
 from pars.data.dataset import from_arrays
 from pars.data.rows import checked_rows
 from pars.envs import make_task
@@ -91,5 +92,5 @@ def test_nothing_but_timeouts_leaves_no_transition():
 
 @pytest.mark.parametrize(("data", "words"), REFUSED)
 def test_refused_a_chunk_at_a_time(data, words, monkeypatch):
-    monkeypatch.setattr("pars.data.scan.CHUNK", 4)
+    monkeypatch.setattr(scan, "CHUNK", 4)
     test_refused(data, words)

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from pars.data.check import scan
 from pars.data.check.card import data_card
 from pars.data.check.scan import duplicates
 from pars.data.rows import checked_rows
@@ -123,7 +124,7 @@ def test_off_the_map_and_chunks(monkeypatch):
     obs = np.random.default_rng(0).uniform(-3, 5, (200, 4)).astype(np.float32)
     whole = card(UMAZE, observations=obs)
     assert np.sum(whole["maze"]["coverage"]["counts"]) < 200 and whole["maze"]["outside"] > 0.5
-    monkeypatch.setattr("pars.data.scan.CHUNK", 7)
+    monkeypatch.setattr(scan, "CHUNK", 7)
     small = card(UMAZE, observations=obs)
     assert small["maze"] == whole["maze"] and small["warnings"] == whole["warnings"]
     np.testing.assert_allclose(small["obs"]["std"], whole["obs"]["std"], rtol=1e-12)
