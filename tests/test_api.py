@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,12 @@ from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(pars, name) for name in pars.__all__)
     assert {"train", "evaluate", "load_dataset", "make_task", "ALGORITHMS"} <= set(pars.__all__)
+
+
+def test_no_public_name_gives_way_to_a_module() -> None:
+    """The modules `pars.train.checkpoint` and so on were imported above; `pars.train` is the function all the same."""
+    assert not [name for name in pars.__all__ if inspect.ismodule(getattr(pars, name))]
+    assert pars.train is api.train
 
 
 def test_evaluation_repeats_the_last_one_of_training() -> None:
