@@ -22,6 +22,8 @@ for _name in ("pars.cli.main", "pars.cli.selfcheck", "pars.presets.sets", "pars.
     importlib.import_module(_name)  # and with them all others that hold a registry, so that it is known from the start
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR1, signal.SIGCHLD)
+# set by pytest for each test, and by PyOpenGL and pygame when they are first imported
+OF_OTHERS = {"PYTEST_CURRENT_TEST", "PYOPENGL_PLATFORM", "SDL_AUDIODRIVER"}
 Seen = dict[str, Mapping[str, Any]]
 
 
@@ -32,7 +34,7 @@ def look(root: Path) -> Seen:
     """
     numbers = np.random.get_state(legacy=False)["state"]
     seen: Seen = {
-        "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
+        "environment": {name: value for name, value in os.environ.items() if name not in OF_OTHERS},
         "working folder": {"it": os.getcwd()},
         "file in the checkout": {name: "" for name in os.listdir(root) if not name.startswith((".", "__"))},
         "signal": {number.name: signal.getsignal(number) for number in SIGNALS},
@@ -48,7 +50,8 @@ def look(root: Path) -> Seen:
     if "matplotlib.pyplot" in sys.modules:
         seen["figure"] = dict.fromkeys(map(str, sys.modules["matplotlib.pyplot"].get_fignums()))
     if "gymnasium" in sys.modules:
-        seen["gymnasium.registry"] = dict(sys.modules["gymnasium"].registry)
+        registry = sys.modules["gymnasium"].registry
+        seen["gymnasium.registry"] = {k: v for k, v in registry.items() if "gymnasium" not in str(v.entry_point)}
     for name, table in tables(len(sys.modules)):
         seen[name] = table.copy()
     return seen
@@ -68,7 +71,10 @@ def tables(modules: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def changes(before: Seen, after: Seen) -> list[str]:
-    """One line for each thing that was added, changed or taken away. A module that was imported since is no leak."""
+    """One line for each thing that was added, changed or taken away.
+
+    A module that was imported since is no leak, nor is Python's note of where a warning was shown.
+    """
     found = []
     for kind, was in before.items():
         now = after[kind]
@@ -78,7 +84,7 @@ def changes(before: Seen, after: Seen) -> list[str]:
             if name not in now:
                 found.append(f"{kind}: {name} is gone")
             elif name not in was:
-                if not imported(now[name], before["sys.path"]):
+                if name != "__warningregistry__" and not imported(now[name], before["sys.path"]):
                     found.append(f"{kind}: {name} is new")
             elif was[name] is not now[name] and was[name] != now[name]:
                 found.append(f"{kind}: {name} is another")
