@@ -1,8 +1,10 @@
-"""What all tests share: a slow tier behind `--slow`, folders of their own, programs kept compiled between sessions."""
+"""What all tests share: a slow tier (`--slow`), any order (`--random-order`), folders of their own, a look at what each
+leaves behind, programs kept compiled between sessions."""
 
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ COMPILED_DAYS = 7  # older compiled programs belong to code that has changed sin
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the longer tier too")
+    parser.addoption("--random-order", type=int, metavar="SEED", help="run the tests in an order drawn with SEED")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,18 +56,38 @@ def keep_compiled(stable: Path, seen: Path) -> None:
                 entry.unlink()
     seen.parent.mkdir(parents=True)
     seen.symlink_to(stable, target_is_directory=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(stable)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(seen)  # as the command sets it
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"  # as the command
     # The path of XLA's GPU caches is hashed into the key of every program, and `seen` has another one each session.
     os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("random_order")
+    if seed is not None:
+        random.Random(seed).shuffle(items)
     if config.getoption("--slow"):
         return
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(pytest.mark.skip(reason="slow: runs with --slow"))
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
+    from tests import isolation
+
+    with isolation.nothing_left(request.config.rootpath):
+        yield
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    from tests import isolation
+
+    with isolation.no_warnings_left():
+        return (yield)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ def test_settings_and_seeds_are_refused_before_any_data_is_opened(options: dict[
     with pytest.raises(UsageError) as error:
         api.train("pars", "hopper-medium-v2", data="nowhere.hdf5", **options)
     assert str(error.value) == line
+
+
+def test_no_public_name_gives_way_to_a_module() -> None:
+    """The modules `pars.train.checkpoint` and so on were imported above; `pars.train` is the function all the same."""
+    assert not [name for name in pars.__all__ if inspect.ismodule(getattr(pars, name))]
+    assert pars.train is api.train
 
 
 def test_evaluation_repeats_the_last_one_of_training() -> None:

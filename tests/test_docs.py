@@ -1,8 +1,10 @@
 """Every code block of README.md and docs/ runs.
 
-`python` blocks run in a temporary folder, one namespace per file. In `sh` blocks every line is a `pars` command, in
-`console` blocks every line after `$ `; they run in the same folder. `sh notest` is for set-up and long commands: there
-only the make targets and the subcommands of `pars` must exist. Blocks in other languages (text, json) are not run.
+`python` blocks run in a temporary folder, one namespace per file. What they print stands behind `# -> ` on the line of
+each `print`, with `...` for what may differ. In `sh` blocks every line is a `pars` command, in `console` blocks every
+line after `$ ` and its output below; they run in the same folder and leave what `--out` names. `sh notest` is for
+set-up and long commands: there only the make targets, the subcommands of `pars` and their options must exist. Blocks in
+other languages (text, json) are not run.
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import re
 import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
+from pars.algos import ALGORITHMS
 from pars.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,58 +52,108 @@ def blocks(text: str) -> list[Block]:
     return found
 
 
-def commands(block: Block) -> list[list[str]]:
-    """The commands of a shell block, split into words; comments and the output in a console are left out."""
-    text = block.code.replace("\\\n", " ")
-    if block.info[0] == "console":
-        text = "\n".join(line[2:] for line in text.splitlines() if line.startswith("$ "))
-    return [words for line in text.splitlines() if (words := shlex.split(line, comments=True))]
+class Command(NamedTuple):
+    """A line of a shell block in words, and the output that stands below it in a console."""
+
+    words: list[str]
+    shown: list[str]
 
 
-def check_command(words: list[str], block: Block, folder: Path) -> None:
-    """Run one `pars` command; in a `notest` block only look whether its target or subcommand exists."""
+def commands(block: Block) -> list[Command]:
+    """The commands of a shell block; comments are left out."""
+    found: list[Command] = []
+    for line in block.code.replace("\\\n", " ").splitlines():
+        if block.info[0] == "console" and not line.startswith("$ "):
+            found[-1].shown.append(line)
+        elif words := shlex.split(line.removeprefix("$ "), comments=True):
+            found.append(Command(words, []))
+    return found
+
+
+def check_command(command: Command, block: Block, folder: Path) -> None:
+    """Run one `pars` command and look at what it prints and writes; in a `notest` block only whether it exists."""
+    words = command.words
     if words[0] == "make":
         targets = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
         for target in targets:
             assert re.search(rf"^{re.escape(target)}:", MAKEFILE, re.M), f"line {block.line}: no make target {target!r}"
     if "notest" in block.info:
-        if words[0] != "pars":
-            return
-        words = [*words[: 1 + (len(words) > 1 and not words[1].startswith("-"))], "--help"]
+        if words[0] == "pars":
+            check_words(words[1:], block, folder)
+        return
     assert words[0] == "pars", f"line {block.line}: {words[0]!r} does not run in the tests; mark the fence `sh notest`"
     assert not {"|", "&&", ";", ">", "&"} & set(words), f"line {block.line}: one command per line, without a shell"
-    code, errors = run_here(words[1:], folder)
-    assert code == 0, f"line {block.line}: {shlex.join(words)}: exit {code}\n{errors[-2000:]}"
+    code, output, errors = run_here(words[1:], folder)
+    where = f"line {block.line}: {shlex.join(words)}"
+    assert code == 0, f"{where}: exit {code}\n{errors[-2000:]}"
+    assert output.strip(), f"{where}: it says nothing"
+    if "--out" in words:
+        assert (folder / words[words.index("--out") + 1]).exists(), f"{where}: nothing is there"
+    check_shown(command.shown, output, where)
 
 
-def run_here(words: list[str], folder: Path) -> tuple[int, str]:
-    """Run `pars` in this process, which has JAX at hand and programs compiled. -> exit code, stderr."""
-    code, errors = 0, io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
+def check_words(words: list[str], block: Block, folder: Path) -> None:
+    """The subcommand and the options of a command that is not run are in its help."""
+    depth = 2 if words[:1] == ["data"] else 1
+    name = " ".join(["pars", *(word for word in words[:depth] if not word.startswith("-"))])
+    _, help_text, _ = run_here([*name.split()[1:], "--help"], folder)
+    assert help_text.startswith(f"usage: {name} "), f"line {block.line}: no command {name}"
+    for option in [word for word in words if word.startswith("--")]:
+        assert re.search(rf"(?<!\S){option}(?![\w-])", help_text), f"line {block.line}: no option {option}"
+
+
+def check_shown(shown: list[str], output: str, where: str) -> None:
+    """Each line that a page shows is among those that were printed, in order; `...` stands for anything."""
+    lines = iter(output.splitlines())
+    for text in shown:
+        pattern = ".*".join(map(re.escape, text.strip().split("...")))
+        assert any(re.fullmatch(pattern, line.strip()) for line in lines), f"{where}: {text!r} is not in\n{output}"
+
+
+def run_here(words: list[str], folder: Path) -> tuple[int, str, str]:
+    """Run `pars` in this process, which has JAX at hand and programs compiled. -> exit code, stdout, stderr."""
+    code, output, errors = 0, io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
         try:
             cli.main(words)
         except SystemExit as stop:
             code = int(stop.code or 0)
-    return code, errors.getvalue()
+    return code, output.getvalue(), errors.getvalue()
+
+
+def run_python(block: Block, name: str, namespace: dict[str, Any]) -> None:
+    """Run a block and compare what it prints with what stands behind `# -> `."""
+    source = "\n" * (block.line - 1) + block.code  # so that a traceback names the line of the page
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(source, name, "exec"), namespace)
+    for number, line in enumerate(block.code.splitlines(), block.line):
+        assert "print(" not in line or "# -> " in line, f"{name}:{number}: say what is printed, as # -> 42"
+    check_shown(re.findall(r"# -> (.*)", block.code), output.getvalue(), f"{name}:{block.line}")
 
 
 def run_page(text: str, name: str, folder: Path) -> dict[str, Any]:
-    """Run all blocks of a page in order, inside `folder`. Returns the namespace of its Python blocks."""
+    """Run all blocks of a page in order, inside `folder`. Returns the namespace of its Python blocks.
+
+    Algorithms that the page adds to `pars.ALGORITHMS` are there for its own commands only.
+    """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    for block in blocks(text):
-        assert block.info, f"{name}:{block.line}: a fence without a language; write ```text for plain text"
-        if block.info[0] == "python":
-            source = "\n" * (block.line - 1) + block.code  # so that a traceback names the line of the page
-            exec(compile(source, name, "exec"), namespace)
-        elif block.info[0] in ("sh", "console", "bash", "shell"):
-            for words in commands(block):
-                check_command(words, block, folder)
+    with patch.dict(ALGORITHMS):
+        for block in blocks(text):
+            assert block.info, f"{name}:{block.line}: a fence without a language; write ```text for plain text"
+            if block.info[0] == "python":
+                run_python(block, name, namespace)
+            elif block.info[0] in ("sh", "console", "bash", "shell"):
+                for command in commands(block):
+                    check_command(command, block, folder)
     return namespace
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_page_runs(page: Path, own_folders: Path) -> None:
-    run_page(page.read_text(encoding="utf-8"), str(page), own_folders)
+def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own; what a page collects stays in the data folder of the session for the others."""
+    monkeypatch.chdir(tmp_path)
+    run_page(page.read_text(encoding="utf-8"), str(page), tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -133,6 +187,20 @@ def test_python_blocks_share_a_namespace(tmp_path: Path) -> None:
     assert run_page(PAGE, "page", tmp_path)["kept"] == 2
 
 
+def test_an_algorithm_of_a_page_is_there_for_its_commands_only(tmp_path: Path) -> None:
+    page = """
+```python
+import pars
+pars.ALGORITHMS["mine"] = pars.ALGORITHMS["bc"]
+```
+```sh
+pars algos mine
+```
+"""
+    run_page(page, "page", tmp_path)
+    assert "mine" not in ALGORITHMS
+
+
 def test_blocks_know_their_lines() -> None:
     assert [(block.info, block.line) for block in blocks(PAGE)] == [
         (("python",), 4),
@@ -151,6 +219,13 @@ def test_blocks_know_their_lines() -> None:
         ("```sh\npars tasks | head\n```", "one command per line"),
         ("```\nplain\n```", "a fence without a language"),
         ("```python\nnever_closed = 1\n", "never closed"),
+        ("```python\nprint(1)\n```", "page:2: say what is printed"),
+        ("```python\nprint(1)  # -> 2\n```", "'2' is not in"),
+        ("```python\nprint(1)  # -> 1\nprint(2)  # -> 1\n```", "'1' is not in"),
+        ("```console\n$ pars algos bc\nalgorithm\n```", "'algorithm' is not in"),
+        ("```sh\npars algos nothing-like-it\n```", "exit 2"),
+        ("```sh notest\npars nothing-like-it\n```", "no command pars nothing-like-it"),
+        ("```sh notest\npars train pars task --step 5\n```", "no option --step"),
     ],
 )
 def test_what_a_page_must_not_hold(page: str, complaint: str, tmp_path: Path) -> None:
@@ -158,6 +233,10 @@ def test_what_a_page_must_not_hold(page: str, complaint: str, tmp_path: Path) ->
         run_page(page, "page", tmp_path)
 
 
-def test_commands_of_a_console_leave_out_the_output() -> None:
+def test_commands_of_a_console_have_their_output_below() -> None:
     block = Block(("console",), "$ pars tasks  # all\npointmaze-umaze\n$ pars eval \\\n  runs/x", 1)
-    assert commands(block) == [["pars", "tasks"], ["pars", "eval", "runs/x"]]
+    assert commands(block) == [(["pars", "tasks"], ["pointmaze-umaze"]), (["pars", "eval", "runs/x"], [])]
+
+
+def test_what_may_differ_is_three_dots(tmp_path: Path) -> None:
+    run_page("```python\nprint(12345)  # -> 1...5\n```\n```console\n$ pars algos bc\nbc ...\n```", "page", tmp_path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,17 +64,42 @@ def one_line(said: Said, code: int, *parts: str) -> None:
         assert part in said.err, f"{part!r} is not in {said.err!r}"
 
 
-@pytest.mark.parametrize("command", [*cli.COMMANDS, *(f"data {name}" for name in cli.DATA_COMMANDS), ""])
-def test_help_exits_with_0(pars: Pars, command: str) -> None:
+def plain(text: str) -> str:
+    """Without boxes, bullets and line breaks."""
+    return re.sub(r"[\s│╭╮╰╯─•]+", " ", text)
+
+
+COMMANDS: dict[str, Callable[..., object]] = {
+    **{name: function for name, function in cli.COMMANDS.items() if name != "data"},
+    **{f"data {name}": function for name, function in cli.DATA_COMMANDS.items()},
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_a_command_does_and_every_option(pars: Pars, command: str) -> None:
     said = pars(*command.split(), "--help")
-    assert said.code == 0 and "usage: pars" in said.out and said.err == ""
+    assert said.code == 0 and said.err == "" and said.out.startswith(f"usage: pars {command} [-h]")
+    text = plain(said.out)
+    about, _, arguments = (inspect.getdoc(COMMANDS[command]) or "").partition("\nArgs:\n")
+    assert plain(about).strip() in text
+    meaning = {
+        name: plain(words).strip() for name, words in re.findall(r"(?ms)^ +(\w+): (.*?)(?=^ +\w+: |\Z)", arguments)
+    }
+    for name, parameter in inspect.signature(COMMANDS[command]).parameters.items():
+        assert meaning[name] in text, name
+        if not re.search("Positional|Words", str(parameter.annotation)):
+            assert f"--{name.replace('_', '-')}" in text
 
 
-def test_without_a_command_it_says_what_there_is(pars: Pars) -> None:
-    for line in ([], ["data"]):
-        said = pars(*line)
-        assert said.code == 0
-        assert all(name in said.out for name in (cli.DATA_COMMANDS if line else cli.COMMANDS))
+@pytest.mark.parametrize("line", ["", "--help", "data", "data --help"])
+def test_without_a_command_it_says_what_there_is(pars: Pars, line: str) -> None:
+    said = pars(*line.split())
+    assert said.code == 0 and said.err == ""
+    table = cli.DATA_COMMANDS if "data" in line else cli.COMMANDS
+    for name, function in table.items():
+        first = (inspect.getdoc(function) or "").partition("\n")[0]
+        assert f" {name} {first}" in plain(said.out), name
+    assert ("Exit codes: 0 done, 2 usage" in said.out) == ("data" not in line)
 
 
 WRONG_WORDS = [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -53,7 +56,26 @@ def test_the_readme_has_the_same_table() -> None:
     for name, (files, phases) in found.items():
         algo = ALGORITHMS[name]
         assert f"src/pars/algos/{listing.file(algo).split()[0]}" in files, name
-        assert phases == tuple("yes" if has else "no" for has in (algo.has_offline_phase, algo.can_go_online)), name
+        assert phases == tuple("yes" if has else "no" for has in (algo.offline, algo.online)), name
+
+
+@pytest.mark.parametrize("module", ["__main__", "builtins", "absent"])  # a notebook, no file, a module that went
+def test_an_algorithm_without_a_file_is_listed(
+    module: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    config = type("Config", (ALGORITHMS["bc"].config,), {"__module__": module})
+    monkeypatch.setitem(ALGORITHMS, "mine", dataclasses.replace(ALGORITHMS["bc"], name="mine", config=config))
+    assert re.fullmatch(rf"mine +BC .* {module} +- +yes .*", printed(120, capsys)[-1])
+
+
+def test_an_algorithm_of_a_script_has_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = ModuleType("__main__")
+    script.__file__ = str(tmp_path / "mine.py")
+    Path(script.__file__).write_text("first = 1\nsecond = 2\n")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    config = type("Config", (ALGORITHMS["bc"].config,), {"__module__": "__main__"})
+    assert listing.file(dataclasses.replace(ALGORITHMS["bc"], config=config)) == "mine.py (2)"
 
 
 def section(name: str) -> tuple[list[str], dict[str, str]]:

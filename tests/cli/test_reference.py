@@ -11,7 +11,6 @@ from pars.algos import ALGORITHMS
 from pars.cli import listing, settings
 from pars.config import as_text, facts
 from pars.core import LoopSettings
-from pars.train.launch import phases
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
@@ -25,7 +24,7 @@ def printed(name: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_setting_has_a_line_with_default_range_and_meaning(name: str) -> None:
     algo, found = ALGORITHMS[name], printed(name)
-    known = {key: fact for key, fact in facts(algo.config).items() if fact.phase in ("", *phases(algo))}
+    known = {key: fact for key, fact in facts(algo.config).items() if fact.phase in ("", *algo.phases)}
     assert found.keys() == known.keys()
     for key, fact in known.items():
         words = " ".join(found[key].split())

@@ -14,6 +14,7 @@ from pars.presets import pars as pars_preset
 from pars.presets import sets
 from pars.presets import td3_bc as td3_bc_preset
 from pars.train.launch import make_groups
+from tests.loops import for_each
 
 MAZES = ("umaze", "umaze-diverse", "medium-play", "medium-diverse", "large-play", "large-diverse")
 ANTMAZE = [f"antmaze-{maze}-v2" for maze in MAZES] + ["antmaze-ultra-play-v0", "antmaze-ultra-diverse-v0"]
@@ -34,27 +35,26 @@ def test_there_are_28_sets_and_pars_has_a_row_for_each_and_no_other() -> None:
     assert all(presets.family(task_id) == name for name, ids in sets.SETS.items() for task_id in ids)
 
 
-@pytest.mark.parametrize("name", ALGORITHMS)
-@pytest.mark.parametrize("task_id", [*D4RL, "pointmaze-umaze-diverse", "Hopper-v5"])
+@for_each([(name, task_id) for name in ALGORITHMS for task_id in [*D4RL, "pointmaze-umaze-diverse", "Hopper-v5"]])
 def test_every_preset_builds_a_config(name: str, task_id: str) -> None:
     assert isinstance(config(name, task_id), ALGORITHMS[name].config)
 
 
-@pytest.mark.parametrize("task_id", ANTMAZE)
+@for_each(ANTMAZE)
 def test_antmaze_has_the_values_of_table_9(task_id: str) -> None:
     cfg = config("pars", task_id)
     assert (cfg.critics, cfg.discount, cfg.infeasible_distance, cfg.q_min) == (4, 0.995, 1000.0, 0.0)
     assert (cfg.actor_cosine, cfg.exploration_noise, cfg.offline_rows, cfg.actor_critics) == (False, 0.05, 128, 1)
 
 
-@pytest.mark.parametrize("task_id", [*ADROIT, *MUJOCO])
+@for_each([*ADROIT, *MUJOCO])
 def test_adroit_and_mujoco_have_the_values_of_table_9(task_id: str) -> None:
     cfg, adroit = config("pars", task_id), task_id in ADROIT
     assert (cfg.critics, cfg.discount, cfg.infeasible_distance) == (10, 0.99, 100.0)
     assert (cfg.actor_cosine, cfg.exploration_noise) == ((True, 0.05) if adroit else (False, 0.1))
 
 
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each(D4RL)
 def test_what_table_9_gives_for_all(task_id: str) -> None:
     cfg = config("pars", task_id)
     assert (cfg.batch_size, cfg.polyak, cfg.critic_lr, cfg.actor_lr) == (256, 0.005, 3e-4, 3e-4)
@@ -170,7 +170,7 @@ def test_another_preset_is_a_layer_over_the_papers() -> None:
     assert (tuned["reward_shift"], tuned["reward_scale"], tuned["bc_weight"]) == (0.0, 100.0, 0.4)
 
 
-@pytest.mark.parametrize("task_id", [*ANTMAZE[:6], *ADROIT, *MUJOCO])
+@for_each([*ANTMAZE[:6], *ADROIT, *MUJOCO])
 def test_the_tuned_baseline_builds_a_config(task_id: str) -> None:
     cfg = from_dict(ALGORITHMS["td3_bc"].config, presets.settings("td3_bc", task_id, "tuned"))
     assert (cfg.q_weight, cfg.bc_reduce, cfg.normalize_obs) == (1.0, "sum", False)

@@ -10,6 +10,7 @@ from pars import presets
 from pars.algos import ALGORITHMS
 from pars.presets import rebrac as rebrac_preset
 from pars.presets import td3_bc as td3_bc_preset
+from tests.loops import for_each
 from tests.presets.test_presets import ADROIT, ANTMAZE, D4RL, MUJOCO
 
 CLONED = [task_id for task_id in ADROIT if "cloned" in task_id]
@@ -58,7 +59,7 @@ walker2d-medium-expert    0.01   0.01
 """)
 
 
-@pytest.mark.parametrize("task_id", REBRAC)
+@for_each(REBRAC)
 def test_rebrac(task_id: str) -> None:
     cfg = config("rebrac", task_id)
     assert [cfg.bc_weight, cfg.critic_bc_weight] == REBRAC[task_id]
@@ -100,7 +101,7 @@ antmaze-large-diverse  6   0.9
 """)
 
 
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each(D4RL)
 def test_iql_is_the_authors_recipe_and_on_adroit_the_tuned_one(task_id: str) -> None:
     cfg, adroit, antmaze = config("iql", task_id), task_id in ADROIT, task_id in ANTMAZE
     expected = TUNED_IQL[task_id] if adroit else [10.0, 0.9] if antmaze else [3.0, 0.7]
@@ -113,7 +114,7 @@ def test_iql_is_the_authors_recipe_and_on_adroit_the_tuned_one(task_id: str) -> 
     assert cfg.initializer == ("torch" if adroit else "orthogonal")
 
 
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each(D4RL)
 def test_iql_of_corl(task_id: str) -> None:
     cfg = config("iql", task_id, "corl")
     domain = [10.0, 0.9] if task_id in ANTMAZE else [3.0, 0.8] if task_id in ADROIT else [3.0, 0.7]
@@ -126,15 +127,14 @@ def test_iql_of_corl(task_id: str) -> None:
     assert (cfg.dropout, cfg.reward_shift) == (task_id in ADROIT, -1 if task_id in ANTMAZE else 0)
 
 
-@pytest.mark.parametrize("task_id", TUNED_IQL)
+@for_each(TUNED_IQL)
 def test_tuned_iql(task_id: str) -> None:
     cfg = config("iql", task_id, "tuned")
     assert [cfg.advantage_scale, cfg.expectile] == TUNED_IQL[task_id]
     assert (cfg.normalize_obs, cfg.reward_shift) == (True, -1 if task_id in ANTMAZE else 0)
 
 
-@pytest.mark.parametrize("name", ["cql", "cal_ql"])
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each([(name, task_id) for name in ("cql", "cal_ql") for task_id in D4RL])
 def test_cql_and_cal_ql(name: str, task_id: str) -> None:
     cfg, antmaze, adroit, cal_ql = config(name, task_id), task_id in ANTMAZE, task_id in ADROIT, name == "cal_ql"
     assert cfg.conservative_weight == (5 if antmaze else 1 if adroit else 10)
@@ -176,7 +176,7 @@ pen-expert                100 20
 """)
 
 
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each(D4RL)
 def test_sac_n_and_edac(task_id: str) -> None:
     sac_n, edac = config("sac_n", task_id), config("edac", task_id)
     domain = [25, 10] if task_id in ANTMAZE else [100, 50]
@@ -194,7 +194,7 @@ def test_sac_n_and_edac(task_id: str) -> None:
         assert (cfg.hidden, cfg.actor_hidden, cfg.initializer) == ((256,) * 3, (256,) * 3, "edac")
 
 
-@pytest.mark.parametrize("task_id", D4RL)
+@for_each(D4RL)
 def test_rlpd_by_domain(task_id: str) -> None:
     cfg, antmaze, mujoco = config("rlpd", task_id), task_id in ANTMAZE, task_id in MUJOCO
     assert (cfg.target_critics, cfg.backup_entropy, cfg.reward_shift) == (
@@ -230,7 +230,7 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
 }
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@for_each(BASELINES)
 def test_what_is_not_published_is_marked_and_nothing_else(name: str) -> None:
     assert set(presets.PRESETS[name].fallback) == {*ULTRA, *NOT_PUBLISHED.get(name, [])}
 

@@ -55,7 +55,7 @@ def unit(clock: Clock, name: str, estimate: float, truth: float, divisible: bool
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("pars.train.view.time.monotonic", clock)
+    monkeypatch.setattr("time.monotonic", clock)
     return clock
 
 

@@ -6,6 +6,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.table import Column, Table
@@ -43,10 +44,14 @@ def table() -> Table:
 
 
 def file(algo: Algorithm) -> str:
-    """iql.py (130): where an algorithm stands, and its number of lines."""
-    module = sys.modules[algo.config.__module__]
-    lines = len(inspect.getsource(module).splitlines())
-    return f"{module.__name__.rpartition('.')[2]}.py ({lines})"
+    """iql.py (130): where an algorithm stands, and its number of lines. The module's name if it has no file."""
+    name = algo.config.__module__
+    try:
+        module = sys.modules[name]
+        path = inspect.getfile(module)
+        return f"{Path(path).name} ({len(inspect.getsource(module).splitlines())})"
+    except (KeyError, TypeError, OSError):
+        return name
 
 
 def ingredients(algo: Algorithm) -> str:

@@ -254,18 +254,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    warnings.showwarning = _one_line
     try:
-        if words == ["--version"]:
-            print(f"pars {pars.__version__}")
-            return
-        if words[:1] == ["data"]:
-            table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
-            words = words[1:]
-        else:
-            table, prog = COMMANDS, "pars"
-            about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
-        tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line
+            _run(words)
     except BrokenPipeError:  # whoever read our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
@@ -275,6 +267,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(_explain(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _run(words: list[str]) -> None:
+    if words == ["--version"]:
+        print(f"pars {pars.__version__}")
+        return
+    if words[:1] == ["data"]:
+        table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
+        words = words[1:]
+    else:
+        table, prog = COMMANDS, "pars"
+        about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
+    tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
 
 
 def gather(words: list[str]) -> list[str]:

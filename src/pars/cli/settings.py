@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from pars.cli.listing import WIDTH, file, find
 from pars.config import Fact, as_text, facts, field_types
 from pars.core import Algorithm
-from pars.train.launch import phases
 
 HEADING = """\
 # Settings
@@ -43,7 +42,7 @@ class Row(NamedTuple):
 def lines(names: Sequence[str]) -> Iterator[str]:
     """Every setting of these algorithms, its own first. A setting stands below the switch that turns it on."""
     for algo in find(names):
-        table = rows(algo.configure(), phases(algo))
+        table = rows(algo.configure(), algo.phases)
         sizes = [max(len(cell) for cell in column) for column in zip(*(_cells(row) for row in table), strict=True)][:3]
         yield f"{algo.name}: {algo.title}, {algo.paper}; {file(algo)}"
         for home, group in _groups(algo.config, table):
@@ -69,7 +68,7 @@ def page(names: Sequence[str] = ()) -> Iterator[str]:
     written: dict[type, Algorithm] = {}
     for algo in algos:
         first = written.setdefault(algo.config, algo)
-        own = [row for row in rows(algo.configure(), phases(algo)) if row.home is algo.config and first is algo]
+        own = [row for row in rows(algo.configure(), algo.phases) if row.home is algo.config and first is algo]
         about = [f"{algo.paper}.", _phases(algo), "" if first is algo else f"The settings of `{first.name}`."]
         yield from (f"## `{algo.name}`: {algo.title}", "", " ".join(filter(None, about)), "")
         if own:
@@ -123,7 +122,7 @@ def _title(home: type) -> str:
 
 
 def _phases(algo: Algorithm) -> str:
-    missing = [phase for phase in ("offline", "online") if phase not in phases(algo)]
+    missing = [phase for phase in ("offline", "online") if phase not in algo.phases]
     return " ".join(
         f"It has no {phase} phase: settings that are read {phase} only are not for it." for phase in missing
     )
