@@ -62,7 +62,7 @@ class Trainer:
     def __init__(self, case: Case) -> None:
         from pars.algos import find_algorithm
         from pars.packing import pack
-        from pars.train.learner import Learner
+        from pars.training.learner import Learner
 
         self.case, shape = case, case.shape
         seeds = list(range(case.members))

@@ -37,9 +37,9 @@ from pars.envs.base import BatchEnv, MujocoBatch, clipped
 from pars.envs.measure import environment
 from pars.errors import TaskError, UsageError
 from pars.system import cores
-from pars.train.learner import Learner
-from pars.train.policy import Policy
-from pars.train.rollout import Evaluation, Evaluator
+from pars.training.learner import Learner
+from pars.training.policy import Policy
+from pars.training.rollout import Evaluation, Evaluator
 
 TRIAL = 10  # actions per episode of the evaluation that tells how many there is time for
 COLUMNS = (

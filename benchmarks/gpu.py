@@ -39,7 +39,7 @@ from benchmarks.table import FOLDER, Column, Row, lines, percent, spread, write_
 from pars import system
 from pars.errors import UsageError
 from pars.report.charts.plot import COLORS, DASHES, figure, plain_log, style
-from pars.train import checkpoint
+from pars.training import checkpoint
 
 ALGORITHM = "pars"
 PRECISIONS = ("float32", "tf32", "bfloat16")

@@ -98,9 +98,9 @@ def start(path: Path, settings: dict[str, list[Any]], members: int) -> dict[str,
         from pars import api
         from pars.cli import commands  # noqa: F401  what `pars train` imports
         from pars.data import dataset as loading
-        from pars.train.launch import make_groups, train_groups
-        from pars.train.parts import needed
-        from pars.train.plan import Plan
+        from pars.training.launch import make_groups, train_groups
+        from pars.training.parts import needed
+        from pars.training.plan import Plan
     for name, title in (("file_sha256", "hash"), ("read_columns", "read"), ("store", "pack, card, write")):
         watched(parts, loading, name, f"- {title}")
     with part(parts, "data"):

@@ -69,7 +69,7 @@ def limited(path: Path, settings: dict[str, Any], seconds: float) -> dict[str, A
     from pars.core import Spec
     from pars.data import from_file
     from pars.data.cache import data_folder
-    from pars.train.learner import Learner
+    from pars.training.learner import Learner
 
     begin = time.monotonic()
     size = from_file(path).packed.nbytes

@@ -21,10 +21,10 @@ from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
 from pars.envs import make_task
 from pars.packing import pack
-from pars.train.checkpoint import Position
-from pars.train.folder import RunFolder
-from pars.train.learner import Learner
-from pars.train.rollout import Interaction
+from pars.training.checkpoint import Position
+from pars.training.folder import RunFolder
+from pars.training.learner import Learner
+from pars.training.rollout import Interaction
 
 CASES = (("antmaze-umaze-v2", 4), ("hopper-medium-v2", 10))  # task, critics
 MEMBERS = (1, 4)

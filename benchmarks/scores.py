@@ -39,7 +39,7 @@ from pars.api import open_dataset
 from pars.data import Dataset
 from pars.envs import Task, make_task
 from pars.packing import unpack
-from pars.train.rollout import Evaluator, Interaction
+from pars.training.rollout import Evaluator, Interaction
 
 PATIENCE = 3600.0  # seconds for one answer: the steps between two evaluations
 COLUMNS = ("next_action", "episode")  # that some of our algorithms are loaded with

@@ -41,7 +41,7 @@ from pars.config import from_dict
 from pars.envs import make_task
 from pars.errors import UsageError
 from pars.packing import unpack
-from pars.train.rollout import Evaluator
+from pars.training.rollout import Evaluator
 
 CONTESTANTS = (PARS, TD3_BC, STAND_IN, CORL_TD3_BC, JAX_CORL)
 PATIENCE = 900.0  # seconds for one answer: the steps between two evaluations

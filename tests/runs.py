@@ -14,8 +14,8 @@ import pytest
 
 from pars import api
 from pars.data import Dataset, collect_dataset, load_dataset
-from pars.train.checkpoint import latest
-from pars.train.folder import read_status
+from pars.training.checkpoint import latest
+from pars.training.folder import read_status
 
 TASK = "pointmaze-umaze-diverse"
 ROWS = 2000

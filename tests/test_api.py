@@ -42,7 +42,7 @@ def test_settings_and_seeds_are_refused_before_any_data_is_opened(options: dict[
 
 
 def test_no_public_name_gives_way_to_a_module() -> None:
-    """The modules `pars.train.checkpoint` and so on were imported above; `pars.train` is the function all the same."""
+    """Modules of the library were imported above; `pars.train` is the function all the same."""
     assert not [name for name in pars.__all__ if inspect.ismodule(getattr(pars, name))]
     assert pars.train is api.train
 

@@ -28,7 +28,7 @@ LINES_MAX = 350
 
 # From top to bottom: a room may import what stands below it. Every room has its place here.
 FLOORS = (
-    *("cli", "reproduce", "api", "report", "collect", "train", "probes", "algos", "presets", "data", "envs"),
+    *("cli", "reproduce", "api", "report", "collect", "training", "probes", "algos", "presets", "data", "envs"),
     *("rl", "packing", "core", "nn", "config", "system", "errors"),
 )
 APART = {  # what a room must not know although it stands below
@@ -36,13 +36,22 @@ APART = {  # what a room must not know although it stands below
     "presets": {"algos", "data", "envs", "rl", "nn", "core"},
     "data": {"rl", "nn"},
     "envs": {"rl", "nn", "packing", "core"},
-    "report": {"train", "collect", "algos", "rl", "nn", "core", "envs"},
-    "train.learner": {"data", "envs"},
-    "train.source": {"data", "envs"},
-    "train.prefetch": {"data", "envs"},
+    "report": {"training", "collect", "algos", "rl", "nn", "core", "envs"},
+    "training.learner": {"data", "envs"},
+    "training.source": {"data", "envs"},
+    "training.feed": {"data", "envs"},
+    "training.prefetch": {"data", "envs"},
 }
 EXCEPT = {("data", "rl.returns")}  # arithmetic on recorded rewards, without a network
-LOOP = ("core", "train.learner", "train.source", "train.prefetch", "train.online", "train.rollout", "train.run")
+LOOP = (
+    "core",
+    "training.learner",
+    "training.source",
+    "training.prefetch",
+    "training.online",
+    "training.rollout",
+    "training.run",
+)
 IMPORTED_AS = {"PIL": "pillow"}  # where a package and its module differ in name
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from pars.presets import Preset as Preset
     from pars.report import summary as summary
     from pars.report import write_report as write_report
-    from pars.train.restore import Policy as Policy
-    from pars.train.restore import load_policy as load_policy
+    from pars.training.restore import Policy as Policy
+    from pars.training.restore import load_policy as load_policy
 
     __version__: str
 
@@ -37,7 +37,7 @@ _HOME = {
     "Algorithm": "pars.core",
     "Dataset": "pars.data",
     "ParsError": "pars.errors",
-    "Policy": "pars.train.restore",
+    "Policy": "pars.training.restore",
     "Preset": "pars.presets",
     "Spec": "pars.core",
     "Step": "pars.core",
@@ -47,7 +47,7 @@ _HOME = {
     "evaluate": "pars.api",
     "from_arrays": "pars.data",
     "load_dataset": "pars.data",
-    "load_policy": "pars.train.restore",
+    "load_policy": "pars.training.restore",
     "make_task": "pars.envs",
     "register": "pars.algos",
     "summary": "pars.report",

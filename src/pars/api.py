@@ -16,13 +16,13 @@ from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
-from pars.train.checkpoint import Position
-from pars.train.launch import make_groups, needs_data, train_groups
-from pars.train.plan import DataIn, Group, How, Plan
-from pars.train.progress import make_view, progress_bar
-from pars.train.restore import restore, run_folders
-from pars.train.rollout import Evaluation, Evaluator, uniform_rows
-from pars.train.view import Stop
+from pars.training.checkpoint import Position
+from pars.training.launch import make_groups, needs_data, train_groups
+from pars.training.plan import DataIn, Group, How, Plan
+from pars.training.progress import make_view, progress_bar
+from pars.training.restore import restore, run_folders
+from pars.training.rollout import Evaluation, Evaluator, uniform_rows
+from pars.training.view import Stop
 
 Data = str | Path | Dataset | Mapping[str, Any]
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from flax.errors import ScopeParamShapeError
 
-import pars.train.run
+import pars.training.run
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.config import field_types, to_dict
@@ -21,9 +21,9 @@ from pars.core import Algorithm, Spec, Step, Transition
 from pars.data.extras import COLUMNS
 from pars.errors import Interrupted
 from pars.packing import pack
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 from tests import runs
-from tests.train.test_run import Signals
+from tests.training.test_run import Signals
 
 NAMES = list(ALGORITHMS)
 PROGRAMS = [name for name in NAMES if not ALGORITHMS[name].settings]  # a variant differs in its settings alone
@@ -199,7 +199,7 @@ def test_a_run_goes_through_its_phases_and_a_stopped_one_ends_alike(
     places = [place for place in (("offline", 9), ("online", 5)) if phases[place[0]]]
     view = Signals(*places)
     monkeypatch.setattr(api, "make_view", lambda quiet: view)
-    monkeypatch.setattr(pars.train.run, "CHUNK_SECONDS", 0.0)  # arrives after every step
+    monkeypatch.setattr(pars.training.run, "CHUNK_SECONDS", 0.0)  # arrives after every step
     for place in places:
         with pytest.raises(Interrupted, match=f"{place[0]} step {place[1]}"):
             train(tmp_path / "stopped", name)

@@ -19,7 +19,7 @@ from pars.cli import main as cli
 from pars.collect.runs import collect_run
 from pars.errors import UsageError
 from pars.report import read_run
-from pars.train.restore import load_policy
+from pars.training.restore import load_policy
 from tests import runs
 
 CLONE = """

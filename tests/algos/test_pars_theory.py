@@ -13,7 +13,7 @@ from jax import Array
 from pars.nn.nets import MLP, Critic, apply
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
 from pars.rl.net import Net, descend, make_net
-from pars.train.placement import place
+from pars.training.placement import place
 from tests.algos import plain
 
 

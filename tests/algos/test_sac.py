@@ -13,7 +13,7 @@ from pars.core import Spec, Step, Transition
 from pars.packing import pack
 from pars.rl.losses import tanh_sample
 from pars.rl.soft import soft_actor_loss
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 
 SPEC = Spec(2, 1)
 STEP = Step(jnp.asarray(0), jnp.asarray(10), "online")

@@ -13,7 +13,7 @@ from pars.core import Spec, Transition
 from pars.data import from_arrays
 from pars.data.extras import COLUMNS
 from pars.nn.nets import apply_ensemble
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 
 ROWS = 512
 PLACES = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)  # observations of four states

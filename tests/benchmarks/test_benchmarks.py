@@ -20,7 +20,7 @@ from benchmarks.count import count
 from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
 from pars.envs import make_task
 from pars.envs.base import MujocoBatch
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 
 
 @pytest.mark.parametrize("task_id", ["antmaze-umaze-v2", "pen-cloned-v1", "hopper-medium-v2"])

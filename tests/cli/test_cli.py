@@ -20,9 +20,9 @@ from pars.cli import main as cli
 from pars.data import dataset_path
 from pars.envs import make_task
 from pars.errors import UsageError
-from pars.train.checkpoint import Position, lock
-from pars.train.launch import make_groups
-from pars.train.rollout import Evaluation
+from pars.training.checkpoint import Position, lock
+from pars.training.launch import make_groups
+from pars.training.rollout import Evaluation
 from tests.data.files import columns, write_hdf5, write_npz
 from tests.runs import TASK, few_rows_file, finished_run, group, words
 

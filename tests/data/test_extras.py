@@ -17,7 +17,7 @@ from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
 from pars.errors import DataError, UsageError
 from pars.rl.returns import mc_return
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 from tests.data.files import columns, write_hdf5
 
 pytestmark = pytest.mark.usefixtures("own_folders")

@@ -22,7 +22,7 @@ from pars.nn.nets import (
     hidden_activations,
     init_ensemble,
 )
-from pars.train.learner import Learner
+from pars.training.learner import Learner
 from tests.algos.plain import parameters
 
 KEY = jax.random.key(0)

@@ -13,7 +13,7 @@ from pars.errors import UsageError
 from pars.presets import pars as pars_preset
 from pars.presets import sets
 from pars.presets import td3_bc as td3_bc_preset
-from pars.train.launch import make_groups
+from pars.training.launch import make_groups
 from tests.loops import for_each
 
 MAZES = ("umaze", "umaze-diverse", "medium-play", "medium-diverse", "large-play", "large-diverse")

@@ -18,8 +18,8 @@ from pars.report.charts.figures import small_curves
 from pars.report.load import read_run
 from pars.report.metrics import METRICS
 from pars.report.series import all_series
-from pars.train.evaluations import Evaluations
-from pars.train.rollout import Evaluation
+from pars.training.evaluations import Evaluations
+from pars.training.rollout import Evaluation
 from tests.report.fabricate import write_group
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import pars.train.run
+import pars.training.run
 from pars.errors import CheckpointError, DataError, Interrupted
 from pars.report.records import Curve
 from pars.report.stats.comparison import Comparison, Reference
@@ -23,8 +23,8 @@ from pars.reproduce.grid import Arm, Grade, Grid, Key, Small
 from pars.reproduce.reproduce import Job, plan_units, reproduce, show_job
 from pars.reproduce.results import Cell, Results, read_results
 from pars.reproduce.units import Outcome, Unit, load_arrays, run_units, save_arrays
-from pars.train.progress import make_view
-from pars.train.view import Stop
+from pars.training.progress import make_view
+from pars.training.view import Stop
 from tests.runs import TASK, few_rows
 
 VIEW = make_view(quiet=True)
@@ -205,7 +205,7 @@ GRADE = Grade("twin", (TASK,), seeds=2, episodes=2, evaluations=3)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units, "open_dataset", lambda *args, **kwargs: few_rows())
     monkeypatch.setattr(
-        pars.train.run, "CHUNK_SECONDS", 0.0
+        pars.training.run, "CHUNK_SECONDS", 0.0
     )  # arrives after every step, so that it can be stopped anywhere
 
 

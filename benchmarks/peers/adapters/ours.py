@@ -15,8 +15,8 @@ from pars.algos import ALGORITHMS  # noqa: E402  after the devices are set up
 from pars.core import Spec, Transition  # noqa: E402
 from pars.envs import make_task  # noqa: E402
 from pars.packing import pack  # noqa: E402
-from pars.train.learner import Learner  # noqa: E402
-from pars.train.rollout import Interaction  # noqa: E402
+from pars.training.learner import Learner  # noqa: E402
+from pars.training.rollout import Interaction  # noqa: E402
 
 
 class Adapter:

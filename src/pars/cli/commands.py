@@ -26,8 +26,8 @@ from pars.data.formats.ogbench import parse_goal
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
 from pars.errors import ResourceError, UsageError, unknown
-from pars.train.progress import progress_bar
-from pars.train.restore import run_folders
+from pars.training.progress import progress_bar
+from pars.training.restore import run_folders
 
 system.setup(cache=True)
 

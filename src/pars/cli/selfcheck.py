@@ -59,7 +59,7 @@ def physics() -> str:
 
 def checkpoint() -> str:
     """A checkpoint written to the temporary folder and read back."""
-    from pars.train.checkpoint import Position, latest, save
+    from pars.training.checkpoint import Position, latest, save
 
     tree = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array([7], np.int32)}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from pars.core import Spec
 from pars.data.cache import data_folder
 from pars.envs import make_task
 from pars.envs.base import Task
-from pars.train.rollout import Evaluator
+from pars.training.rollout import Evaluator
 
 RECIPE = 1  # raise with any change of what is collected
 ROWS = {"random": 1_000_000, "medium": 1_000_000, "medium-expert": 2_000_000, "expert": 1_000_000}

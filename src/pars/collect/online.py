@@ -21,10 +21,10 @@ from pars.core import Index, Spec, Transition
 from pars.envs.base import BatchEnv
 from pars.packing import pack, width
 from pars.rl.soft import sample
-from pars.train.placement import Slot
-from pars.train.program import Use, block, key_of, trace_update
-from pars.train.rollout import EPISODE, environment_seed
-from pars.train.source import Source
+from pars.training.placement import Slot
+from pars.training.program import Use, block, key_of, trace_update
+from pars.training.rollout import EPISODE, environment_seed
+from pars.training.source import Source
 
 Array = np.ndarray
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pars.envs.base import BatchEnv, MujocoBatch, StepResult, Task
-from pars.train.rollout import EPISODE, environment_seed
+from pars.training.rollout import EPISODE, environment_seed
 
 Array = np.ndarray
 Act = Callable[[Array, int], Array]  # observations [n, O] and the number of the step -> actions [n, A]

@@ -10,7 +10,7 @@ from pars.collect.rollouts import Progress, noisy, roll_out
 from pars.data.cache import data_folder
 from pars.data.pointmaze import write
 from pars.errors import TaskError, UsageError
-from pars.train.restore import load_policy, only_folder, restore
+from pars.training.restore import load_policy, only_folder, restore
 
 ROWS = 100_000
 

@@ -22,7 +22,7 @@ from pars.reproduce.catalogue import find
 from pars.reproduce.cost import Machine, Seconds
 from pars.reproduce.grid import Grid, make_configs, paper_grade, small_grade
 from pars.reproduce.reproduce import Job, Outcome, Unit, plan_units, reproduce
-from pars.train.progress import duration, make_view, progress_bar
+from pars.training.progress import duration, make_view, progress_bar
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "": 60.0}
 

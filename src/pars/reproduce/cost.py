@@ -23,8 +23,8 @@ from pars.errors import TaskError
 from pars.probes.flops import step_flops
 from pars.reproduce.grid import Grade
 from pars.system import cores
-from pars.train.plan import Group, Plan
-from pars.train.progress import progress_bar
+from pars.training.plan import Group, Plan
+from pars.training.progress import progress_bar
 
 EFFICIENCY = 0.65  # of the rate of matrix products, that training reaches
 COMPILE = 8.0  # seconds for a program that is not in the cache

@@ -17,9 +17,9 @@ from pars.envs import make_task
 from pars.errors import UsageError, unknown
 from pars.presets.sets import D4RL
 from pars.report.stats.comparison import Finding, Reference
-from pars.train.launch import idle
-from pars.train.parts import make_group
-from pars.train.plan import Group, Plan
+from pars.training.launch import idle
+from pars.training.parts import make_group
+from pars.training.plan import Group, Plan
 
 if TYPE_CHECKING:
     from pars.reproduce.results import Results

@@ -17,7 +17,7 @@ from pars.reproduce.grid import Grade, Grid, make_configs
 from pars.reproduce.results import read_results
 from pars.reproduce.units import TWIN, Outcome, Unit, grid_units, load_arrays, part_path, run_units, study_units
 from pars.system import write_whole
-from pars.train.view import View
+from pars.training.view import View
 
 Experiment = Study | Grid
 

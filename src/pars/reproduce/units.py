@@ -19,11 +19,11 @@ from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
 from pars.reproduce.grid import Grade, Grid, make_groups, make_plan
 from pars.system import replacing
-from pars.train.folder import read_description, read_status
-from pars.train.launch import train_groups
-from pars.train.parts import make_group
-from pars.train.plan import Group, How, Plan
-from pars.train.view import Stop, View
+from pars.training.folder import read_description, read_status
+from pars.training.launch import train_groups
+from pars.training.parts import make_group
+from pars.training.plan import Group, How, Plan
+from pars.training.view import Stop, View
 
 TWIN = "twin of "  # begins the label of a unit that collects one
 PAGES_SECONDS = 10.0  # of a budget that are kept for writing pages

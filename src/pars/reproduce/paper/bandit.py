@@ -25,7 +25,7 @@ from pars.reproduce.base import Arrays
 from pars.rl.critics import critic_loss, critic_net, descend_each, far_actions, make_critics
 from pars.rl.deterministic import actor_net
 from pars.rl.net import Net, descend, make_net
-from pars.train.placement import place
+from pars.training.placement import place
 
 DISCS = ((-0.6, 0.0), (0.6, 0.0))  # centres of the data's regions
 RADIUS = 0.25

@@ -23,9 +23,9 @@ from pars.report.charts.paths import Paths, path_picture
 from pars.report.stats.comparison import Comparison
 from pars.reproduce.base import Arrays, Finding, Part, Study
 from pars.reproduce.paper.q_landscape_show import curves, final_maps, moving_maps
-from pars.train.learner import Learner
-from pars.train.pictures import typical_state
-from pars.train.rollout import Evaluator
+from pars.training.learner import Learner
+from pars.training.pictures import typical_state
+from pars.training.rollout import Evaluator
 
 TASK = "pointmaze-umaze-diverse"
 SETTINGS: dict[str, dict[str, Any]] = {

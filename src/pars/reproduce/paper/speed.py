@@ -26,8 +26,8 @@ from pars.core import OFFLINE
 from pars.data import Dataset, from_arrays
 from pars.errors import ResourceError
 from pars.reproduce.base import Arrays
-from pars.train.learner import Learner
-from pars.train.memory import BASE, predict
+from pars.training.learner import Learner
+from pars.training.memory import BASE, predict
 
 TASK = "antmaze-large-diverse-v2"  # whose presets are used
 OBS, ACTION, EPISODE = 29, 8, 1000

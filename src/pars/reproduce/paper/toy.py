@@ -26,7 +26,7 @@ from pars.nn.nets import MLP, Activation, LayerNorm, Value, apply
 from pars.reproduce.base import Arrays
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
 from pars.rl.net import Net, descend, make_net
-from pars.train.placement import place
+from pars.training.placement import place
 
 NEAR, WIDE = 1.0, 5.0  # half widths of the two maps: the feasible box, and far beyond it
 FAR = 2.0  # radius from which on a point is far

@@ -1,0 +1,59 @@
+"""Evaluations that training need not wait for: each acts with policies of its own moment, in a thread of its own."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pars.core import PLAIN, Sight
+from pars.envs.base import Task
+from pars.training.checkpoint import Position
+from pars.training.policy import Policies
+from pars.training.rollout import Evaluation, Evaluator
+
+
+class Timed(NamedTuple):
+    evaluation: Evaluation
+    seconds: float  # that it took
+
+
+class Boundary(NamedTuple):
+    """What is written at a place where training was looked at, as soon as its evaluation is done."""
+
+    position: Position
+    values: dict[str, np.ndarray]  # [P] by name
+    tree: dict[str, Any]  # of the checkpoint: NumPy copies
+    evaluation: Future[Timed] | None  # None without an environment, and before there is a policy
+
+
+class Evaluations:
+    """The evaluations of a run, one after another."""
+
+    def __init__(self, task: Task, members: int, episodes: int, sees: Sight = PLAIN):
+        self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees)
+        self._thread = ThreadPoolExecutor(1, "evaluation")
+
+    def start(self, policies: Policies) -> Future[Timed]:
+        return self._thread.submit(self._run, policies)
+
+    def _run(self, policies: Policies) -> Timed:
+        before = time.monotonic()
+        return Timed(self.evaluator(policies), time.monotonic() - before)
+
+    def scores(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
+        """What metrics.csv says of an evaluation: [P] by name."""
+        returns = evaluation.returns
+        return {
+            "score": self.task.score(returns).mean(axis=1),
+            "return_mean": returns.mean(axis=1),
+            "return_std": returns.std(axis=1),
+            "length_mean": evaluation.lengths.mean(axis=1),
+        }
+
+    def close(self) -> None:
+        """Wait for the evaluation under way, if any; then free the simulators."""
+        self._thread.shutdown()
+        self.evaluator.close()

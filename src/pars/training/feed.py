@@ -1,0 +1,168 @@
+"""Where the rows of a dataset come from while a population trains, decided once: the devices' memory, or the host.
+
+Which rows a batch has is a function of the member's settings, its seed and the step alone, in memory and here, so
+nothing depends on what has been fetched: training ends bit for bit alike, and a resumed run starts with an empty line
+of chunks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pars.config import stack
+from pars.core import ONLINE, Algorithm, Index
+from pars.errors import UsageError
+from pars.training.placement import Placement, free_memory
+from pars.training.plan import DataIn
+from pars.training.prefetch import Prefetch, chunk_steps, joined, on_host
+from pars.training.program import Program, drawn_shapes, key_of
+from pars.training.source import named
+
+Array = np.ndarray
+Span = tuple[int, int, int, int]  # start, count, steps planned, first step of the chunk
+
+SHARE = 0.5  # of the free memory that data may take
+
+
+def must_stream(algo: Algorithm, size: int, placement: Placement, data_in: DataIn) -> bool:
+    """Whether rows of `size` bytes stay on the host. "auto" asks $PARS_DATA_IN, then how much memory is free.
+
+    Raises UsageError where the algorithm cannot.
+    """
+    if data_in == "auto":
+        data_in = os.environ.get("PARS_DATA_IN", "auto")  # type: ignore[assignment]
+    if data_in not in ("auto", "memory", "stream"):
+        raise UsageError(f"data_in={data_in!r}; choose memory, stream or auto")
+    stream = size > SHARE * free_memory(placement) if data_in == "auto" else data_in == "stream"
+    if stream and algo.weights is not None:
+        why = "its batches depend on what it has learnt, so their rows cannot be fetched in advance"
+        raise UsageError(f"{algo.name} does not stream data: {why}; give data_in=memory, with less data if need be")
+    return stream
+
+
+class Episodes(NamedTuple):
+    """First and last row of each row's episode: int32 [N]."""
+
+    first: Array
+    last: Array
+
+    @classmethod
+    def of(cls, last: Array) -> Episodes:
+        """From the flags of last rows [N]; the final row of the data ends an episode in any case."""
+        ends = np.flatnonzero(np.asarray(last, bool))
+        if not len(ends) or ends[-1] != len(last) - 1:
+            ends = np.append(ends, len(last) - 1)
+        lengths = np.diff(ends, prepend=-1)
+        return cls(*(np.repeat(x, lengths).astype(np.int32) for x in (ends - lengths + 1, ends)))
+
+
+class InMemory:
+    """The whole dataset on the devices, shared by all members."""
+
+    streaming = False
+
+    def __init__(
+        self, parts: list[Array], episodes: Episodes | None, program: Program, configs: Sequence[Any], seeds: list[int]
+    ) -> None:
+        place = program.placement
+        self.data, self.episodes = place.share(joined(parts)), tuple(place.share(tuple(episodes or ())))
+        self.own = place.put(whole(len(seeds), len(parts[0])))
+
+    def __call__(self, phase: str, start: int, count: int, total: int) -> Iterator[tuple[Any, Span]]:
+        """Data for `Program.block` and what of it to train on."""
+        yield self.data, (start, count, total, 0)
+
+    def close(self) -> None:
+        """Nothing runs."""
+
+
+class Streamed:
+    """The rows of coming steps, fetched by the host; a phase's fetching begins when it does."""
+
+    streaming = True
+
+    def __init__(
+        self, parts: list[Array], episodes: Episodes | None, program: Program, configs: Sequence[Any], seeds: list[int]
+    ) -> None:
+        place, self.parts, self.program = program.placement, parts, program
+        self.episodes = tuple(place.share(tuple(episodes or ())))
+        self.host_episodes, self.host_own = tuple(episodes or ()), whole(len(seeds), len(parts[0]))
+        self.own = place.put(self.host_own)
+        self.cfg, self.seeds = jax.tree.map(np.asarray, stack(configs)), np.asarray(seeds, np.int32)
+        self.phase = ""
+        self.line: Prefetch | None = None
+
+    def __call__(self, phase: str, start: int, count: int, total: int) -> Iterator[tuple[Any, Span]]:
+        """The chunks that have the steps from `start` on, one after another, and what of each to train on."""
+        if self.phase != phase:
+            self.close()
+            self.phase, self.line = phase, self._prefetch(phase)
+        line = self.line
+        assert line is not None
+        for number in range(start // line.steps, (start + count - 1) // line.steps + 1):
+            first = number * line.steps
+            begin, end = max(start, first), min(start + count, first + line.steps)
+            yield line(number, total), (begin, end - begin, total, first)
+
+    def _prefetch(self, phase: str) -> Prefetch:
+        """Fetches the rows that the phase's draw will pick."""
+        program, online = self.program, phase == ONLINE
+        draw, use, like, rows = program.phases[phase].draw, program.uses[phase], program.like, len(self.parts[0])
+        shapes = drawn_shapes(draw, like, program.width, rows, online).rows
+        width = len(self.seeds) * sum(int(np.prod(one.shape)) for one in shapes.values())
+        steps = chunk_steps(4 * width)
+
+        def one(cfg: Any, seed: Any, own: Any, episodes: Any, number: Any, filled: Any) -> Any:
+            index = Index(*own, *episodes)
+            picks = draw(cfg, key_of(seed, use), number, index, filled if online else None)
+            # a replay's rows are put in on the devices
+            return {n: jnp.where(at < index.rows, index.offset + at, 0) for n, at in named(picks).items()}
+
+        over_steps = jax.vmap(one, in_axes=(None, None, None, None, 0, 0))
+        pick = on_host(jax.vmap(over_steps, in_axes=(0, 0, 0, None, None, None)))
+        filled = filled_at(program.algo.due, like) if online else lambda numbers: numbers
+
+        def indices(first: int) -> dict[str, Array]:
+            numbers = np.arange(first, first + steps, dtype=np.int32)
+            return pick(self.cfg, self.seeds, self.host_own, self.host_episodes, numbers, filled(numbers))
+
+        return Prefetch(self.parts, indices, steps, program.placement.put)
+
+    def close(self) -> None:
+        if self.line is not None:
+            self.line.close()
+        self.phase, self.line = "", None
+
+
+def whole(members: int, rows: int) -> tuple[Array, Array]:
+    """Every member's dataset is all the rows: their number and where they begin, int32 [P] each."""
+    return np.full(members, rows, np.int32), np.zeros(members, np.int32)
+
+
+def filled_at(due: Callable[[Any, int], int], cfg: Any) -> Callable[[Array], Array]:
+    """Gradient steps -> transitions of a member's replay by then: the least environment steps that make them due."""
+
+    def least(number: int, low: int) -> int:
+        high = max(low, 1)
+        while due(cfg, high) <= number:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if due(cfg, middle) <= number else (low, middle)
+        return -(-high // cfg.environments) * cfg.environments
+
+    def filled(numbers: Array) -> Array:
+        found, at = np.empty(len(numbers), np.int32), 0
+        for i, number in enumerate(numbers):
+            if not i or due(cfg, at) <= number:
+                at = least(int(number), at)
+            found[i] = at
+        return found
+
+    return filled

@@ -1,0 +1,134 @@
+"""A group's folder on disk: what it trains (run.json), how it stands (status.json), its logs and its checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from pars.errors import CheckpointError
+from pars.system import write_whole
+from pars.training import checkpoint
+from pars.training.checkpoint import Checkpoint, Log, Position
+
+METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
+FORMAT = 2  # of run.json
+READABLE = (1, FORMAT)  # of folders that can be evaluated
+HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,value\n", REPLAY: ""}
+
+
+class RunFolder:
+    """Opened by the one process that trains. `checkpoint` is where it resumes, None at the start."""
+
+    def __init__(self, path: Path, description: Mapping[str, Any]):
+        self.path = path
+        check_description(path, description)
+        if not (path / "run.json").exists():
+            path.mkdir(parents=True, exist_ok=True)
+            write_whole(path / "run.json", json.dumps(description, indent=1))
+        self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints")
+        lengths = self.checkpoint.logs if self.checkpoint else {}
+        self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
+        for name, header in HEADERS.items():
+            if not lengths.get(name):
+                self._logs[name].append(header.encode())
+        self._boards: dict[int, SummaryWriter] = {}
+
+    def metrics(self, position: Position, values: Mapping[str, np.ndarray]) -> None:
+        """Append values [P] by name to metrics.csv and to TensorBoard."""
+        lines = []
+        for name, column in values.items():
+            for member, value in enumerate(column):
+                lines.append(f"{position.phase},{position.step},{member},{name},{float(value)!r}\n")
+                self._board(member).add_scalar(f"{position.phase}/{name}", float(value), position.step)
+        self._logs[METRICS].append("".join(lines).encode())
+
+    def timing(self, position: Position, values: Mapping[str, float]) -> None:
+        """Append wall-clock figures. They are the one log that a resumed run does not repeat exactly."""
+        lines = [f"{position.phase},{position.step},{name},{float(value)!r}\n" for name, value in values.items()]
+        self._logs[TIMING].append("".join(lines).encode())
+
+    def elapsed(self) -> float:
+        """Seconds that earlier processes trained up to the checkpoint, as logged."""
+        self._logs[TIMING].sync()
+        lines = (self.path / TIMING).read_text().splitlines()
+        return max((float(line.rpartition(",")[2]) for line in lines if ",elapsed_seconds," in line), default=0.0)
+
+    def transitions(self, rows: np.ndarray, last: np.ndarray) -> None:
+        """Append one environment step of all members: packed rows [P, W] and whether the episode ended [P]."""
+        record = np.concatenate([rows, last[:, None]], axis=1, dtype=np.float32)
+        self._logs[REPLAY].append(record.tobytes())
+
+    def read_transitions(self, members: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Everything appended so far: rows [T, P, W] and last [T, P]."""
+        self._logs[REPLAY].sync()
+        records = np.fromfile(self.path / REPLAY, np.float32).reshape(-1, members, width + 1)
+        return records[..., :-1], records[..., -1] > 0
+
+    def save(self, position: Position, tree: Any) -> Checkpoint:
+        """A durable checkpoint of `tree` that knows how long the logs are now."""
+        lengths = {name: log.sync() for name, log in self._logs.items()}
+        self.checkpoint = checkpoint.save(self.path / "checkpoints", position, tree, lengths)
+        return self.checkpoint
+
+    def status(self, state: str, position: Position, message: str = "", **more: Any) -> None:
+        entry = {"state": state, "phase": position.phase, "step": position.step, "message": message, **more}
+        write_whole(self.path / "status.json", json.dumps(entry))
+
+    def close(self) -> None:
+        for log in self._logs.values():
+            log.close()
+        for board in self._boards.values():
+            board.close()
+
+    def _board(self, member: int) -> SummaryWriter:
+        if member not in self._boards:
+            self._boards[member] = SummaryWriter(str(self.path / "tensorboard" / f"member-{member}"), flush_secs=10)
+        return self._boards[member]
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """run.json of a group's folder. Raises CheckpointError if it is missing or damaged."""
+    try:
+        description = json.loads((path / "run.json").read_text())
+        if not isinstance(description, dict) or description.get("format") not in READABLE:
+            raise ValueError("not written by this version of pars")
+        return description
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path / 'run.json'} cannot be read: {error}; is {path} a run folder?") from None
+
+
+def check_description(path: Path, description: Mapping[str, Any]) -> None:
+    """See that the run.json of a group's folder, if any, asks for the same training. Raises CheckpointError."""
+    if not (path / "run.json").exists():
+        return
+    there = read_description(path)
+    if there["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path} was begun by an earlier version of pars: it can be evaluated and reported, but not continued; "
+            "finish it with that version, or use a new --out"
+        )
+    here, asked = (_identity(d) for d in (there, description))
+    for name in asked:
+        if here.get(name) != asked[name]:
+            raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
+
+
+def read_status(path: Path) -> dict[str, Any]:
+    """status.json of a group's folder; a fresh one has none, and a damaged one counts as none."""
+    fresh = {"state": "new", "phase": "offline", "step": 0, "message": ""}
+    try:
+        return fresh | json.loads((path / "status.json").read_text())
+    except (OSError, ValueError, TypeError):
+        return fresh
+
+
+def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a description that must agree for two calls to be the same training."""
+    parts = {name: description.get(name) for name in ("algorithm", "task", "members", "plan")}
+    parts["dataset"] = (description.get("dataset") or {}).get("fingerprint")
+    return json.loads(json.dumps(parts))

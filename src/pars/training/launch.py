@@ -1,0 +1,278 @@
+"""From names and axes to groups, and from groups to their folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import platform
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars import presets
+from pars.algos import find_algorithm, origin_of
+from pars.config import as_axis, coerce, facts, grid, structure, to_dict
+from pars.core import Algorithm
+from pars.data import Dataset
+from pars.envs.base import Task
+from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
+from pars.probes import find_probes
+from pars.system import cores
+from pars.training.folder import FORMAT, check_description, read_description, read_status
+from pars.training.parts import fitting, make_group
+from pars.training.plan import Group, How, Job, Plan
+from pars.training.restore import group_folders
+from pars.training.run import run_group
+
+Axes = Mapping[str, Sequence[Any]]
+
+
+def make_groups(
+    algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int], preset: str = presets.PAPER
+) -> list[Group]:
+    """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
+
+    An axis or a preset applies to each algorithm that has it and has it switched on; UsageError if none does.
+    """
+    algos = [find_algorithm(name) for name in algorithms]
+    presets.check_choice(algorithms, preset)
+    axes, seeds = _as_axes(algos, axes), _as_seeds(seeds)
+    bases = [algo.configure(presets.settings(algo.name, task_id, preset)) for algo in algos]
+    own = [
+        {name: values for name, values in axes.items() if idle(algo, base, name, axes) is None}
+        for algo, base in zip(algos, bases, strict=True)
+    ]
+    for name in axes:
+        if not any(name in heeded for heeded in own):
+            pairs = zip(algos, bases, strict=True)
+            raise UsageError(next(idle(algo, base, name, axes) for algo, base in pairs if name in facts(algo.config)))
+    groups = []
+    for algo, base, heeded in zip(algos, bases, own, strict=True):
+        alike: dict[Any, list[Any]] = defaultdict(list)
+        for cfg in grid(base, heeded):
+            alike[structure(cfg), algo.data_depends_on(cfg)].append(cfg)
+        groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
+    return groups
+
+
+def idle(algo: Algorithm, cfg: Any, name: str, axes: Axes) -> str | None:
+    """Why setting `name` does nothing in an algorithm with config `cfg`; None if it does, or may by `axes`."""
+    if name not in facts(algo.config):
+        return f"{algo.name} has no setting {name}"
+    fact = facts(algo.config)[name]
+    if fact.phase and fact.phase not in algo.phases:
+        return f"{name} does nothing in {algo.name}, which has no {fact.phase} phase"
+    values = axes.get(fact.on, [getattr(cfg, fact.on)]) if fact.on else ()
+    if fact.on and not any(coerce(algo.config, fact.on, value) for value in values):
+        return f"{name} does nothing while {fact.on}=false; add {fact.on}=true"
+    return None
+
+
+def _as_axes(algos: Sequence[Algorithm], given: Any) -> dict[str, list[Any]]:
+    """Settings as a user gives them -> name -> list of values. Raises UsageError."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"settings={given!r}: give names with their values, such as {{'discount': [0.99, 0.995]}}")
+    known = {name: algo.config for algo in algos for name in facts(algo.config)}
+    for name in given:
+        if name not in known:
+            raise UsageError(unknown("setting", str(name), {*known, "seed"}))
+    return {name: as_axis(known[name], name, values) for name, values in given.items()}
+
+
+def _as_seeds(given: Any) -> list[int]:
+    """Seeds as a user gives them. Raises UsageError; a number alone might mean one seed or so many."""
+    seeds = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    whole = all(isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in seeds)
+    if not seeds or not whole or not 0 <= min(seeds) <= max(seeds) < 2**31:
+        raise UsageError(f"seeds={given!r}: give a list of whole numbers from 0 to 2147483647, such as seeds=range(5)")
+    if len(set(seeds)) != len(seeds):
+        raise UsageError("a seed is given twice; name each seed once, such as seed=0..4")
+    return [int(seed) for seed in seeds]
+
+
+def needs_data(group: Group) -> bool:
+    """Whether the group learns from a dataset at all."""
+    return group.algo.offline or any(cfg.offline_rows for cfg in group.configs)
+
+
+def train_groups(
+    groups: Sequence[Group],
+    dataset: Dataset,
+    task: Task | None,
+    plans: Sequence[Plan],
+    out: Path,
+    how: How,
+    command: str = "",
+) -> Path:
+    """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
+
+    Each has a plan of its own and trains on the dataset as its algorithm prepares it, when its turn comes. A group that
+    does not fit into memory is trained in parts, each a group with a folder of its own.
+
+    Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
+    diverged.
+    """
+    find_probes(list(how.probes))  # an unknown one is refused before anything trains
+    for group, plan in zip(groups, plans, strict=True):
+        _check_batches(group, plan)
+    _check_fit(dataset, task)
+    _check_company(out, dataset, task)
+    diverged = []
+    with how.stop.listening():
+        for whole, plan in zip(groups, plans, strict=True):
+            prepared = whole.algo.data_for(whole.configs[0], dataset)
+            for group in fitting(whole, prepared, plan, out, how):
+                description = describe(group, prepared, task, plan, command, whole, rows=len(dataset.last))
+                job = Job(group, prepared, task, plan, out / group.name, description)
+                try:
+                    _train(job, whole, how)
+                except DivergenceError as error:
+                    how.view.note(str(error))
+                    diverged.append(str(error))
+    if diverged:
+        raise DivergenceError(diverged[0])
+    return out
+
+
+def _train(job: Job, whole: Group, how: How) -> None:
+    """One group, or the part of one that fits, with its live view."""
+    group, view = job.group, how.view
+    if finished(job.folder, job.description):
+        view.note(f"already finished: {job.folder}")
+        return
+    members = [_member(group, i, whole) for i in range(len(group.seeds))]
+    phases = [(name, steps) for name, steps in group.phases(job.plan) if steps]
+    view.start(f"{group.algo.title} on {job.task.id if job.task else job.dataset.name}", members, phases)
+    try:
+        run_group(job, how)
+    finally:
+        view.close()
+
+
+def finished(folder: Path, description: Mapping[str, Any]) -> bool:
+    """Whether this training is done in a group's `folder`. Raises CheckpointError if another one is there."""
+    check_description(folder, description)
+    return bool(read_status(folder)["state"] == "finished")
+
+
+def describe(
+    group: Group,
+    dataset: Dataset,
+    task: Task | None,
+    plan: Plan,
+    command: str,
+    whole: Group | None = None,
+    rows: int | None = None,
+) -> dict[str, Any]:
+    """run.json: everything that a reader of the folder needs to know, as plain JSON.
+
+    Args:
+        whole: what `group` is a part of, if it is.
+        rows: of the dataset before the algorithm prepared it, if that are not those it trains on.
+    """
+    whole = whole or group
+    settings = [to_dict(cfg) for cfg in group.configs]
+    maze = task.maze.card() if task and task.maze else None
+    columns = [column.name for column in group.algo.columns_of(group.configs[0])]
+    return {
+        "format": FORMAT,
+        "algorithm": group.algo.name,
+        "title": group.algo.title,
+        "origin": origin_of(group.algo),
+        "task": task.id if task else None,
+        "physics": task.physics if task else None,
+        "task_options": dict(task.options) if task else {},
+        "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
+        "varied": _varied(whole),
+        "part_of": None if whole.name == group.name else whole.name,
+        "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
+        "goal_dim": task.goal_dim if task else 0,
+        "columns": [[name, list(shape)] for name, shape in dataset.shapes(columns)],
+        "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint,
+            "source": dataset.source,
+            "rows": len(dataset.last) if rows is None else rows,
+            "trained_on": len(dataset.last),
+            "card": dataset.card,
+        },
+        "task_card": {
+            "time_limit": task.time_limit if task else None,
+            "max_return": task.max_return if task else None,
+            "reference": list(task.reference) if task and task.reference else None,
+            "maze": maze,
+        },
+        "command": command,
+        "versions": versions(),
+        "machine": {"cpu": cpu_name(), "cores": cores(), "devices": [str(d) for d in jax.devices()]},
+    }
+
+
+def _member(group: Group, index: int, whole: Group) -> str:
+    """How a member is called: its seed, and the settings in which the members of the whole group differ."""
+    settings = to_dict(group.configs[index])
+    return " ".join([f"{name}={settings[name]}" for name in _varied(whole)] + [f"seed={group.seeds[index]}"])
+
+
+def _varied(group: Group) -> list[str]:
+    settings = [to_dict(cfg) for cfg in group.configs]
+    return [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
+
+
+def _check_batches(group: Group, plan: Plan) -> None:
+    cfg = group.configs[0]
+    if plan.online_steps and not 0 <= cfg.offline_rows < cfg.batch_size:
+        raise UsageError(
+            f"offline_rows={cfg.offline_rows} of {group.algo.name} must lie between 0 and batch_size={cfg.batch_size}, "
+            "and below it: it is the part of an online batch that comes from the dataset; set offline_rows too"
+        )
+    if 0 < plan.online_steps <= cfg.random_steps:
+        raise UsageError(
+            f"{group.algo.name} takes random_steps={cfg.random_steps} uniform actions before it learns, and "
+            f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
+        )
+
+
+def _check_fit(dataset: Dataset, task: Task | None) -> None:
+    if task is None:
+        return
+    widths = (dataset.columns.obs.shape[1], dataset.columns.action.shape[1])
+    if widths != (task.obs_dim, task.action_dim):
+        raise TaskError(
+            f"{dataset.name} has observations and actions of widths {widths}, {task.id} has "
+            f"{(task.obs_dim, task.action_dim)}; use the data of this task or another --env"
+        )
+
+
+def _check_company(out: Path, dataset: Dataset, task: Task | None) -> None:
+    """Groups in one folder are compared with each other, so they share task and data."""
+    for folder in group_folders(out):
+        there = read_description(folder)
+        if there["task"] != (task.id if task else None) or there["dataset"]["fingerprint"] != dataset.fingerprint:
+            name = there["task"] or there["dataset"]["name"]
+            raise CheckpointError(f"{out} holds a run on {name} with other data; use a new --out")
+
+
+def versions() -> dict[str, str]:
+    packages = ("pars", "jax", "jaxlib", "flax", "optax", "mujoco", "gymnasium", "numpy")
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

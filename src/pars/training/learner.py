@@ -1,0 +1,175 @@
+"""The only training: a population on its devices, moved on by blocks of gradient steps, offline and online alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars.config import stack
+from pars.core import OFFLINE, ONLINE, Algorithm, Metrics, Spec, State
+from pars.nn.spread import is_max
+from pars.packing import Extra, width
+from pars.training.checkpoint import Checkpoint
+from pars.training.feed import Episodes, InMemory, Streamed, must_stream
+from pars.training.plan import DataIn
+from pars.training.policy import Policies
+from pars.training.program import Program
+from pars.training.replay import Replay
+
+
+class Learner:
+    """A population: P configs and seeds of one structure, their state, and the data that they learn from.
+
+    Args:
+        extra: columns that the algorithm asks for, with the shapes of one value.
+        program: of a learner of the same algorithm, structure, size and spec; nothing compiles again then.
+    """
+
+    def __init__(
+        self,
+        algo: Algorithm,
+        configs: Sequence[Any],
+        seeds: Sequence[int],
+        spec: Spec,
+        extra: Extra = (),
+        program: Program | None = None,
+    ) -> None:
+        self.algo, self.configs, self.seeds, self.spec, self.extra = algo, [*configs], [*seeds], spec, extra
+        self.program = program or Program(algo, self.configs[0], len(self.seeds), spec, extra)
+        self.placement, self.width = self.program.placement, self.program.width
+        self.cfg = self.placement.put(jax.tree.map(np.asarray, stack(self.configs)))
+        self.seed = self.placement.put(np.asarray(self.seeds, np.int32))
+        self.state: State = self.program.init(self.cfg, self.seed)
+        self.sums: dict[str, Metrics] = {}  # of the interval under way, by phase
+        self.feed: InMemory | Streamed | None = None
+        self.replay: Replay | None = None
+
+    @classmethod
+    def on(
+        cls,
+        dataset: Any,
+        algo: Algorithm,
+        configs: Sequence[Any],
+        seeds: Sequence[int],
+        *,
+        capacity: int = 0,
+        goal_dim: int = 0,
+        data_in: DataIn = "auto",
+    ) -> Learner:
+        """A population that learns from a Dataset, which has the columns that its configs ask for.
+
+        Args:
+            capacity: environment steps of each member online.
+            goal_dim: of the task's goals.
+        """
+        cfg = configs[0]
+        extra = dataset.shapes([column.name for column in algo.columns_of(cfg)])
+        learner = cls(algo, configs, seeds, make_spec(dataset, cfg, capacity, goal_dim), extra)
+        learner.load(dataset.packed, dataset.extra, dataset.last, data_in)
+        return learner
+
+    def load(
+        self,
+        packed: np.ndarray,
+        extra: Mapping[str, np.ndarray] | None = None,
+        last: np.ndarray | None = None,
+        data_in: DataIn = "auto",
+    ) -> None:
+        """The dataset's packed rows [N, W] and columns [N, ..] behind them; every member shares them.
+
+        Args:
+            last: [N] bool, whether a row ends its episode; for draws that know of episodes.
+            data_in: "memory" of the devices; "stream": the host fetches the rows of coming steps; "auto": as it fits.
+        """
+        self.close()
+        parts = [packed, *((extra or {})[name] for name, _ in self.extra)]
+        episodes = Episodes.of(last) if last is not None else None
+        stream = must_stream(self.algo, 4 * len(packed) * self.width, self.placement, data_in)
+        kind = Streamed if stream else InMemory
+        self.feed = kind(parts, episodes, self.program, self.configs, self.seeds)
+
+    def close(self) -> None:
+        """Stop fetching."""
+        if self.feed is not None:
+            self.feed.close()
+
+    def start_interval(self, phase: str) -> None:
+        """Zero the running metrics."""
+        self.sums[phase] = self.placement.put(self.program.nothing(phase))
+
+    def run(self, start: int, count: int, total: int, phase: str = OFFLINE) -> None:
+        """Dispatch `count` gradient steps from `start` of `total`; may return before they are done."""
+        assert self.feed is not None, "load data first"
+        replay = (self.replay.array, np.int32(self.replay.filled)) if self.replay and phase == ONLINE else ()
+        step = self.program.block(phase, self.feed.streaming)
+        for number, (data, span) in enumerate(self.feed(phase, start, count, total)):
+            if number:  # no more chunks on the devices than one that is used and those to come
+                jax.block_until_ready(self.sums[phase])
+            where = (self.feed.own, data, self.feed.episodes, tuple(map(np.int32, span)))
+            self.state, self.sums[phase] = step(self.cfg, self.seed, self.state, self.sums[phase], *where, *replay)
+
+    def metrics(self, count: int, phase: str = OFFLINE) -> dict[str, np.ndarray]:
+        """Averages [P] over the `count` steps of the interval under way, maxima where there was anything; waits."""
+        members, found = len(self.seeds), {}
+        for name, value in self.placement.take(self.sums[phase]).items():
+            flat = value.reshape(members, -1)
+            if not is_max(name):
+                found[name] = flat.mean(axis=1) / max(count, 1)
+            elif count and not np.isneginf(flat).all():
+                found[name] = flat.max(axis=1)
+        return found
+
+    def tree(self, phase: str, since: int) -> dict[str, Any]:
+        """What a checkpoint holds, as NumPy [P, ..]: the state, the metrics interval under way and where it began."""
+        take = self.placement.take
+        return {"state": take(self.state), "sums": take(self.sums[phase]), "since": np.asarray(since, np.int64)}
+
+    def restore(self, saved: Checkpoint) -> int:
+        """Take over a checkpoint of such a tree; where its metrics interval began.
+
+        For one of the online phase call `go_online` first: an algorithm may then have another state.
+        """
+        phase = saved.position.phase
+        self.start_interval(phase)
+        tree = saved.restore(self.tree(phase, 0))
+        self.state, self.sums[phase] = self.placement.put(tree["state"]), self.placement.put(tree["sums"])
+        return int(tree["since"])
+
+    def uniform_actions(self, step: int) -> np.ndarray:
+        """Actions [P, n, A], uniform in the box, of environment step `step`."""
+        return self.placement.take(self.program.uniform(self.seed, np.int32(step)))
+
+    def act(self, obs: Any, step: int, explore: float) -> np.ndarray:
+        """obs as `Act` has it, [P, ..] -> action [P, .., A]; explore 0 evaluates, 1 explores with that step's noise."""
+        obs = jax.tree.map(lambda x: self.placement.pad(np.asarray(x, np.float32)), obs)
+        args = (obs, np.int32(step), np.float32(explore))
+        return self.placement.take(self.program.act(self.cfg, self.seed, self.state, *args))
+
+    def policies(self) -> Policies:
+        """The policies as they are now, from any thread."""
+        cfg, state = self.placement.take(self.cfg), self.state
+        return Policies(self.algo, cfg, state, self.seeds, self.spec)
+
+    def go_online(self, capacity: int, rows: np.ndarray | None = None, further: np.ndarray | None = None) -> None:
+        """Switch to the online phase, with room for `capacity` transitions of each member.
+
+        rows, further: those of earlier steps, see Replay.fill.
+        """
+        self.state = self.program.switch(self.cfg, self.seed, self.state)
+        unknown = [
+            np.full(int(np.prod(shape)), column.unknown, np.float32)
+            for column, (_, shape) in zip(self.algo.columns_of(self.configs[0]), self.extra, strict=True)
+        ]
+        self.replay = Replay(self.placement, capacity, self.width, np.concatenate([np.zeros(0, np.float32), *unknown]))
+        base = width(self.spec)
+        self.replay.fill(np.zeros((0, len(self.seeds), base), np.float32) if rows is None else rows, further)
+
+
+def make_spec(dataset: Any, cfg: Any, capacity: int = 0, goal_dim: int = 0) -> Spec:
+    """What an algorithm may know of a Dataset; its rewards only where they are wanted, for that reads all of them."""
+    spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
+    spec = spec._replace(goal_dim=goal_dim, rows=len(dataset.last), capacity=capacity)
+    return spec._replace(**dataset.reward_facts()) if cfg.reads_rewards else spec

@@ -1,0 +1,104 @@
+"""Groups by their members, and the parts of a group that fit into memory one after another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars.config import to_dict
+from pars.core import Algorithm, Spec
+from pars.data import Dataset
+from pars.errors import ResourceError
+from pars.packing import width
+from pars.training.feed import must_stream
+from pars.training.folder import read_description
+from pars.training.memory import Need, cut, in_words, most_members, predict
+from pars.training.placement import free_memory, place
+from pars.training.plan import DataIn, Group, How, Plan
+
+
+def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
+    """A group of configs of one structure with seeds; its name tells it from all groups of other members.
+
+    Raises UsageError for settings that are out of their ranges.
+    """
+    for cfg, _ in members:
+        cfg.check()
+    label = json.dumps([[to_dict(cfg), seed] for cfg, seed in members])
+    name = f"{algo.name}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
+    return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members))
+
+
+def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> list[Group]:
+    """The group, or parts of it that fit into memory one after another, which is noted. Raises ResourceError.
+
+    What was begun in a folder goes on there: a run that is continued has the same parts, whatever is free now.
+    """
+    if (out / group.name / "run.json").exists():
+        return [group]
+    begun = _begun(group, out)
+    left = sorted(set(range(len(group.seeds))) - {i for part in begun for i in part})
+    parts = [_part(group, members) for members in begun]
+    if not left:
+        return parts
+    need, free, count = needed(group, dataset, plan, how.data_in), free_memory(place(len(left))), len(left)
+    most = most_members(need, count, free)
+    if most == 0:
+        raise ResourceError(
+            f"one member of {group.algo.name} needs about {in_words(need.total(1))} of memory and {in_words(free)} are "
+            "free; give fewer online steps, smaller networks or batches, or say with PARS_MEMORY=20GB what it may take"
+        )
+    if most == count and not begun:
+        return [group]
+    new = cut([group.configs[i] for i in left], most)
+    if most < count:
+        low, high = min(map(len, new)), max(map(len, new))
+        how.view.note(
+            f"{count} members of {group.algo.name} need about {in_words(need.total(count))} and {in_words(free)} are "
+            f"free: trained as {len(new)} groups of {high if low == high else f'{low} to {high}'}"
+        )
+    return parts + [_part(group, [left[i] for i in part]) for part in new]
+
+
+def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn) -> Need:
+    """What the group's members need in memory, foreseen."""
+    algo, cfg = group.algo, group.configs[0]
+    spec = Spec(dataset.obs_dim, dataset.action_dim, rows=len(dataset.last), capacity=plan.online_steps)
+    row = width(spec, dataset.shapes([column.name for column in algo.columns_of(cfg)]))
+    data = _resident(algo, dataset, row, data_in)
+    return predict(algo, cfg, spec, plan.online_steps, row, data)
+
+
+def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn) -> int:
+    """Bytes of the dataset in the memory that members take theirs from. A CPU reads the map of a file in place, and
+    the system can drop its pages at any time.
+
+    Args:
+        row: floats in a packed row with its extra columns.
+    """
+    size = 4 * len(dataset.last) * row
+    mapped = isinstance(dataset.packed, np.memmap) and row == dataset.packed.shape[1]
+    in_place = mapped and jax.default_backend() == "cpu"
+    return 0 if in_place or must_stream(algo, size, place(1), data_in) else size
+
+
+def _begun(group: Group, out: Path) -> list[list[int]]:
+    """The parts of a group that have folders, as numbers of its members."""
+    number = {_key(to_dict(cfg), seed): i for i, (cfg, seed) in enumerate(zip(group.configs, group.seeds))}
+    found = [read_description(path.parent) for path in out.glob("*/run.json")]
+    own = [there["members"] for there in found if there.get("part_of") == group.name]
+    return sorted([number[_key(member["settings"], member["seed"])] for member in members] for members in own)
+
+
+def _key(settings: Any, seed: int) -> str:
+    return json.dumps([settings, seed], sort_keys=True)
+
+
+def _part(group: Group, members: Sequence[int]) -> Group:
+    return make_group(group.algo, [(group.configs[i], group.seeds[i]) for i in members])

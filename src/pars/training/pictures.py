@@ -1,0 +1,52 @@
+"""What the report draws of a trained policy, computed once and stored as plain arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pars.data import Dataset
+from pars.probes.landscape import landscape
+from pars.system import replacing
+from pars.training.learner import Learner
+from pars.training.rollout import Evaluation
+
+GRID = np.linspace(-3.0, 3.0, 61, dtype=np.float32)
+LINE = np.concatenate([-np.geomspace(2000, 0.01, 80), [0.0], np.geomspace(0.01, 2000, 80)]).astype(np.float32)
+NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to the one looked at
+
+
+def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
+    """Q over a slice of the action space, as `pars.report` reads it."""
+    obs, actions = typical_state(dataset)
+    members = len(learner.seeds)
+    policy = learner.act(np.repeat(obs[None, None], members, axis=0), 0, explore=0.0)[:, 0]
+    look = learner.placement.map(
+        lambda cfg, state, action, o, grid, line: landscape(learner.algo, cfg, state, o, action, grid, line),
+        shared=(3, 4, 5),
+    )
+    args = (learner.cfg, learner.state, learner.placement.put(policy), obs, GRID, LINE)
+    q, q_line = learner.placement.take(look(*args))
+    found = {"obs": obs, "grid": GRID, "q": q, "line": LINE, "q_line": q_line}
+    with replacing(path) as aside:
+        np.savez(aside, **found, policy_action=policy, data_action=actions)
+
+
+def typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """A dataset observation near the median one, and the actions taken in the states around it."""
+    obs = np.asarray(dataset.columns.obs, np.float32)
+    pick = np.random.default_rng(0).choice(len(obs), min(len(obs), 50_000), replace=False)
+    sample = obs[pick]
+    scale = sample.std(axis=0) + 1e-6
+    centre = sample[np.argmin((((sample - np.median(sample, axis=0)) / scale) ** 2).sum(axis=1))]
+    near = np.argsort((((sample - centre) / scale) ** 2).sum(axis=1))[:NEIGHBOURS]
+    return centre, np.asarray(dataset.columns.action, np.float32)[pick[near]]
+
+
+def save_trajectories(path: Path, evaluation: Evaluation) -> None:
+    """Where the last evaluation went, and whether each episode got a reward."""
+    if evaluation.positions is None:
+        return
+    with replacing(path) as aside:
+        np.savez(aside, positions=evaluation.positions, success=evaluation.returns > 0)

@@ -1,0 +1,69 @@
+"""What a group of members trains, for how long, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pars.core import OFFLINE, ONLINE, Algorithm
+from pars.training.view import Stop, View
+
+DataIn = Literal["auto", "memory", "stream"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a group trains and when it is looked at."""
+
+    offline_steps: int  # gradient steps
+    online_steps: int = 0  # environment steps of each member
+    eval_every: int = 5000  # gradient steps
+    online_eval_every: int = 5000  # environment steps
+    eval_episodes: int = 10
+
+
+@dataclass(frozen=True)
+class Group:
+    """Members of one algorithm and one structure: they train in one program."""
+
+    name: str
+    algo: Algorithm
+    configs: tuple[Any, ...]
+    seeds: tuple[int, ...]
+
+    def phases(self, plan: Plan) -> list[tuple[str, int]]:
+        """Name and steps of every phase, in order; offline is there without steps, too: a run begins in it."""
+        before = [(phase.name, phase.steps(self.configs[0])) for phase in self.algo.before]
+        return [*before, (OFFLINE, plan.offline_steps), (ONLINE, plan.online_steps)]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A group on its way: what it trains on and where it is written. task: None without an environment."""
+
+    group: Group
+    dataset: Any  # pars.data.Dataset, as the algorithm prepares it
+    task: Any  # pars.envs.Task
+    plan: Plan
+    folder: Path
+    description: dict[str, Any]  # run.json
+
+
+@dataclass(frozen=True)
+class How:
+    """What changes nothing but speed and what is seen of a run.
+
+    Args:
+        probes: names, see pars.probes.
+        data_in: "memory" of the devices; "stream": rows are fetched as they are needed; "auto": what fits.
+        overlap: evaluate offline while the next block trains; None: where training leaves the processor free.
+        stop: who may end it.
+    """
+
+    view: View
+    stop: Stop
+    probes: Sequence[str] = ("actions", "neurons")
+    data_in: DataIn = "auto"
+    overlap: bool | None = None

@@ -1,0 +1,197 @@
+"""What a population compiles: its start, one block of gradient steps for each phase, and its acting.
+
+A program belongs to a structure and a number of members, not to the members: populations of other settings and seeds
+can share it. Randomness: fold_in(key_of(seed, use), step). No generator is stored anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from pars.core import OFFLINE, ONLINE, Algorithm, Draw, Index, Metrics, Phase, Spec, State, Step, step_keys
+from pars.nn.spread import is_max, trace_once
+from pars.packing import Extra, assemble, width
+from pars.training.placement import Placement, place
+from pars.training.source import Drawn, Source, fetch, named
+
+
+class Use(IntEnum):
+    """What a run's random keys are for. Models that are trained first have the numbers from BEFORE on."""
+
+    INIT = 0
+    UPDATE = 1
+    UPDATE_ONLINE = 2
+    ACT = 3
+    SWITCH = 4
+    EVALUATE = 5
+    BEFORE = 6
+
+
+def key_of(seed: Any, use: int) -> Array:
+    """The key of one use of a run. seed: int32 scalar."""
+    return jax.random.fold_in(jax.random.key(seed), use)
+
+
+TracedUpdate = Callable[[Any, State, Drawn, Array, Array, Array], tuple[State, Metrics]]
+
+
+def trace_update(
+    algo: Algorithm, phase: Phase, cfg: Any, spec: Spec, state: State, extra: Extra = ()
+) -> tuple[TracedUpdate, dict[str, Any]]:
+    """A phase's update as (cfg, state, drawn rows, key, step, steps planned) -> (state, metrics), and its metrics of no
+    steps: sums and maxima, NumPy arrays [] or [E].
+
+    Traced here, once: it takes half a second. cfg and state need only have the right shapes.
+    """
+
+    def update(cfg: Any, state: State, drawn: Drawn, key: Array, number: Array, total: Array) -> Any:
+        batch = assemble(drawn.picks, drawn.rows, spec.obs_dim, extra, numbered=algo.weights is not None)
+        return phase.update(cfg, state, batch, key, Step(number, total, phase.name))
+
+    cfg, count, key = jax.tree.map(np.float32, cfg), np.int32(0), jax.random.key(0)
+    rows = drawn_shapes(phase.draw, cfg, width(spec, extra), spec.rows, phase.name == ONLINE, algo.weights is not None)
+    traced, (_, shapes) = trace_once(update, cfg, state, rows, key, count, count)
+    none = {name: np.full(x.shape, -np.inf if is_max(name) else 0.0, np.float32) for name, x in shapes.items()}
+    return traced, none
+
+
+def drawn_shapes(draw: Draw, cfg: Any, row: int, rows: int, online: bool, weighted: bool = False) -> Drawn:
+    """What a draw gives, as shapes. row: floats in a packed row."""
+
+    def picks(cfg: Any) -> Any:
+        number, episode = jnp.int32(0), jnp.zeros(max(rows, 1), jnp.int32)
+        mass = jnp.ones(max(rows, 1)) if weighted else None
+        index = Index(jnp.int32(max(rows, 1)), jnp.int32(0), episode, episode, mass)
+        return draw(cfg, jax.random.key(0), number, index, jnp.int32(1) if online else None)
+
+    found = jax.eval_shape(picks, cfg)
+    shapes = {name: jax.ShapeDtypeStruct((*at.shape, row), np.float32) for name, at in named(found).items()}
+    return Drawn(found, shapes)
+
+
+def block(
+    update: TracedUpdate,
+    draw: Draw,
+    cfg: Any,
+    state: State,
+    sums: Metrics,
+    source: Source,
+    key: Array,
+    span: tuple[Any, Any, Any],
+    weights: Callable[..., Array] | None = None,
+) -> tuple[State, Metrics]:
+    """`count` gradient steps of one member from step `start` on; metrics are added to `sums`.
+
+    Args:
+        update: of `trace_update`.
+        sums: running sums, but running maxima for names that end in `_max`; they make an interval's average
+            independent of how it was cut into blocks.
+        span: start, count, and the steps planned in this phase; traced, so that no length compiles again.
+        weights: `Algorithm.weights`.
+    """
+    start, count, total = span
+
+    def drawn(number: Array, state: State) -> Drawn:
+        mass = jnp.cumsum(weights(cfg, state, source.rows, source.filled)) if weights else None
+        return fetch(source, draw, cfg, key, number, mass)
+
+    def body(number: Array, carry: tuple[State, Metrics, Drawn]) -> tuple[State, Metrics, Drawn]:
+        state, sums, rows = carry
+        state, metrics = update(cfg, state, rows, step_keys(key, number)[1], number, total)
+        # the next rows are fetched here and carried over, so that no part of the update is fused with their fetching:
+        # it is compiled alike, to the last bit, wherever they come from
+        sums = {name: fold(name, sums[name], value) for name, value in metrics.items()}
+        return state, sums, drawn(number + 1, state)
+
+    state, sums, _ = jax.lax.fori_loop(start, start + count, body, (state, sums, drawn(start, state)))
+    return state, sums
+
+
+def fold(name: str, total: Array, value: Array) -> Array:
+    return jnp.maximum(total, value) if is_max(name) else total + value
+
+
+def state_shapes(algo: Algorithm, cfg: Any, spec: Spec, phase: str) -> State:
+    """Of one member's state in a phase."""
+
+    def state(key: Array) -> State:
+        state = algo.init(cfg, spec, key)
+        return algo.go_online(cfg, state, spec, key) if phase == ONLINE else state
+
+    return jax.eval_shape(state, jax.eval_shape(jax.random.key, 0))
+
+
+class Program:
+    """Compiled functions over P members of one structure. What they compile to is kept here, by phase."""
+
+    def __init__(self, algo: Algorithm, cfg: Any, members: int, spec: Spec, extra: Extra = ()) -> None:
+        """cfg: of any member. extra: the columns that it asks for, with the shapes of one value."""
+        self.algo, self.like, self.members, self.spec, self.extra = algo, cfg, members, spec, extra
+        self.width = width(spec, extra)
+        self.phases = {phase.name: phase for phase in algo.course}
+        self.uses = {phase.name: int(Use.BEFORE) + i for i, phase in enumerate(algo.before)}
+        self.uses |= {OFFLINE: int(Use.UPDATE), ONLINE: int(Use.UPDATE_ONLINE)}
+        start = state_shapes(algo, cfg, spec, OFFLINE)
+        critics = len(jax.tree.leaves(start.critic.params)[0]) if algo.critic else 1
+        self.placement: Placement = place(members, critics)
+        # under jit, so that targets do not alias parameters and the state can be donated
+        self.init = self.placement.map(lambda cfg, seed: algo.init(cfg, spec, key_of(seed, Use.INIT)))
+        self.switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, spec, key_of(seed, Use.SWITCH)))
+        self.act = self.placement.map(self._act, shared=(4, 5))
+        self._traced: dict[str, tuple[TracedUpdate, dict[str, Any]]] = {}
+        self._blocks: dict[tuple[str, bool], Callable[..., Any]] = {}
+
+    def nothing(self, phase: str) -> dict[str, np.ndarray]:
+        """The metrics of no steps [P, ..]."""
+        return {name: np.repeat(value[None], self.members, axis=0) for name, value in self._update(phase)[1].items()}
+
+    def block(self, phase: str, streaming: bool) -> Callable[..., tuple[State, Metrics]]:
+        """(cfg, seed, state, sums, (rows, offset), data or fetched rows, (first, last), span of four numbers, and with
+        a replay its array and how far it is filled) -> state and sums of the population after the block."""
+        if (phase, streaming) not in self._blocks:
+            shared = (6, 7, 9) if streaming else (5, 6, 7, 9)
+            run = lambda *args: self._run(phase, streaming, *args)  # noqa: E731
+            self._blocks[phase, streaming] = self.placement.map(run, shared=shared, whole=(8,), replaced=(2, 3))
+        return self._blocks[phase, streaming]
+
+    def _run(
+        self, phase: str, streaming: bool, cfg: Any, seed: Array, state: State, sums: Metrics, own: Any, data: Any,
+        episodes: Any, span: Any, *replay: Any,
+    ) -> Any:  # fmt: skip
+        index = Index(*own, *episodes)
+        source = Source(None if streaming else data, index, *replay)
+        if streaming:
+            source = source._replace(fetched=data, start=span[3])
+        key, draw = key_of(seed, self.uses[phase]), self.phases[phase].draw
+        return block(self._update(phase)[0], draw, cfg, state, sums, source, key, span[:3], self.algo.weights)
+
+    def _update(self, phase: str) -> tuple[TracedUpdate, dict[str, Any]]:
+        if phase not in self._traced:
+            with self.placement.tracing():
+                shapes = state_shapes(self.algo, self.like, self.spec, phase)
+                self._traced[phase] = trace_update(
+                    self.algo, self.phases[phase], self.like, self.spec, shapes, self.extra
+                )
+        return self._traced[phase]
+
+    def _act(self, cfg: Any, seed: Array, state: State, obs: Any, step: Array, explore: Array) -> Array:
+        return self.algo.act(cfg, state, obs, jax.random.fold_in(key_of(seed, Use.ACT), step), explore)
+
+    @cached_property
+    def uniform(self) -> Callable[..., Array]:
+        """(seed, step) -> actions [P, n, A], uniform in the box, for n environments of each member."""
+        shape = (self.like.environments, self.spec.action_dim)
+
+        def one(seed: Array, step: Array) -> Array:
+            key = jax.random.fold_in(key_of(seed, Use.ACT), step)
+            return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+
+        return self.placement.map(one, shared=(1,))

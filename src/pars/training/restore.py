@@ -1,0 +1,115 @@
+"""What a run's folder holds, brought back: its groups and their policies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars.algos import find_algorithm
+from pars.config import from_dict, stack
+from pars.core import Algorithm, Spec
+from pars.envs import Task, make_task
+from pars.errors import CheckpointError, UsageError
+from pars.training.checkpoint import Position, latest
+from pars.training.folder import read_description
+from pars.training.online import rounded
+from pars.training.policy import Policies
+from pars.training.program import state_shapes
+
+
+def group_folders(run: Path) -> list[Path]:
+    """The groups' folders of a run, in the order they were started; a group's own folder counts as a run of one."""
+    if (run / "run.json").exists():
+        return [run]
+    return sorted((path.parent for path in run.glob("*/run.json")), key=lambda p: (p / "run.json").stat().st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A group's policies as its newest checkpoint has them; of its arrays only those that they read are loaded."""
+
+    algo: Algorithm
+    configs: list[Any]
+    seeds: list[int]
+    task: Task | None
+    position: Position
+    policies: Policies
+
+
+class Policy:
+    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A].
+
+    Of an algorithm whose policies see a history or a goal obs is what pars.core.Act says.
+    """
+
+    def __init__(self, restored: Restored, member: int):
+        self._act = restored.policies.member(member)
+
+    def __call__(self, obs: Any) -> np.ndarray:
+        return self._act(obs)
+
+
+def load_policy(run: Path | str, member: int = 0) -> Policy:
+    """The policy of one member; `run` is a group's folder, or a run that has just one group."""
+    restored = restore(only_folder(run))
+    if not 0 <= member < len(restored.seeds):
+        raise UsageError(f"member {member} of {run}: members are 0 to {len(restored.seeds) - 1}")
+    return Policy(restored, member)
+
+
+def only_folder(run: Path | str) -> Path:
+    """The folder of a run's only group. Raises UsageError if it has several."""
+    folders = run_folders(run)
+    if len(folders) > 1:
+        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
+    return folders[0]
+
+
+def run_folders(run: Path | str) -> list[Path]:
+    """The groups' folders of a run. Raises CheckpointError if it is none."""
+    folders = group_folders(Path(run))
+    if not folders:
+        raise CheckpointError(f"{run} is not a run; give the folder that `pars train` printed")
+    return folders
+
+
+def restore(folder: Path) -> Restored:
+    """The policies of a group's folder at its newest checkpoint, and the task they were trained for."""
+    description = read_description(folder)
+    algo = find_algorithm(str(description["algorithm"]), description.get("origin"))
+    task, members = _task_of(description), description["members"]
+    configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
+    seeds = [int(member["seed"]) for member in members]
+    saved = latest(folder / "checkpoints")
+    if saved is None:
+        raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
+    plan, data = description["plan"], description["dataset"]
+    spec = Spec(*description["spec"])._replace(
+        goal_dim=description.get("goal_dim", 0),
+        rows=data["trained_on"],
+        capacity=rounded(plan["online_steps"], configs[0].environments),
+    )
+    state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
+    policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
+    return Restored(algo, configs, seeds, task, saved.position, policies)
+
+
+def _task_of(description: Mapping[str, Any]) -> Task | None:
+    """The environment of a run. One that a module of its own makes (`my_package:MyEnv-v0`) needs that module imported:
+    whatever a run.json names is never imported by itself."""
+    name = description["task"]
+    if name is None:
+        return None
+    module = str(name).rpartition(":")[0]
+    if module and module not in sys.modules:
+        raise UsageError(
+            f"the run's environment {name!r} is made by the module {module!r}, and what a run names is never imported "
+            "by itself: give --import (or PARS_IMPORT) if you trust it"
+        )
+    return make_task(name, **description.get("task_options", {}))

@@ -1,0 +1,57 @@
+"""Who watches a run while it trains, and who may stop it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class View(Protocol):
+    """Who watches: see pars.training.progress."""
+
+    def start(self, title: str, members: list[str], phases: list[tuple[str, int]]) -> None: ...
+    def advance(self, phase: str, step: int, updates_per_second: float | None) -> None: ...
+    def scores(self, phase: str, step: int, scores: list[float]) -> None: ...
+    def note(self, message: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Stop:
+    """Set by SIGINT and SIGTERM, or by a time; the loop looks at it between dispatches."""
+
+    def __init__(self, at: float | None = None) -> None:
+        """at: of `time.monotonic`, when it asks by itself."""
+        self.at, self.signalled = at, False
+
+    @property
+    def late(self) -> bool:
+        """Whether its time has come."""
+        return self.at is not None and time.monotonic() >= self.at
+
+    @property
+    def asked(self) -> bool:
+        return self.signalled or self.late
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Catch both signals (main thread only); a second one acts as usual."""
+        previous: dict[int, Any] = {}
+
+        def ask(number: int, frame: Any) -> None:
+            self.signalled = True
+            signal.signal(number, previous[number])
+
+        try:
+            for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+                previous[number] = signal.getsignal(number)
+                signal.signal(number, ask)
+        except ValueError:
+            previous = {}  # not the main thread
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
