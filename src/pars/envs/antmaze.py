@@ -126,5 +126,6 @@ def antmaze(
         modes=MODES,
         goal_choices=get_args(Goal),
         maze=maze,
+        goal_dim=2,
         make=lambda n, threads=None: AntMaze(maze, n, goal=goal, mode=mode, threads=threads),
     )

@@ -93,5 +93,6 @@ def pointmaze(task_id: str, map_name: str, *, start: Start = "random", dataset: 
         max_return=1.0,
         physics="stock",
         maze=maze,
+        goal_dim=2,
         make=lambda n, threads=None: PointMaze(maze, n, start=start, threads=threads),
     )

@@ -39,7 +39,7 @@ class Eyes:
     """
 
     def __init__(self, sees: Sight, task: Task, env: BatchEnv) -> None:
-        self.sees, self.goals = sees, getattr(env, "goals", None)
+        self.sees, self.goals = sees, env.goals
         if sees.goal and self.goals is None:
             raise TaskError(f"{task.id} has no goals to show to the policy; choose a task with goals")
         self.past = np.full((env.n, sees.history, task.obs_dim), np.nan, np.float32)  # the newest last

@@ -26,6 +26,7 @@ from pars.training.rollout import Evaluation
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
+FIRST = 8  # gradient steps of a phase's first dispatch, which compiles
 BURST = 32  # gradient steps at once online, until their time is known
 PROBE_ROWS = 2048
 
@@ -116,7 +117,7 @@ class _GroupRun:
         self.online = OnlineLoop(self.learner, self.folder, self.task, self.plan.online_steps)
 
     def _train_on_data(self, steps: int) -> None:
-        count, compiled, phase = 8, False, self.position.phase
+        count, compiled, phase = FIRST, False, self.position.phase
         while (step := self.position.step) < steps:
             goal = min(steps, (step // self.plan.eval_every + 1) * self.plan.eval_every)
             count = min(count, goal - step)

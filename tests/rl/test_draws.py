@@ -1,0 +1,69 @@
+"""Draws of rows: what is drawn, how often, and never across the end of an episode."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from pars.config import config
+from pars.core import Index, LoopSettings
+from pars.rl import draws
+
+KEY = jax.random.key(0)
+LAST = np.isin(np.arange(30), (4, 5, 19, 29))
+ENDS = np.array([4, 5, 19, 29])[np.searchsorted([4, 5, 19, 29], np.arange(30))]
+STARTS = np.array([0, 5, 6, 20])[np.searchsorted([4, 5, 19, 29], np.arange(30))]
+INDEX = Index(jnp.int32(30), jnp.int32(0), jnp.asarray(STARTS), jnp.asarray(ENDS))
+ROWS = jnp.tile(jnp.arange(30), 2000)
+
+
+@config
+class Cfg(LoopSettings):
+    batch_size: int = 60_000
+
+
+def test_steps_ahead_are_geometric() -> None:
+    for discount in (0.0, 0.5, 0.9):
+        steps = np.asarray(draws.steps_ahead(KEY, (100_000,), discount))
+        for k in range(4):
+            np.testing.assert_allclose(np.mean(steps == k), (1 - discount) * discount**k, atol=0.006)
+    assert (np.asarray(draws.steps_ahead(KEY, (100,), 1.0)) == draws.LONGEST - 1).all()
+
+
+def test_goals_are_here_ahead_in_the_episode_or_anywhere() -> None:
+    goal = np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=0.2, future=0.5, discount=0.8)).reshape(-1, 30)
+    row = np.arange(30)
+    same_episode = (goal >= STARTS) & (goal <= ENDS)
+    assert np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=1.0, future=0.0, discount=0.8)).tolist() == ROWS.tolist()
+    ahead = np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=0.0, future=1.0, discount=0.8)).reshape(-1, 30)
+    assert ((ahead > row) | (row == ENDS)).all() and (ahead <= ENDS).all()
+    np.testing.assert_allclose(np.mean(ahead[:, 6] == 7), 0.2, atol=0.03)  # the next step with 1 - discount
+    share = 0.3 * np.mean([(r <= ENDS).mean() for r in row])  # of any row, a part is in the same episode by chance
+    assert 0.7 < same_episode.mean() < 0.7 + share
+    np.testing.assert_allclose(np.mean(goal[:, 10] == 10), 0.2 + 0.3 / 30, atol=0.03)
+
+
+def test_windows_stay_in_their_episodes() -> None:
+    rows, inside = draws.window(jnp.array([3, 5, 27]), INDEX, 4)
+    assert rows.tolist() == [[3, 4, 4, 4], [5, 5, 5, 5], [27, 28, 29, 29]]
+    assert inside.tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 0]]
+
+
+def test_episodes_of_a_dataset_that_begins_further_on() -> None:
+    """Members' row numbers and the ends of their episodes count from the offset, as Episodes of a part would."""
+    part = Index(jnp.int32(10), jnp.int32(20), jnp.asarray(STARTS - 20), jnp.asarray(ENDS - 20))
+    assert draws.window(jnp.array([0, 8]), part, 3)[0].tolist() == [[0, 1, 2], [8, 9, 9]]
+
+
+def test_merged_draws_from_data_and_replay_alike() -> None:
+    rows = np.asarray(draws.merged(Cfg(), KEY, jnp.int32(0), INDEX, jnp.int32(10)).rows)
+    np.testing.assert_allclose(np.bincount(rows, minlength=40) / len(rows), 1 / 40, atol=0.004)
+    assert np.asarray(draws.merged(Cfg(), KEY, jnp.int32(0), INDEX).rows).max() == 29
+
+
+def test_rows_are_drawn_by_their_weights() -> None:
+    weights = jnp.zeros(30).at[jnp.array([2, 7, 29])].set(jnp.array([1.0, 2.0, 5.0]))
+    rows = np.asarray(draws.by_weight(Cfg(), KEY, jnp.int32(0), INDEX._replace(mass=jnp.cumsum(weights))).rows)
+    assert set(rows) == {2, 7, 29}
+    np.testing.assert_allclose([np.mean(rows == row) for row in (2, 7, 29)], [1 / 8, 2 / 8, 5 / 8], atol=0.01)
