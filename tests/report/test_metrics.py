@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.core import Algorithm, Spec, Step, Transition
+from pars.core import Algorithm
 from pars.envs import make_task
 from pars.probes import PROBES
+from pars.probes.flops import update
 from pars.report.charts.figures import small_curves
 from pars.report.load import read_run
 from pars.report.metrics import METRICS
@@ -29,16 +29,12 @@ SWITCHES = ("penalty", "lagrange")
 def logged(algo: Algorithm) -> set[str]:
     """Names that an algorithm and the probes of its state give with every switch on; nothing is computed."""
     cfg = algo.configure({name: True for name in SWITCHES if hasattr(algo.configure(), name)})
-    rows = lambda *width: jnp.zeros((cfg.batch_size, *width))  # noqa: E731
-    extra = {name: rows(2) if name == "next_action" else rows() for name in algo.columns}
-    batch, key = Transition(rows(3), rows(2), rows(), rows(3), rows(), extra), jax.random.key(0)
-    state = jax.eval_shape(lambda key: algo.init(cfg, Spec(3, 2), key), key)
-
-    def step(state: Any, number: Any) -> Any:
-        _, metrics = algo.update(cfg, state, batch, key, Step(number, number, online=False))
-        return [metrics, *(probe(algo, cfg, state, batch) for probe in PROBES.values())]
-
-    return set().union(*jax.eval_shape(step, state, jnp.int32(0)))
+    traced = update(algo, cfg, 3, 2)
+    state, batch, key = traced.args
+    found = [jax.eval_shape(traced.function, jnp.int32(0), state, batch, key)[1]]
+    for probe in PROBES.values():
+        found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
+    return set().union(*found)
 
 
 def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:

@@ -45,7 +45,7 @@ def routes(maze: Maze, protocol: str, rng: np.random.Generator) -> tuple[Array, 
 
 
 def walk(
-    env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int, told: Callable[[int], None]
+    env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int, report: Callable[[int], None]
 ) -> dict[str, Array]:
     """Walk the episodes `numbers` for `length` rows each, telling how many are done. Columns [E, T, ...]."""
     maze, everyone = env.maze, np.arange(len(numbers))
@@ -73,7 +73,7 @@ def walk(
         for key, value in zip(columns, (obs, action, qpos, qvel), strict=True):
             columns[key][:, t] = value
         obs = env.step(everyone, action).obs
-        told(t + 1)
+        report(t + 1)
     return columns
 
 
@@ -99,11 +99,11 @@ def collect(
     for first in range(0, episodes, BATCH):
         numbers = range(first, min(first + BATCH, episodes))
 
-        def told(t: int, numbers: range = numbers) -> None:
+        def report(t: int, numbers: range = numbers) -> None:
             if progress and (t % 50 == 0 or t == length):
                 progress(min(rows, numbers.start * length + t * len(numbers)), rows)
 
-        parts.append(walk(env, skill, protocol, seed, numbers, length, told))
+        parts.append(walk(env, skill, protocol, seed, numbers, length, report))
     env.close()
     columns = {key: np.concatenate([p[key].reshape(-1, p[key].shape[2]) for p in parts])[:rows] for key in parts[0]}
     goal = draw_goal(maze, np.random.default_rng(seed))
@@ -119,7 +119,7 @@ def collect(
     }
 
 
-def told(protocol: str, skill: Skill) -> str:
+def description(protocol: str, skill: Skill) -> str:
     """How the walk went, for people."""
     return (
         f"a walking ant of our own (trained for {skill.facts.get('steps', 0):,} steps) on shortest paths "

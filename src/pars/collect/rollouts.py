@@ -12,7 +12,7 @@ from pars.training.rollout import EPISODE, environment_seed
 Array = np.ndarray
 Act = Callable[[Array, int], Array]  # observations [n, O] and the number of the step -> actions [n, A]
 Progress = Callable[[int, int], None]  # rows done, rows in all
-Columns = dict[str, Array]
+Recording = dict[str, Array]  # columns by D4RL's names, one row per step
 
 STREAMS = 50  # environments that are rolled out together
 
@@ -38,7 +38,7 @@ class Recorder:
             self.steps.setdefault(key, []).append(value)
         return result
 
-    def columns(self, rows: int) -> Columns:
+    def columns(self, rows: int) -> Recording:
         """The first `rows` rows; the last row of each environment is the end of an episode that was cut there."""
         together = {key: np.stack(values, axis=1) for key, values in self.steps.items()}  # [n, T, ..]
         together["timeouts"][:, -1] |= ~together["terminals"][:, -1]
@@ -47,7 +47,7 @@ class Recorder:
         return cut
 
 
-def roll_out(task: Task, act: Act, rows: int, seed: int, *, progress: Progress | None = None) -> Columns:
+def roll_out(task: Task, act: Act, rows: int, seed: int, *, progress: Progress | None = None) -> Recording:
     """`rows` rows of `act` in the task, whole episodes one after another but for the last of each environment."""
     n = min(STREAMS, max(1, rows // task.time_limit))
     env, everyone = task.make(n), np.arange(n)

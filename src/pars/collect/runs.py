@@ -8,7 +8,7 @@ import mujoco
 
 from pars.collect.rollouts import Progress, noisy, roll_out
 from pars.data.cache import data_folder
-from pars.data.pointmaze import write
+from pars.data.formats import hdf5
 from pars.errors import TaskError, UsageError
 from pars.training.restore import load_policy, only_folder, restore
 
@@ -50,5 +50,5 @@ def collect_run(
         "made": f"{there.algo.title} (training seed {there.seeds[member]}) at {where} in {task.id}, "
         f"action noise {noise:g}, seed {seed}",
     }
-    write(out, columns, facts)
+    hdf5.write(out, columns, facts)
     return out

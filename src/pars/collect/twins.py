@@ -9,12 +9,11 @@ import h5py
 import mujoco
 import numpy as np
 
-from pars.collect import antmaze
-from pars.collect import mujoco as locomotion
-from pars.collect.rollouts import Columns, Progress, roll_out
+from pars.collect import antmaze, locomotion
+from pars.collect.rollouts import Progress, Recording, roll_out
 from pars.collect.skill import load
 from pars.data.cache import data_folder
-from pars.data.pointmaze import write
+from pars.data.formats import hdf5
 from pars.envs import TASKS, make_task
 from pars.envs.base import Task
 from pars.errors import UsageError, unknown
@@ -48,7 +47,7 @@ def collect_twin(
     recipe = {"antmaze": antmaze.RECIPE, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
     if not force and _recipe(path) == recipe:
         return path
-    columns, told = _collect(task, rows, seed, progress)
+    columns, made = _collect(task, rows, seed, progress)
     attributes = {
         "dataset": dataset_id,
         "twin": True,
@@ -57,9 +56,9 @@ def collect_twin(
         "recipe": recipe,
         "physics": task.physics,
         "mujoco": mujoco.__version__,
-        "made": f"twin of {dataset_id}, not D4RL's file: {told}, seed {seed}",
+        "made": f"twin of {dataset_id}, not D4RL's file: {made}, seed {seed}",
     }
-    write(path, columns, attributes)
+    hdf5.write(path, columns, attributes)
     return path
 
 
@@ -73,19 +72,19 @@ def twin_task(dataset_id: str) -> Task:
     return make_task(dataset_id)
 
 
-def _collect(task: Task, rows: int | None, seed: int, progress: Progress | None) -> tuple[Columns, str]:
+def _collect(task: Task, rows: int | None, seed: int, progress: Progress | None) -> tuple[Recording, str]:
     if task.family == "mujoco":
         return locomotion.collect(task, rows, seed, progress)
     if task.family == "adroit":
-        told = (
+        made = (
             "random and smoothly wandering actions for tests; they do not do the task, so data of people or experts "
             "must be supplied"
         )
-        return roll_out(task, wandering(task.action_dim, seed), rows or ADROIT_ROWS, seed, progress=progress), told
+        return roll_out(task, wandering(task.action_dim, seed), rows or ADROIT_ROWS, seed, progress=progress), made
     assert task.maze is not None
     skill, protocol = load(), antmaze.protocol_of(task.id)
     columns = antmaze.collect(task.maze, protocol, rows or ANTMAZE_ROWS, seed, skill=skill, progress=progress)
-    return columns, antmaze.told(protocol, skill)
+    return columns, antmaze.description(protocol, skill)
 
 
 def wandering(action_dim: int, seed: int) -> Any:

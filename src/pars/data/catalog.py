@@ -9,12 +9,11 @@ from typing import Any
 
 import h5py
 
-from pars.data import d4rl
-from pars.data import pointmaze as collect
+from pars.data import d4rl, pointmaze
 from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
-from pars.data.formats import minari
+from pars.data.formats import hdf5, minari
 from pars.data.formats.files import SUFFIXES
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, TASKS, make_task
@@ -42,7 +41,7 @@ def collect_dataset(
     rows: int | None = None,
     seed: int = 0,
     force: bool = False,
-    progress: collect.Progress | None = None,
+    progress: pointmaze.Progress | None = None,
 ) -> Path:
     """The file of a dataset, collected if it is absent, damaged, of an older recipe, or if `force` says so.
 
@@ -55,15 +54,15 @@ def collect_dataset(
     if seed < 0:
         raise UsageError(f"seed={seed}; seeds are whole numbers from 0")
     path = dataset_path(dataset_id, rows, seed)
-    if not force and _attributes(path).get("recipe") == collect.RECIPE:
+    if not force and _attributes(path).get("recipe") == pointmaze.RECIPE:
         return path
     _, protocol = DATASETS[dataset_id]
     maze = make_task(dataset_id).maze
     if maze is None:
         raise ValueError(f"{dataset_id} has no maze")
     rows = ROWS if rows is None else rows
-    columns = collect.collect(maze, protocol, rows, seed, progress=progress)
-    collect.write(path, columns, collect.how_made(dataset_id, maze, protocol, rows, seed))
+    columns = pointmaze.collect(maze, protocol, rows, seed, progress=progress)
+    hdf5.write(path, columns, pointmaze.how_made(dataset_id, maze, protocol, rows, seed))
     return path
 
 
@@ -78,7 +77,7 @@ def load_dataset(
     rows: int | None = None,
     seed: int = 0,
     verify: bool = False,
-    progress: collect.Progress | None = None,
+    progress: pointmaze.Progress | None = None,
 ) -> Dataset:
     """A dataset by id (see above) or by the path of a file or Minari folder (forms: see `pars.data.formats.files`).
 
@@ -155,7 +154,7 @@ def _original_entry(dataset_id: str) -> dict[str, Any]:
 
 def _entry(name: str, path: Path) -> dict[str, Any]:
     attributes = _attributes(path)
-    cached = "made" in attributes and (name not in DATASETS or attributes.get("recipe") == collect.RECIPE)
+    cached = "made" in attributes and (name not in DATASETS or attributes.get("recipe") == pointmaze.RECIPE)
     return {
         "id": name,
         "cached": cached,

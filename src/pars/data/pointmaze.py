@@ -8,14 +8,11 @@ path to that goal has to be stitched together.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import h5py
 import mujoco
 import numpy as np
 
-from pars.data.cache import writing
 from pars.envs.maze import PLAY_GOALS, Maze
 from pars.envs.pointmaze import START_NOISE, PointMaze
 
@@ -34,7 +31,7 @@ JITTER = 0.1  # half width of the square around a cell's centre in which its way
 
 
 @dataclass(frozen=True)
-class Plan:
+class Episodes:
     """All that is random about E episodes of T actions, drawn before they are walked."""
 
     start: Array  # [E, 2] positions
@@ -43,7 +40,7 @@ class Plan:
     jitter: Array  # [E, T, 2] offset of a waypoint that is chosen at that step
 
 
-def plan(maze: Maze, protocol: str, seed: int, episodes: range, length: int) -> Plan:
+def draw_episodes(maze: Maze, protocol: str, seed: int, episodes: range, length: int) -> Episodes:
     """Draw episodes, each from its own generator: an episode depends on seed and number, not on how many there are."""
     free = maze.free_cells
     goals = {"fixed": [maze.goal_cell], "play": PLAY_GOALS.get(maze.name, ()), "diverse": free}[protocol]
@@ -60,7 +57,7 @@ def plan(maze: Maze, protocol: str, seed: int, episodes: range, length: int) -> 
                 rng.uniform(-JITTER, JITTER, (length, 2)) * maze.cell,
             )
         )
-    return Plan(*(np.stack(parts) for parts in zip(*drawn, strict=True)))
+    return Episodes(*(np.stack(parts) for parts in zip(*drawn, strict=True)))
 
 
 def control(offset: Array, velocity: Array, noise: Array) -> Array:
@@ -70,7 +67,7 @@ def control(offset: Array, velocity: Array, noise: Array) -> Array:
     return np.clip((wanted - velocity) / GAIN + noise, -1.0, 1.0).astype(np.float32)
 
 
-def walk(env: PointMaze, drawn: Plan) -> dict[str, Array]:
+def walk(env: PointMaze, drawn: Episodes) -> dict[str, Array]:
     """Walk the planned episodes together. Columns [E, T, ...] in D4RL's layout."""
     maze, (episodes, length, _) = env.maze, drawn.noise.shape
     everyone = np.arange(env.n)[:episodes]
@@ -116,7 +113,7 @@ def collect(
     parts: list[dict[str, Array]] = []
     for first in range(0, episodes, BATCH):
         numbers = range(first, min(first + BATCH, episodes))
-        parts.append(walk(env, plan(maze, protocol, seed, numbers, length)))
+        parts.append(walk(env, draw_episodes(maze, protocol, seed, numbers, length)))
         if progress:
             progress(min(rows, numbers.stop * length), rows)
     env.close()
@@ -141,11 +138,3 @@ def how_made(dataset_id: str, maze: Maze, protocol: str, rows: int, seed: int) -
         "made": f"waypoint controller {routes.get(protocol, 'from any cell to any other')}, "
         f"{EPISODE[maze.name]} actions per episode, action noise {NOISE}, seed {seed}",
     }
-
-
-def write(path: Path, columns: dict[str, Array], attributes: dict[str, Any]) -> None:
-    """Write columns and attributes as HDF5, all or nothing. Raises ResourceError if that is impossible."""
-    with writing(path) as aside, h5py.File(aside, "w") as file:
-        for key, values in columns.items():
-            file.create_dataset(key, data=values, compression="gzip", compression_opts=1, shuffle=True)
-        file.attrs.update(attributes)

@@ -16,7 +16,7 @@ import numpy as np
 
 from pars.errors import CheckpointError, UsageError
 from pars.report.parts import whole
-from pars.report.records import PHASES, Curve, Group, Member, Probe, Run
+from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
 
 FORMAT = 1
 PROBE_ARRAYS = {
@@ -40,7 +40,7 @@ def read_run(folder: Path | str) -> Run:
     return Run(folder, whole(sorted(groups, key=_place_on_command_line)))
 
 
-def read_group(folder: Path) -> Group:
+def read_group(folder: Path) -> GroupRecord:
     """One group folder. Raises CheckpointError if run.json or a log is damaged."""
     info = _read_json(folder / "run.json")
     if info.get("format") != FORMAT:
@@ -57,7 +57,7 @@ def read_group(folder: Path) -> Group:
         problems.append(str(error))
     algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
     plan = _dict(info, "plan")
-    return Group(
+    return GroupRecord(
         folder=folder,
         algorithm=algorithm,
         title=str(info.get("title") or algorithm),
@@ -85,7 +85,7 @@ def read_group(folder: Path) -> Group:
     )
 
 
-def _place_on_command_line(group: Group) -> tuple[int, int, str]:
+def _place_on_command_line(group: GroupRecord) -> tuple[int, int, str]:
     words = re.split(r"[\s,]+", group.command)
     words = words[words.index("train") + 1 :] if "train" in words else words[1:]  # `pars` is the command's name, too
     place = words.index(group.algorithm) if group.algorithm in words else len(words)
@@ -155,7 +155,7 @@ def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str,
     return out
 
 
-def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> list[Probe]:
+def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> list[ProbeRecord]:
     """The newest readable probe of each phase; a damaged file falls back to the one before it."""
     found: dict[str, list[tuple[int, Path]]] = {}
     for path in folder.glob(f"{kind}-*-*.npz"):
@@ -172,7 +172,7 @@ def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> 
             except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base
                 problems.append(f"probes/{path.name} was left out: {type(error).__name__} {error}"[:160])
                 continue
-            probes.append(Probe(phase, step, arrays))
+            probes.append(ProbeRecord(phase, step, arrays))
             break
     return probes
 

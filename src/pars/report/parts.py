@@ -4,20 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from pars.report.records import PHASES, Curve, Group, Probe
+from pars.report.records import PHASES, Curve, GroupRecord, ProbeRecord
 
 MEMBER_ARRAYS = ("q", "q_line", "policy_action", "positions", "success")  # of the probes, one row for each member
 
 
-def whole(groups: list[Group]) -> list[Group]:
+def whole(groups: list[GroupRecord]) -> list[GroupRecord]:
     """The groups with the parts of a population as one group, at the place of its first part."""
-    found: dict[str, list[Group]] = {}
+    found: dict[str, list[GroupRecord]] = {}
     for group in groups:
         found.setdefault(group.part_of or str(group.folder), []).append(group)
     return [_join(parts) if len(parts) > 1 else parts[0] for parts in found.values()]
 
 
-def _join(parts: list[Group]) -> Group:
+def _join(parts: list[GroupRecord]) -> GroupRecord:
     """One group of the members of all parts; it stands where the last of them does."""
     behind = min(parts, key=lambda part: (part.state == "finished", part.phase == "online", part.step))
     problems: list[str] = []
@@ -37,7 +37,7 @@ def _join(parts: list[Group]) -> Group:
     )
 
 
-def _join_metrics(parts: list[Group]) -> dict[str, dict[str, Curve]]:
+def _join_metrics(parts: list[GroupRecord]) -> dict[str, dict[str, Curve]]:
     """Every metric of all members at every step that any of them logged; NaN where one did not."""
     names = dict.fromkeys((phase, name) for part in parts for phase, own in part.metrics.items() for name in own)
     out: dict[str, dict[str, Curve]] = {}
@@ -52,7 +52,7 @@ def _join_metrics(parts: list[Group]) -> dict[str, dict[str, Curve]]:
     return out
 
 
-def _join_probes(probes: list[list[Probe]], kind: str, problems: list[str]) -> list[Probe]:
+def _join_probes(probes: list[list[ProbeRecord]], kind: str, problems: list[str]) -> list[ProbeRecord]:
     """The probe of each phase over all members, if all parts made it at the same step."""
     out = []
     for phase in PHASES:
@@ -67,5 +67,5 @@ def _join_probes(probes: list[list[Probe]], kind: str, problems: list[str]) -> l
             name: np.concatenate([probe.arrays[name] for probe in found]) if name in MEMBER_ARRAYS else array
             for name, array in found[0].arrays.items()
         }
-        out.append(Probe(phase, found[0].step, arrays))
+        out.append(ProbeRecord(phase, found[0].step, arrays))
     return out

@@ -30,7 +30,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Probe:
+class ProbeRecord:
     """The newest readable probe file of one kind and phase."""
 
     phase: str
@@ -39,7 +39,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupRecord:
     """Members of one algorithm and structure: one group folder, or the parts of a population in several."""
 
     folder: Path
@@ -61,11 +61,11 @@ class Group:
     message: str
     metrics: dict[str, dict[str, Curve]]  # phase -> name -> values of all members
     timing: dict[str, dict[str, Curve]]  # phase -> name -> values [1, T]
-    landscapes: list[Probe] = field(default_factory=list)  # at most one per phase
-    trajectories: list[Probe] = field(default_factory=list)
+    landscapes: list[ProbeRecord] = field(default_factory=list)  # at most one per phase
+    trajectories: list[ProbeRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     part_of: str | None = None  # the population whose members did not fit into memory together
-    parts: list["Group"] = field(default_factory=list)  # the group folders this one was put together from, if any
+    parts: list["GroupRecord"] = field(default_factory=list)  # the group folders this one was put together from, if any
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ class Group:
         return f"{self.title} ({self.folder.name})" if self.part_of else self.title
 
     @property
-    def programs(self) -> list["Group"]:
+    def programs(self) -> list["GroupRecord"]:
         """The groups as they were trained: the parts, or else the group itself."""
         return self.parts or [self]
 
@@ -106,7 +106,7 @@ class Run:
     """All groups of one command in the order of the command line, or else in the order in which they were begun."""
 
     folder: Path
-    groups: list[Group]
+    groups: list[GroupRecord]
 
     @property
     def problems(self) -> list[str]:
@@ -114,6 +114,6 @@ class Run:
         return [f"{group.folder.name}: {problem}" for group in found for problem in group.problems]
 
     @property
-    def programs(self) -> list[Group]:
+    def programs(self) -> list[GroupRecord]:
         """The groups as they were trained, one for each folder."""
         return [part for group in self.groups for part in group.programs]

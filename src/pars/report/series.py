@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pars.report.records import PHASES, Curve, Group, Run
+from pars.report.records import PHASES, Curve, GroupRecord, Run
 from pars.report.stats.statistics import Estimate, estimate
 
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}
@@ -30,7 +30,7 @@ class Series:
     label: str
     algorithm: str
     setting: dict[str, Any]
-    group: Group
+    group: GroupRecord
     members: list[int]
 
     @property
@@ -109,7 +109,7 @@ class Series:
         return float(max(peaks) / bound) if peaks else None
 
 
-def when(phase: str, step: int, group: Group) -> str:
+def when(phase: str, step: int, group: GroupRecord) -> str:
     """A place in training for people: `online step 3,000`, or `before any training`."""
     untrained = step == 0 and (phase == "offline" or not group.has_offline_phase)
     return "before any training" if untrained else f"{phase} step {step:,}"
@@ -152,7 +152,7 @@ def _unique(series: list[Series]) -> list[Series]:
     ]
 
 
-def _rest(one: Series) -> tuple[str, dict[str, Any], Group, list[int]]:
+def _rest(one: Series) -> tuple[str, dict[str, Any], GroupRecord, list[int]]:
     return one.algorithm, one.setting, one.group, one.members
 
 

@@ -51,7 +51,7 @@ def curves(results: Results, quantity: Quantity) -> list[Picture]:
         for key, cell in results.cells.items():
             curve = cell.curves.get((quantity.phase, quantity.name))
             if key.task == task and curve is not None:
-                found[_name(results, key)] = curve.steps, curve.values
+                found[_name(results, key)] = curve
         if found:
             name = f"{results.grid.id}-{task}-{quantity.name}"
             xlabel = f"{STEPS[quantity.phase]}, {quantity.phase}"

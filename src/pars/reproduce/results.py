@@ -13,7 +13,7 @@ import numpy as np
 from pars.config import to_dict
 from pars.report.charts.plot import Picture
 from pars.report.load import read_run
-from pars.report.records import Curve, Group
+from pars.report.records import Curve, GroupRecord
 from pars.report.series import show
 from pars.report.stats.across import across
 from pars.report.stats.comparison import Comparison
@@ -136,7 +136,7 @@ def read_results(grid: Grid, grade: Grade, folder: Path) -> Results:
     return Results(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged))
 
 
-def _curves(groups: list[Group], algorithm: str, cfg: Any, seeds: int) -> dict[tuple[str, str], Curve]:
+def _curves(groups: list[GroupRecord], algorithm: str, cfg: Any, seeds: int) -> dict[tuple[str, str], Curve]:
     """The metrics of an algorithm with this config, its seeds as rows; {} unless one group has all of them."""
     wanted = json.loads(json.dumps(to_dict(cfg)))
     for group in groups:

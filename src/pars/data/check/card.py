@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pars.data.check.scan import BINS_PER_CELL, Columns, duplicates, positions, scan_columns, step_sizes
+from pars.data.check.scan import BINS_PER_CELL, ColumnStats, duplicates, positions, scan_columns, step_sizes
 from pars.data.rows import Rows
 from pars.data.transitions import cuts, episode_ends, terminals_end_episodes
 from pars.envs.base import Task
@@ -34,7 +34,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
     end = episode_ends(rows, time_limit)
     begin = np.concatenate([[0], np.flatnonzero(end)[:-1] + 1])
     length = np.diff(np.append(begin, len(end)))
-    returns = episode_returns(rows, begin, length)
+    returns = task_returns(rows, begin, length)
     action, obs = scan_columns(rows.action, BOUND), scan_columns(rows.obs)
     card: Card = {
         "rows": len(rows.obs),
@@ -71,7 +71,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
     return card
 
 
-def episode_returns(rows: Rows, begin: Array, length: Array) -> Array:
+def task_returns(rows: Rows, begin: Array, length: Array) -> Array:
     """Raw return [episodes] of each episode, up to and including its first terminal row.
 
     Args:
@@ -179,7 +179,7 @@ def _jumps(rows: Rows, task: Task | None, spread: Array, end: Array) -> list[str
     ]
 
 
-def _idle_columns(kind: str, columns: Columns) -> list[str]:
+def _idle_columns(kind: str, columns: ColumnStats) -> list[str]:
     """Columns that carry no information: constant, or a copy of an earlier one."""
     constant = np.flatnonzero(columns.low == columns.high).tolist()
     copies = [

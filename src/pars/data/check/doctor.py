@@ -23,7 +23,7 @@ LINGERING = (
     "episodes go on after terminal rows, as in D4RL's AntMaze files: such rows stop bootstrapping, only timeouts cut "
     "trajectories"
 )
-Verdict = Literal["ok", "warnings", "refuse"]
+DataVerdict = Literal["ok", "warnings", "refuse"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Checkup:
     values: list[Values] = field(default_factory=list)  # of refused data: as far as it could be read
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> DataVerdict:
         """Train on it, train on it with open eyes, or do not."""
         return "refuse" if self.refusal else "warnings" if self.warnings else "ok"
 

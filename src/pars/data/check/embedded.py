@@ -17,7 +17,7 @@ from pars.envs.base import Task
 from pars.errors import DataError
 
 Array = np.ndarray
-Policy = Callable[[Array, np.random.Generator], Array]  # obs [n, O] -> action [n, A]
+Behaviour = Callable[[Array, np.random.Generator], Array]  # obs [n, O] -> action [n, A]
 
 LAYERS = ("fc0", "fc1", "last_fc", "last_fc_log_std")
 LOG_STD = (-20.0, 2.0)  # limits of rlkit, which trained them
@@ -49,7 +49,7 @@ def _mean(values: Array) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
-def recorded_policy(path: Path, obs_dim: int, action_dim: int) -> Policy:
+def recorded_policy(path: Path, obs_dim: int, action_dim: int) -> Behaviour:
     """The policy in an HDF5 file. Raises DataError if there is none, or one of another shape."""
     width = obs_dim
     layers: dict[str, tuple[Array, Array]] = {}
@@ -90,7 +90,7 @@ def recorded_returns(columns: Mapping[str, Array], time_limit: int) -> Array:
     return np.add.reduceat(reward[: last[-1] + 1], begin, dtype=np.float64)
 
 
-def roll_out(task: Task, policy: Policy, episodes: int, there: Array) -> Rollout:
+def roll_out(task: Task, policy: Behaviour, episodes: int, there: Array) -> Rollout:
     """Play `episodes` episodes with sampled actions; the same ones every time."""
     env = task.make(min(TOGETHER, episodes))
     returns = np.zeros(episodes)

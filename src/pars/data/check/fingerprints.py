@@ -25,7 +25,7 @@ class Known(NamedTuple):
     means: tuple[float, float] | None = None  # of observation 0 and of the forward velocity
 
 
-class Comparison(NamedTuple):
+class Likeness(NamedTuple):
     """A file beside the D4RL file it may be."""
 
     name: str
@@ -73,7 +73,7 @@ def named_like(*names: str) -> str | None:
     return None
 
 
-def compare(card: Mapping[str, Any], *names: str) -> Comparison | None:
+def compare(card: Mapping[str, Any], *names: str) -> Likeness | None:
     """The data card beside the D4RL file that its numbers, or else its names, point to; None if neither does.
 
     Args:
@@ -82,15 +82,15 @@ def compare(card: Mapping[str, Any], *names: str) -> Comparison | None:
     by_means = [name for name, known in KNOWN.items() if known.means and not _differences(card, known)]
     if by_means:
         name = by_means[0]
-        return Comparison(name, True, f"matches D4RL's {name}: rows, ends and observation means agree")
+        return Likeness(name, True, f"matches D4RL's {name}: rows, ends and observation means agree")
     named = named_like(*names)
     if named is None:
         return None
     known = KNOWN[named]
     wrong = _differences(card, known)
     if wrong:
-        return Comparison(named, False, f"named like D4RL's {named} but differs: {'; '.join(wrong)}")
-    return Comparison(named, True, f"agrees with D4RL's {named} in rows and ends; nothing more is known of that file")
+        return Likeness(named, False, f"named like D4RL's {named} but differs: {'; '.join(wrong)}")
+    return Likeness(named, True, f"agrees with D4RL's {named} in rows and ends; nothing more is known of that file")
 
 
 def _differences(card: Mapping[str, Any], known: Known) -> list[str]:

@@ -17,7 +17,7 @@ PRIME = np.uint64(0x9E3779B97F4A7C15)
 SHIFT = np.uint64(29)
 
 
-class Columns(NamedTuple):
+class ColumnStats(NamedTuple):
     """Statistics of each of W columns, all [W]."""
 
     mean: Array
@@ -59,7 +59,7 @@ class _Sums(NamedTuple):
     digests: list[bytes]
 
 
-def scan_columns(values: Array, bound: float = np.inf) -> Columns:
+def scan_columns(values: Array, bound: float = np.inf) -> ColumnStats:
     """Statistics of the columns of values [N, W], which are finite, as float32."""
     rows = len(values)
     centre = cast(values, slice(0, 1))[0].astype(np.float64)[:, None]  # sums around it lose no digits to a large mean
@@ -83,7 +83,7 @@ def scan_columns(values: Array, bound: float = np.inf) -> Columns:
     digests = zip(*found.digests, strict=True)  # by column
     original = np.array([first.setdefault(digest, column) for column, digest in enumerate(digests)])
     low, high = np.min(found.low, axis=0), np.max(found.high, axis=0)
-    return Columns(mean + centre[:, 0], std, low, high, np.sum(found.at_bound, axis=0) / rows, original)
+    return ColumnStats(mean + centre[:, 0], std, low, high, np.sum(found.at_bound, axis=0) / rows, original)
 
 
 def row_hashes(*matrices: Array) -> Array:

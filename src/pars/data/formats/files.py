@@ -31,7 +31,7 @@ from pars.data.formats.layout import (
     of_array,
     require,
 )
-from pars.data.formats.mapping import EPISODE, MATRICES, Plan, canonical, ends_of_episodes, plan
+from pars.data.formats.mapping import EPISODE, MATRICES, Origins, canonical, ends_of_episodes, origins
 from pars.errors import DataError, UsageError
 
 __all__ = ["OPTIONAL", "REQUIRED", "SUFFIXES", "read_columns", "source_file"]
@@ -43,7 +43,7 @@ IN_MEMORY = 2**30  # bytes; more is written to the scratch folder, if there is o
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
 
-class Source(NamedTuple):
+class Contents(NamedTuple):
     """What an open file offers: its names, and a column by name."""
 
     names: list[str]
@@ -90,8 +90,8 @@ def read_columns(
             columns = Columns(load(path, minari.columns(path, file, infos), scratch, in_memory))
         columns.next_obs = "file"
         return columns
-    with _source(path, form, mapping, infos) as source:
-        chosen = plan(path, source.names, mapping)
+    with _contents(path, form, mapping, infos) as source:
+        chosen = origins(path, source.names, mapping)
         relabel = form == "npz" and ogbench.is_ogbench(chosen)
         if goal and not relabel:
             raise UsageError(f"{path}: a goal is for OGBench files, which have no rewards; leave --data-goal out")
@@ -135,31 +135,31 @@ def form_of(path: Path) -> Form:
 
 
 @contextlib.contextmanager
-def _source(path: Path, form: Form, mapping: Mapping[str, str], infos: bool) -> Iterator[Source]:
+def _contents(path: Path, form: Form, mapping: Mapping[str, str], infos: bool) -> Iterator[Contents]:
     """The open file."""
     if form == "hdf5":
         with hdf5.opened(path) as file:
             names = [*file, *(name for name in (hdf5.names(file) if mapping else []) if "/" in name)]
             below = hdf5.names(file, INFOS) if infos else []
-            yield Source(names, lambda name: hdf5.column(path, file, name), below)
+            yield Contents(names, lambda name: hdf5.column(path, file, name), below)
     elif form == "npz":
         with npz.opened(path) as archive:
             names = npz.names(archive)
             extra = [name for name in names if name.startswith(INFOS)] if infos else []
-            yield Source(names, lambda name: npz.column(path, archive, name), extra)
+            yield Contents(names, lambda name: npz.column(path, archive, name), extra)
     else:
         names_in, read = TABLES[form]
         names = names_in(path)
-        chosen = plan(path, names, mapping)
+        chosen = origins(path, names, mapping)
         require(path, chosen, names)
         text = chosen.get(EPISODE)
         wanted = {name: None for sources in chosen.values() if isinstance(sources, list) for name in sources}
         arrays = read(path, list(wanted), text if isinstance(text, list) else [])
-        yield Source(names, lambda name: of_array(arrays[name]), [])
+        yield Contents(names, lambda name: of_array(arrays[name]), [])
 
 
-def _column(path: Path, key: str, chosen: Plan, source: Source, widen: bool) -> Column:
-    """Our column `key`, joined from what the plan says; `widen` makes one column of numbers a matrix, where due."""
+def _column(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:
+    """Our column `key`, joined from where it comes from; `widen` makes one column of numbers a matrix, where due."""
     sources = chosen[key]
     if isinstance(sources, float):
         first = chosen["observations"]
@@ -172,7 +172,7 @@ def _column(path: Path, key: str, chosen: Plan, source: Source, widen: bool) -> 
     return columns[0]
 
 
-def _extra(source: Source, found: Mapping[str, Column], relabel: bool) -> dict[str, Column]:
+def _extra(source: Contents, found: Mapping[str, Column], relabel: bool) -> dict[str, Column]:
     """What is recorded for every row beside the usual columns; anything else there is passed over."""
     rows = found["observations"].shape[0]
     extra: dict[str, Column] = {}

@@ -3,13 +3,14 @@
 import contextlib
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import h5py
 import numpy as np
 
+from pars.data.cache import writing
 from pars.data.formats.layout import Column, plain_numbers, plausible
 from pars.data.formats.mapping import natural
 from pars.data.parallel import in_order
@@ -167,3 +168,11 @@ def column(path: Path, file: Any, key: str) -> Column:
         item.dtype,
         lambda step: (values(path, item, i, min(i + step, rows)) for i in range(0, rows, step)),
     )
+
+
+def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
+    """Write columns and attributes as HDF5, all or nothing. Raises ResourceError if that is impossible."""
+    with writing(path) as aside, h5py.File(aside, "w") as file:
+        for key, values in columns.items():
+            file.create_dataset(key, data=values, compression="gzip", compression_opts=1, shuffle=True)
+        file.attrs.update(attributes)

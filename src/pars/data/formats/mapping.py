@@ -30,7 +30,7 @@ SHORT = {
 }
 MATRICES = ("observations", "actions", "next_observations")
 
-Plan = dict[str, list[str] | float]  # our name -> names in the file, or a constant
+Origins = dict[str, list[str] | float]  # our name -> names in the file, or a constant
 
 
 def parse_mapping(text: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _key(name: str) -> str:
     return SHORT.get(name, name)
 
 
-def plan(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Plan:
+def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Origins:
     """Which of the file's names make up each of our columns; without a mapping those of the same name.
 
     Args:
@@ -70,7 +70,7 @@ def plan(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Plan:
 
     Raises DataError for a name in the mapping that the file does not have.
     """
-    found: Plan = {}
+    found: Origins = {}
     for key in KEYS:
         if key not in mapping:
             if key != EPISODE and (sources := _matching(key, names)):

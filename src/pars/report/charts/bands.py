@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pars.report.charts.plot import HALF, Picture, figure, legend, line_style, picture, short, style, to_csv
+from pars.report.records import Curve
 from pars.report.stats.statistics import bootstrap_band
 
-Curve = tuple[np.ndarray, np.ndarray]  # steps [T], values [n, T] of n seeds
 CAPTION = "Line: mean over seeds. Band: 95 % percentile bootstrap interval of the mean (n ≥ 2)."
 
 
@@ -23,7 +22,8 @@ def band_chart(
     with style():
         fig = figure(HALF)
         ax = fig.subplots()
-        for index, (label, (steps, values)) in enumerate(curves.items()):
+        for index, (label, curve) in enumerate(curves.items()):
+            steps, values = curve.steps, curve.values
             look = line_style(index)
             ax.plot(steps, values.mean(axis=0), label=label, zorder=3, **look)
             if len(values) > 1:
@@ -36,9 +36,9 @@ def band_chart(
             legend(fig, ax)
         rows = [
             (label, seed, int(step), float(value))
-            for label, (steps, values) in curves.items()
-            for seed, line in enumerate(values)
-            for step, value in zip(steps, line, strict=True)
+            for label, curve in curves.items()
+            for seed, line in enumerate(curve.values)
+            for step, value in zip(curve.steps, line, strict=True)
         ]
         alt = f"Line chart of {ylabel.lower()} over {xlabel.lower()} for {', '.join(curves)}."
         text = f"{caption} {CAPTION}".strip()

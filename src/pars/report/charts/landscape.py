@@ -19,7 +19,7 @@ from pars.report.charts.plot import (
     style,
     to_csv,
 )
-from pars.report.records import PHASES, Probe
+from pars.report.records import PHASES, ProbeRecord
 from pars.report.series import STEP_NAMES, Series
 from pars.report.stats.statistics import finite_mean, number
 
@@ -47,7 +47,7 @@ def lines(series: list[Series]) -> list[Picture]:
     return out
 
 
-def _probe(one: Series, phase: str) -> Probe | None:
+def _probe(one: Series, phase: str) -> ProbeRecord | None:
     return next((probe for probe in one.group.landscapes if probe.phase == phase), None)
 
 
@@ -61,7 +61,7 @@ def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
     return (float(low), float(high)) if high - low <= SHARE * min(spans) else None
 
 
-def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> Picture:
+def _heat_map(one: Series, probe: ProbeRecord, scale: tuple[float, float] | None) -> Picture:
     arrays, bound = probe.arrays, one.max_return
     grid, q = np.asarray(arrays["grid"], float), finite_mean(arrays["q"][one.members])
     actions = np.asarray(arrays["policy_action"], float)[one.members, :2]
@@ -110,7 +110,7 @@ def _heat_map(one: Series, probe: Probe, scale: tuple[float, float] | None) -> P
     return picture(fig, f"landscape-{probe.phase}", f"{one.label}, {probe.phase}", caption, alt, csv, png=False)
 
 
-def _line_plot(found: list[tuple[int, Series, Probe]], phase: str) -> Picture:
+def _line_plot(found: list[tuple[int, Series, ProbeRecord]], phase: str) -> Picture:
     rows: list[tuple[Any, ...]] = []
     bounds = {one.max_return for _, one, _ in found}
     with style():

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from pars.report.charts.paths import Paths, draw_maze, path_picture
 from pars.report.charts.plot import COLORS, INK, MOST, Picture, figure, picture, plain_log, style, to_csv
-from pars.report.records import PHASES, Group, Probe
+from pars.report.records import PHASES, GroupRecord, ProbeRecord
 from pars.report.series import STEP_NAMES, Series
 
 EPISODES = 40  # drawn in one maze
@@ -24,7 +24,7 @@ def trajectories(series: list[Series]) -> list[Picture]:
     return out
 
 
-def _trajectories(one: Series, probe: Probe) -> Picture:
+def _trajectories(one: Series, probe: ProbeRecord) -> Picture:
     found = np.asarray(probe.arrays["positions"], float)[one.members]
     success = np.asarray(probe.arrays["success"], bool)[one.members].ravel()
     paths = Paths(one.label, found.reshape(-1, *found.shape[2:]), success, np.repeat(one.seeds, found.shape[1]))
@@ -36,7 +36,7 @@ def _trajectories(one: Series, probe: Probe) -> Picture:
     return path_picture("trajectories", title, [paths], one.group.maze or {}, caption, most=EPISODES)
 
 
-def data_pictures(group: Group) -> list[Picture]:
+def data_pictures(group: GroupRecord) -> list[Picture]:
     """Coverage of the maze and histograms of returns and lengths, as far as the data card has them."""
     card = group.dataset.get("card")
     if not isinstance(card, dict):

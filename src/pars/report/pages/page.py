@@ -7,9 +7,9 @@ from typing import Any
 from pars.report.charts import ends, figures, landscape, maze
 from pars.report.load import read_run
 from pars.report.pages import html, tables
-from pars.report.pages.verdict import Verdict, verdict
+from pars.report.pages.verdict import RunVerdict, verdict
 from pars.report.pages.verdict import summary as verdict_summary
-from pars.report.records import Group, Run
+from pars.report.records import GroupRecord, Run
 from pars.report.series import STEP_NAMES, all_series, show
 from pars.system import write_whole
 
@@ -77,7 +77,7 @@ _SMALL = (
 )
 
 
-def _head(run: Run, found: Verdict, task: str) -> str:
+def _head(run: Run, found: RunVerdict, task: str) -> str:
     physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
     parts = [
         f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
@@ -173,5 +173,5 @@ def _origin(run: Run) -> list[str]:
     ]
 
 
-def _pairs(group: Group) -> list[tuple[str, str]]:
+def _pairs(group: GroupRecord) -> list[tuple[str, str]]:
     return [(str(name), show(value)) for part in (group.versions, group.machine) for name, value in part.items()]

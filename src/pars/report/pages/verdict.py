@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pars.report.records import PHASES, Group, Run
+from pars.report.records import PHASES, GroupRecord, Run
 from pars.report.series import Series, all_series, when
 from pars.report.stats.pairs import compare
 from pars.report.stats.statistics import Difference, Estimate, difference, estimate, number
@@ -21,7 +21,7 @@ STEPS = {"offline": "gradient steps offline", "online": "online steps"}
 
 
 @dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """headline: the leading algorithm. others: one sentence per comparison. caveats: what weakens the claim."""
 
     headline: str
@@ -33,7 +33,7 @@ class Verdict:
         return " ".join([self.headline, *self.others, *self.caveats])
 
 
-def verdict(run: Run) -> Verdict:
+def verdict(run: Run) -> RunVerdict:
     """The verdict on a run: a headline for each task, then comparisons, then caveats."""
     series = all_series(run)
     headlines: list[str] = []
@@ -50,7 +50,7 @@ def verdict(run: Run) -> Verdict:
             others += [_headline([one for one in rest if one.algorithm == name]) for name in names]
         if rest:  # a ratio matters beside another; alone it stands in the headline
             others += [f"{sentence}." for one in lead if len(lead) == 1 and (sentence := _overestimate(one))]
-    return Verdict(" ".join(headlines), others, _caveats(run, series))
+    return RunVerdict(" ".join(headlines), others, _caveats(run, series))
 
 
 def summary(run: Run) -> list[str]:
@@ -272,11 +272,11 @@ def _setting(one: Series) -> str:
     return label[1] if len(label) > 1 else one.label
 
 
-def _data(group: Group) -> str:
+def _data(group: GroupRecord) -> str:
     return str(group.dataset.get("name") or "the dataset")
 
 
-def _speed(group: Group) -> str:
+def _speed(group: GroupRecord) -> str:
     parts = []
     for phase, name, unit in (
         ("offline", "updates_per_second", "updates/s offline"),

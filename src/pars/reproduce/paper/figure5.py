@@ -11,7 +11,7 @@ import numpy as np
 from pars.report.charts.plot import Picture
 from pars.reproduce.base import Arrays, Finding, Part, Study
 from pars.reproduce.paper.toy import BASE, GRID, NEAR, ONE, WIDE, Fit, Measures, maps, measure, scaled
-from pars.reproduce.paper.toy_figures import Curve, Row, agreement, box_and_wide, compare_all, curves, heat_maps
+from pars.reproduce.paper.toy_figures import Row, ScaleCurve, agreement, box_and_wide, compare_all, curves, heat_maps
 from pars.reproduce.say import basis, change, outcome, said, trend
 
 SCALES = (1.0, 10.0, 100.0)
@@ -98,7 +98,7 @@ def _penalty_maps(parts: Mapping[str, Arrays]) -> Picture:
 def _curves(found: Mapping[str, Measures]) -> Picture:
     scales = {name: SCALES if name in ("none", "before", "after") else ENDS for name in NAMES}
     series = [
-        Curve(text, scales[name], np.asarray(found[name].outside)[:, : len(scales[name])])
+        ScaleCurve(text, scales[name], np.asarray(found[name].outside)[:, : len(scales[name])])
         for name, text in NAMES.items()
     ]
     seeds = len(series[0].values)

@@ -172,7 +172,7 @@ def thinned(line: np.ndarray, values: np.ndarray) -> list[tuple[float, float, fl
     return [(line[a], line[b], values[b, a]) for b in thin for a in thin]
 
 
-class Curve(NamedTuple):
+class ScaleCurve(NamedTuple):
     """`values` [S, C] at `scales` [C]."""
 
     label: str
@@ -180,7 +180,7 @@ class Curve(NamedTuple):
     values: np.ndarray
 
 
-def curves(series: Sequence[Curve], top: float, about: Mapping[str, Any]) -> Picture:
+def curves(series: Sequence[ScaleCurve], top: float, about: Mapping[str, Any]) -> Picture:
     """A measure against c: mean and sample standard deviation over seeds. top: the largest target, drawn across."""
     with style():
         fig = figure((4.8, 3.9))

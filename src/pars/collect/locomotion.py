@@ -13,7 +13,7 @@ import numpy as np
 
 from pars.algos import sac
 from pars.collect.online import OnlineSAC
-from pars.collect.rollouts import Act, Columns, Progress, Recorder, roll_out, uniform
+from pars.collect.rollouts import Act, Progress, Recorder, Recording, roll_out, uniform
 from pars.collect.skill import Skill, load, save
 from pars.core import Spec
 from pars.data.cache import data_folder
@@ -38,7 +38,7 @@ def qualities(dataset_id: str) -> tuple[str, str]:
     return robot, rest.rpartition("-")[0]
 
 
-def collect(task: Task, rows: int | None, seed: int, progress: Progress | None) -> tuple[Columns, str]:
+def collect(task: Task, rows: int | None, seed: int, progress: Progress | None) -> tuple[Recording, str]:
     """Columns in D4RL's layout, and a sentence on how they were made."""
     robot, quality = qualities(task.id)
     if quality == "random":
@@ -50,11 +50,11 @@ def collect(task: Task, rows: int | None, seed: int, progress: Progress | None) 
     rows = (rows or ROWS[quality]) // len(kinds)
     skills = [behaviour(robot, kind, seed, progress) for kind in kinds]
     parts = [roll_out(task, sampled(skill, seed + 1), rows, seed + 1 + i) for i, skill in enumerate(skills)]
-    told = ", then ".join(f"samples of a policy of mean return {skill.facts['return']:,.0f}" for skill in skills)
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, told
+    made = ", then ".join(f"samples of a policy of mean return {skill.facts['return']:,.0f}" for skill in skills)
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, made
 
 
-def replay(robot: str, rows: int, seed: int, progress: Progress | None) -> tuple[Columns, str]:
+def replay(robot: str, rows: int, seed: int, progress: Progress | None) -> tuple[Recording, str]:
     """The first `rows` rows of a learning run, or all until it was medium if that came earlier."""
     task = make_task(f"{robot}-medium-replay-v2")
     recorder_env = task.make(ENVIRONMENTS, threads=1)
