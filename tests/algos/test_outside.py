@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,29 +26,6 @@ from dataclasses import replace
 from pars.algos import bc
 ALGORITHM = replace(bc.ALGORITHM, name="{name}", title="A clone")
 """
-
-
-@pytest.fixture(autouse=True)
-def clean(tmp_path: Path) -> Iterator[None]:
-    """Tables and modules as they were, whatever a test registers and imports."""
-    tables: list[dict[str, Any]] = [ALGORITHMS, algos._homes, presets.PRESETS]
-    before = [dict(table) for table in tables]
-    yield
-    for table, was in zip(tables, before):
-        table.clear()
-        table.update(was)
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of installed packages."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    monkeypatch.syspath_prepend(folder)
-    return folder
 
 
 def install(site: Path, package: str, points: str, code: str) -> None:
@@ -111,7 +87,7 @@ def test_names_that_clash_are_refused(site: Path) -> None:
         register("pars")  # type: ignore[arg-type]
 
 
-def test_a_registered_algorithm_trains_with_its_presets(tmp_path: Path) -> None:
+def test_a_registered_algorithm_trains_with_its_presets(site: Path, tmp_path: Path) -> None:
     own = presets.Preset("me", task={runs.TASK: {"actor_hidden": (8, 8), "batch_size": 8}}, steps={runs.TASK: 3})
     algo = replace(bc.ALGORITHM, name="mine", presets=own)
     pars.register(algo)
@@ -123,7 +99,7 @@ def test_a_registered_algorithm_trains_with_its_presets(tmp_path: Path) -> None:
     assert presets.source("mine") == "me"
 
 
-def test_in_a_notebook_a_cell_may_run_again() -> None:
+def test_in_a_notebook_a_cell_may_run_again(site: Path) -> None:
     kind = type("Config", (bc.Config,), {"__module__": "__main__"})
     first, again = (replace(bc.ALGORITHM, name="mine", config=kind, title=title) for title in ("1", "2"))
     register(first)
@@ -182,7 +158,7 @@ def test_a_module_that_cannot_be_imported_is_one_line_and_adds_nothing(site: Pat
 
 
 def test_the_command_imports_what_it_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "mine.py").write_text(CLONE.format(name="mine"))
