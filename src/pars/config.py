@@ -14,6 +14,7 @@ import numbers
 import typing
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import jax
@@ -63,9 +64,6 @@ class Fact:
     phase: str = ""
 
 
-_FACTS: dict[type, dict[str, Fact]] = {}  # of every config class, by name
-
-
 def setting(default: T, meaning: str = "", symbol: str = "", *, unit: str = "", on: str = "", phase: str = "") -> T:
     """A field of a config class with its facts. Those that are left out are as the parent class has them.
 
@@ -86,13 +84,13 @@ def config(cls: type[C]) -> type[C]:
     """Class decorator: a frozen dataclass registered as a pytree whose leaves are its `float` fields."""
     cls = dataclasses.dataclass(frozen=True)(cls)
     types = field_types(cls)
-    leaves = [name for name, kind in types.items() if kind is float]
-    structure = [name for name in types if name not in leaves]
-    jax.tree_util.register_dataclass(cls, leaves, structure)
-    _FACTS[cls] = _read_facts(cls)
+    _state_facts(cls)
     for name, fact in facts(cls).items():
         if fact.on and types.get(fact.on) is not bool:
             raise TypeError(f"{cls.__qualname__}.{name} is said to depend on {fact.on}, which is no bool setting of it")
+    leaves = [name for name, kind in types.items() if kind is float]
+    structure = [name for name in types if name not in leaves]
+    jax.tree_util.register_dataclass(cls, leaves, structure)
     return cls
 
 
@@ -104,21 +102,19 @@ def field_types(cls: type) -> dict[str, Any]:
 
 def facts(cls: type) -> dict[str, Fact]:
     """Name -> facts of every setting of a config class, in order of definition."""
-    return _FACTS[cls]
+    return {field.name: field.metadata["fact"] for field in dataclasses.fields(cls)}
 
 
-def _read_facts(cls: type) -> dict[str, Fact]:
+def _state_facts(cls: type) -> None:
+    """Put the facts of each field that the class itself has into the field, where subclasses find them."""
     hints, own = typing.get_type_hints(cls, include_extras=True), inspect.get_annotations(cls)
-    parents = [_FACTS[base] for base in cls.__mro__ if base in _FACTS]
-    found = {}
+    parents = [facts(base) for base in cls.__mro__[1:] if dataclasses.is_dataclass(base)]
     for field in dataclasses.fields(cls):
-        name = field.name
-        fact = next((known[name] for known in parents if name in known), Fact(cls))
-        if name in own:
-            ranges = [part for part in getattr(hints[name], "__metadata__", ()) if isinstance(part, Range)]
+        if field.name in own:
+            ranges = [part for part in getattr(hints[field.name], "__metadata__", ()) if isinstance(part, Range)]
+            fact = next((known[field.name] for known in parents if field.name in known), Fact(cls))
             fact = dataclasses.replace(fact, range=ranges[-1] if ranges else fact.range, **field.metadata)
-        found[name] = fact
-    return found
+            field.metadata = MappingProxyType({"fact": fact})
 
 
 def check_ranges(cfg: Any) -> None:

@@ -331,12 +331,6 @@ def test_algos_and_tasks(pars: Pars) -> None:
     assert said.code == 0 and "  antmaze: discount=0.999 critic_lr=5e-05 reward_scale=100" in said.out.splitlines()
     assert said.out.count("hopper-medium-v2") == 2 and said.out.count("fallback: ") == 4 and "iql:" not in said.out
     one_line(pars("algos", "--presets", "rebrc"), 2, "unknown algorithm 'rebrc'; did you mean rebrac")
-    said = pars("algos", "bc", "td3")
-    assert said.code == 0 and "\n  random_steps           25000    at least 0 " in said.out
-    assert pars("algos", "bc", "--markdown").out.startswith("# Settings\n")
-    one_line(pars("algos", "rebrc"), 2, "unknown algorithm 'rebrc'; did you mean rebrac")
-    one_line(pars("algos", "--presets", "--markdown"), 2, "--presets and --markdown are two pages")
-    assert "pars algos ALGO" in pars("train", "--help").out
     said = pars("tasks")
     assert said.code == 0 and said.out.count("pointmaze-") == 8 and "stock" in said.out
     one_line(pars("tasks", "--measure", "--seconds", "0"), 2, "measure each task for a time above 0")

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.cli import listing, settings
+from pars.cli import commands, listing, settings
+from pars.cli.main import main
 from pars.config import as_text, facts
 from pars.core import LoopSettings
+from pars.errors import UsageError
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
@@ -48,7 +50,7 @@ def test_what_a_switch_turns_on_stands_below_it() -> None:
 
 def test_settings_of_a_phase_that_is_not_there_are_left_out() -> None:
     online = {name for name, fact in facts(LoopSettings).items() if fact.phase == "online"}
-    assert online == {"updates_per_step", "offline_rows", "random_steps"}
+    assert online == {"updates_per_step", "offline_rows", "random_steps", "environments"}
     assert not (online | {"exploration_noise"}) & printed("bc").keys()
     assert online <= printed("td3").keys()
 
@@ -71,3 +73,18 @@ def test_the_page_of_one_algorithm_has_the_settings_that_it_shares_and_its_own()
     assert dict(rows).keys() == facts(ALGORITHMS["cal_ql"].config).keys()
     assert dict(rows)["calibrate"] == "true" and "`actor_lr=3e-05`" in page
     assert "| `gap_min` | -200 |  | where it is clipped; needs `clip_gap=true` |" in page
+
+
+def test_the_command_prints_them_and_train_points_there(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["algos", "bc", "td3"])
+    said = capsys.readouterr().out
+    assert said.startswith("bc: BC, behaviour cloning; ") and "\n  random_steps           25000    at least 0 " in said
+    main(["algos", "bc", "--markdown"])
+    assert capsys.readouterr().out.startswith("# Settings\n")
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert "pars algos ALGO" in capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"^unknown algorithm 'rebrc'; did you mean rebrac"):
+        commands.algos(["rebrc"], False, False)
+    with pytest.raises(UsageError, match=r"^--presets and --markdown are two pages"):
+        commands.algos([], True, True)
