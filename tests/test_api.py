@@ -14,9 +14,9 @@ from pars import api
 from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
-from pars.train.checkpoint import Position
-from pars.train.plan import Plan
-from pars.train.restore import load_policy
+from pars.training.checkpoint import Position
+from pars.training.plan import Plan
+from pars.training.restore import load_policy
 from tests.data.files import columns, write_npz
 from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 

@@ -28,7 +28,20 @@ LINES_MAX = 350
 
 # From top to bottom: a room may import what stands below it. Every room has its place here.
 FLOORS = (
-    *("cli", "reproduce", "testing", "api", "report", "collect", "training", "probes", "algos", "presets", "data", "envs"),
+    *(
+        "cli",
+        "reproduce",
+        "testing",
+        "api",
+        "report",
+        "collect",
+        "training",
+        "probes",
+        "algos",
+        "presets",
+        "data",
+        "envs",
+    ),
     *("rl", "packing", "core", "nn", "config", "system", "errors"),
 )
 APART = {  # what a room must not know although it stands below

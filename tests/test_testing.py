@@ -58,7 +58,7 @@ def hidden_chance(state: Any, metrics: Any, batch: Any) -> Any:
 
 
 MISTAKES: dict[str, tuple[Callable[..., None], Algorithm, str]] = {
-    "no phase": (testing.check_settings, replace(CLONE, has_offline_phase=False), "it has no phase at all; give it"),
+    "no phase": (testing.check_settings, replace(CLONE, phases=()), "it has no phase at all; give it"),
     "preset": (
         testing.check_settings,
         replace(CLONE, presets=Preset("me", task={"pen-cloned-v1": {"batch": 3}})),
@@ -143,5 +143,7 @@ def test_a_mistake_is_told_in_one_line(name: str) -> None:
 
 
 def test_a_config_needs_what_the_loop_reads() -> None:
-    with pytest.raises(AssertionError, match="its config has no batch_size, updates_per_step, offline_rows, which the"):
+    with pytest.raises(
+        AssertionError, match="its config lacks what the loop reads; inherit it from pars.core.LoopSettings"
+    ):
         testing.check_settings(replace(CLONE, config=Preset))

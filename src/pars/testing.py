@@ -21,20 +21,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from pars.config import field_types
-from pars.core import Algorithm, Step, Transition
+from pars.core import Algorithm, LoopSettings, Phase, Spec, Step, Transition
 from pars.data import Dataset, from_arrays
-from pars.data.extras import COLUMNS
 from pars.envs import make_task
 from pars.errors import Interrupted, UsageError
+from pars.packing import Extra, assemble, width
 from pars.presets import Preset
-from pars.train.folder import METRICS, read_status
-from pars.train.launch import check_ranges, train_groups
-from pars.train.learner import Learner
-from pars.train.parts import make_group
-from pars.train.plan import Plan
-from pars.train.progress import make_view
-from pars.train.run import make_spec
-from pars.train.view import Stop
+from pars.training.folder import METRICS, read_status
+from pars.training.launch import train_groups
+from pars.training.learner import Learner, make_spec
+from pars.training.parts import make_group
+from pars.training.plan import How, Plan
+from pars.training.program import drawn_shapes, state_shapes
+from pars.training.progress import make_view
+from pars.training.view import Stop
 
 TASK = "pointmaze-umaze-diverse"
 ROWS, EPISODE = 300, 25  # of the data
@@ -50,7 +50,6 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     random_steps=3,
     sampled_actions=2,
 )
-LOOP = ("batch_size", "updates_per_step", "offline_rows")  # settings that the training loop reads
 
 Settings = Mapping[str, Any]
 Array = np.ndarray
@@ -69,9 +68,9 @@ def check_algorithm(algo: Algorithm, settings: Settings | None = None) -> None:
 def check_settings(algo: Algorithm, settings: Settings | None = None) -> None:
     """Defaults are in their ranges, the loop finds its settings, and each row of the presets fits the config."""
     _require(algo, bool(_phases(algo)), "it has no phase at all; give it one")
-    missing = [name for name in LOOP if name not in field_types(algo.config)]
-    _require(algo, not missing, f"its config has no {', '.join(missing)}, which the loop reads; add them")
-    check_ranges(algo.configure())
+    inherits = issubclass(algo.config, LoopSettings)
+    _require(algo, inherits, "its config lacks what the loop reads; inherit it from pars.core.LoopSettings")
+    algo.configure().check()
     if algo.presets is None:
         return
     _require(algo, isinstance(algo.presets, Preset), f"its presets are a {type(algo.presets).__name__}, no pars.Preset")
@@ -86,7 +85,8 @@ def check_settings(algo: Algorithm, settings: Settings | None = None) -> None:
 
 def check_state(algo: Algorithm, settings: Settings | None = None) -> None:
     """It has `actor` and `norm`; with `critic` every leaf of `state.critic` is [E, ..], and one critic gives [B]."""
-    cfg, state = _config(algo, settings), _state_shapes(algo, _config(algo, settings))
+    cfg = _config(algo, settings)
+    state = state_shapes(algo, cfg, _spec(algo, cfg)[0], "offline")
     names = set(getattr(state, "_fields", ()))
     _require(algo, {"actor", "norm"} <= names, f"its state has {sorted(names)}; the loop reads `actor` and `norm`")
     if algo.critic is None:
@@ -104,24 +104,30 @@ def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
     """In each phase the state keeps its shapes, metrics are scalars or [E], and columns too many or too few are refused
     rather than broadcast."""
     cfg = _config(algo, settings)
-    data = algo.prepare(cfg, _dataset(algo))
-    columns = data.columns._replace(extra={name: data.extra[name] for name, _ in data.shapes(algo.columns)})
-    batch: Transition = jax.tree.map(lambda x: jnp.asarray(x[: cfg.batch_size], jnp.float32), columns)
-    state = _state_shapes(algo, cfg)
-    critics = jax.tree.leaves(state.critic)[0].shape[:1] if algo.critic else ()
-    for phase in _phases(algo):
-        step = Step(jnp.asarray(0), jnp.asarray(10), phase == "online")
-        update = partial(jax.eval_shape, lambda s, b, step=step: algo.update(cfg, s, b, jax.random.key(0), step))
+    spec, extra = _spec(algo, cfg)
+    for phase in algo.course:
+        if phase.name not in (*_phases(algo), *(first.name for first in algo.before)):
+            continue
+        state, batch = state_shapes(algo, cfg, spec, phase.name), _batch(algo, phase, cfg, spec, extra)
+        critics = jax.tree.leaves(state.critic)[0].shape[:1] if algo.critic else ()
+        step = Step(jnp.asarray(0), jnp.asarray(10), phase.name)
+        update = partial(
+            jax.eval_shape, lambda s, b, phase=phase, step=step: phase.update(cfg, s, b, jax.random.key(0), step)
+        )
         after, metrics = update(state, batch)
-        same = jax.tree.structure(after) == jax.tree.structure(state) and _shapes(after) == _shapes(state)
-        _require(algo, same, f"update {phase} returns a state of another structure, shape or type than it was given")
+        same = str(jax.tree.structure(after)) == str(jax.tree.structure(state)) and _shapes(after) == _shapes(state)
+        _require(
+            algo, same, f"update {phase.name} returns a state of another structure, shape or type than it was given"
+        )
         odd = {name: x.shape for name, x in metrics.items() if x.shape not in ((), critics)}
-        _require(algo, not odd, f"metrics are numbers or one of each critic, {phase} they are {odd}; average them")
-        narrow, tall = batch._replace(action=batch.action[:, :1]), batch._replace(reward=batch.reward[:, None])
+        _require(algo, not odd, f"metrics are numbers or one of each critic, {phase.name} they are {odd}; average them")
+        narrow, tall = batch._replace(action=_like(batch.action, 1)), batch._replace(reward=_like(batch.reward, 1))
         mend = "without an error; compare shapes in the loss, as those of pars.rl.losses do"
-        _require(algo, _refuses(update, state, narrow), f"update {phase} takes actions [B, 1] for [B, 2] {mend}")
+        if phase.name not in _phases(algo):
+            continue  # a model may read what it likes of a batch
+        _require(algo, _refuses(update, state, narrow), f"update {phase.name} takes actions [B, 1] for [B, 2] {mend}")
         if algo.critic:  # cloning may read no rewards
-            _require(algo, _refuses(update, state, tall), f"update {phase} takes rewards [B, 1] for [B] {mend}")
+            _require(algo, _refuses(update, state, tall), f"update {phase.name} takes rewards [B, 1] for [B] {mend}")
 
 
 def check_members(algo: Algorithm, settings: Settings | None = None) -> None:
@@ -147,14 +153,17 @@ def check_members(algo: Algorithm, settings: Settings | None = None) -> None:
 def check_actions(algo: Algorithm, settings: Settings | None = None) -> None:
     """Actions lie in the box, and without exploration they depend on the observation alone."""
     learner = _learner(algo, _members(algo, settings))
-    obs = 10.0 * np.random.default_rng(0).normal(size=(2, 32, 4)).astype(np.float32)
+    obs = _observations(algo)
     calm, noisy = (np.asarray(learner.act(obs, 0, explore)) for explore in (0.0, 1.0))
     for action in (calm, noisy):
         _require(algo, action.shape == (2, 32, 2), f"act gives {action.shape[1:]} for 32 observations, not (32, 2)")
         _require(algo, np.abs(action).max() <= 1.0, "act leaves the box [-1, 1]; clip its actions")
+    if algo.sees.chance:
+        return  # it draws in evaluations too, and says so
     again = np.asarray(learner.act(obs, 1, 0.0))
-    _require(algo, np.array_equal(calm, again), "act draws although explore is 0; multiply its noise by `explore`")
-    far = _farthest(np.asarray(learner.policy()(obs)), calm, rtol=1e-5, atol=1e-6)
+    mend = "multiply its noise by `explore`, or say Sight(chance=True)"
+    _require(algo, np.array_equal(calm, again), f"act draws although explore is 0; {mend}")
+    far = _farthest(np.asarray(learner.policies()(obs)), calm, rtol=1e-5, atol=1e-6)
     _require(algo, far is None, f"its policy in evaluations acts otherwise than in training: {far}")
 
 
@@ -187,7 +196,7 @@ def _check_log(algo: Algorithm, run: Path) -> None:
 
 
 def _phases(algo: Algorithm) -> list[str]:
-    return ["offline"] * algo.has_offline_phase + ["online"] * algo.can_go_online
+    return [phase for phase in ("offline", "online") if phase in algo.phases]
 
 
 def _config(algo: Algorithm, settings: Settings | None) -> Any:
@@ -214,28 +223,48 @@ def _dataset(algo: Algorithm) -> Dataset:
         "timeouts": end & (np.arange(ROWS) % (2 * EPISODE) >= EPISODE),
         "infos/goal": rng.normal(size=(ROWS, 2)).astype(np.float32),
     }
-    stored = [name for name in algo.columns if name in COLUMNS]
+    stored = sorted({column.name for column in algo.columns if column.make is None})
     return from_arrays(arrays, name="made-up data", task=make_task(TASK), columns=stored)
 
 
-def _state_shapes(algo: Algorithm, cfg: Any) -> Any:
-    spec = make_spec(algo.prepare(cfg, _dataset(algo)), cfg)
-    return jax.eval_shape(lambda key: algo.init(cfg, spec, key), jax.random.key(0))
+def _spec(algo: Algorithm, cfg: Any) -> tuple[Spec, Extra]:
+    """What the algorithm knows of the data, and the columns that it asks for."""
+    data = algo.data_for(cfg, _dataset(algo))
+    extra = data.shapes([column.name for column in algo.columns_of(cfg)])
+    return make_spec(data, cfg, capacity=ONLINE, goal_dim=2 * algo.sees.goal), extra
+
+
+def _batch(algo: Algorithm, phase: Phase, cfg: Any, spec: Spec, extra: Extra) -> Transition:
+    """A batch of a phase, as shapes."""
+    weighted, online = algo.weights is not None, phase.name == "online"
+    drawn = drawn_shapes(phase.draw, cfg, width(spec, extra), spec.rows, online, weighted)
+    return jax.eval_shape(lambda d: assemble(d.picks, d.rows, spec.obs_dim, extra, numbered=weighted), drawn)
+
+
+def _like(array: Any, width: int) -> Any:
+    """The shape of a batch's column [B] or [B, w] with another width."""
+    return jax.ShapeDtypeStruct((array.shape[0], width), array.dtype)
+
+
+def _observations(algo: Algorithm) -> Any:
+    """What the policies of two members may see, 32 times each."""
+    rng, sees = np.random.default_rng(0), algo.sees
+    shape = (2, 32, sees.history, 4) if sees.history > 1 else (2, 32, 4)
+    obs = 10.0 * rng.normal(size=shape).astype(np.float32)
+    return (obs, rng.normal(size=(2, 32, 2)).astype(np.float32)) if sees.goal else obs
 
 
 def _learner(algo: Algorithm, members: list[tuple[Any, int]]) -> Learner:
     """Members before their first step, with data."""
     configs, seeds = [cfg for cfg, _ in members], [seed for _, seed in members]
-    data = algo.prepare(configs[0], _dataset(algo))
-    learner = Learner(algo, configs, seeds, make_spec(data, configs[0]), data.shapes(algo.columns))
-    learner.load(data.packed, data.extra)
-    return learner
+    data = algo.data_for(configs[0], _dataset(algo))
+    return Learner.on(data, algo, configs, seeds, capacity=ONLINE, goal_dim=2 * algo.sees.goal)
 
 
 def _course(learner: Learner, start: Any, blocks: tuple[int, ...]) -> dict[str, Any]:
     """State and metrics, NumPy [P, ..], after offline steps from the state `start` on."""
     learner.state = learner.placement.put(start)
-    learner.start_interval(False)
+    learner.start_interval("offline")
     at = 0
     for count in blocks:
         learner.run(at, count, 100)
@@ -252,7 +281,7 @@ def _train(algo: Algorithm, settings: Settings | None, out: Path, most: float = 
     offline, online = (steps * (phase in _phases(algo)) for phase, steps in (("offline", OFFLINE), ("online", ONLINE)))
     plan = Plan(offline, online, *EVERY, eval_episodes=1)
     try:
-        train_groups([group], _dataset(algo), make_task(TASK), [plan], out, make_view(quiet=True), probes=(), stop=stop)
+        train_groups([group], _dataset(algo), make_task(TASK), [plan], out, How(make_view(quiet=True), stop, probes=()))
     except Interrupted:
         pass
     return stop.looks
