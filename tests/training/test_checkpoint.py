@@ -17,6 +17,8 @@ from pars.errors import CheckpointError, ResourceError
 from pars.training import checkpoint
 from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Log, Position, latest, lock, save, verify
 
+PHASES = ("offline", "online")
+
 
 class Pair(NamedTuple):
     first: Any
@@ -31,7 +33,8 @@ def tree(value: float = 0.0) -> dict[str, Any]:
 
 
 def save_at(folder: Path, *places: tuple[str, int]) -> list[Checkpoint]:
-    return [save(folder, Position(*place), tree(place[1]), {}) for place in places]
+    """Checkpoints of (phase, step)."""
+    return [save(folder, Position(PHASES.index(phase), phase, step), tree(step), {}) for phase, step in places]
 
 
 def names(folder: Path) -> list[str]:
@@ -57,22 +60,27 @@ def test_equal_trees_have_equal_digests(tmp_path: Path) -> None:
 
 def test_positions_sort_by_phase_then_step() -> None:
     places = [Position(1, "online", 3), Position(0, "offline", 1000), Position(0, "offline", 20)]
-    assert [p.name for p in sorted(places)] == ["offline-000000020", "offline-000001000", "online-000000003"]
+    assert [p.name for p in sorted(places)] == ["0-offline-000000020", "0-offline-000001000", "1-online-000000003"]
     assert sorted(p.name for p in places) == [p.name for p in sorted(places)]
+    # a model that is trained first, whatever the alphabet says, and a place between two updates of one environment step
+    places = [Position(0, "world", 9), Position(1, "offline", 0), Position(2, "online", 3, 6), Position(2, "online", 4)]
+    places.insert(3, Position(2, "online", 3, 7))
+    assert sorted(places) == places and sorted(p.name for p in places) == [p.name for p in places]
+    assert [p.name for p in places[2:4]] == ["2-online-000000003-000000006", "2-online-000000003-000000007"]
 
 
 def test_keeps_the_newest_two_and_the_last_of_the_phase_before(tmp_path: Path) -> None:
     save_at(tmp_path, *[("offline", step) for step in (0, 10, 20)])
-    assert names(tmp_path) == ["offline-000000010", "offline-000000020"]
+    assert names(tmp_path) == ["0-offline-000000010", "0-offline-000000020"]
     save_at(tmp_path, *[("online", step) for step in (5, 10, 15)])
-    assert names(tmp_path) == ["offline-000000020", "online-000000010", "online-000000015"]
+    assert names(tmp_path) == ["0-offline-000000020", "1-online-000000010", "1-online-000000015"]
 
 
 def test_leftovers_of_a_killed_save_are_cleared_away(tmp_path: Path) -> None:
-    (tmp_path / ".writing-offline-000000010").mkdir()
+    (tmp_path / ".writing-0-offline-000000010").mkdir()
     assert latest(tmp_path) is None
     save_at(tmp_path, ("offline", 20))
-    assert names(tmp_path) == ["offline-000000020"]
+    assert names(tmp_path) == ["0-offline-000000020"]
 
 
 def flip(path: Path) -> None:
@@ -89,7 +97,7 @@ DAMAGE = {
     "no manifest": lambda folder: (folder / MANIFEST).unlink(),
     "a manifest of another kind": lambda folder: (folder / MANIFEST).write_text("[]"),
     "a manifest that lists nothing": lambda folder: (folder / MANIFEST).write_text(
-        json.dumps({"phase": "offline", "step": 20, "files": {}, "logs": {}})
+        json.dumps({"format": 2, "position": {"number": 0, "phase": "offline", "step": 20}, "files": {}, "logs": {}})
     ),
     "an empty manifest": lambda folder: (folder / MANIFEST).write_text(""),
 }
@@ -99,7 +107,7 @@ DAMAGE = {
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, kind: str) -> None:
     older, newer = save_at(tmp_path, ("offline", 10), ("offline", 20))
     DAMAGE[kind](newer.folder)
-    with pytest.warns(UserWarning, match="offline-000000020.*falling back") as seen:
+    with pytest.warns(UserWarning, match="0-offline-000000020.*falling back") as seen:
         found = latest(tmp_path)
     assert found is not None and found.position == older.position
     assert found.restore(tree())["net"].first[0, 0] == 10
@@ -118,7 +126,7 @@ def test_nothing_is_left_when_all_are_damaged(tmp_path: Path) -> None:
 def test_damaged_ones_never_push_out_a_good_one(tmp_path: Path) -> None:
     save_at(tmp_path, ("offline", 10), ("offline", 20), ("offline", 30))
     for step in (20, 30):
-        flip(tmp_path / f"offline-{step:09d}" / ARRAYS)
+        flip(tmp_path / f"0-offline-{step:09d}" / ARRAYS)
     save_at(tmp_path, ("offline", 5))  # resumed from before both
     found = latest(tmp_path)
     assert found is not None and found.position.step == 5
@@ -130,7 +138,7 @@ def test_a_log_that_is_shorter_than_the_manifest_says_falls_back(tmp_path: Path)
     save(tmp_path / "checkpoints", Position(0, "offline", 10), tree(), {"metrics.csv": 4})
     save(tmp_path / "checkpoints", Position(0, "offline", 20), tree(), {"metrics.csv": 10})
     log.write_bytes(b"x" * 9)
-    with pytest.warns(UserWarning, match=r"metrics\.csv is shorter than offline-000000020 says"):
+    with pytest.warns(UserWarning, match=r"metrics\.csv is shorter than 0-offline-000000020 says"):
         found = latest(tmp_path / "checkpoints")
     assert found is not None and found.position.step == 10
 
@@ -174,10 +182,12 @@ def test_a_full_disk_leaves_the_checkpoint_before_it_intact(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, call, full)
-    with pytest.raises(ResourceError, match=r"cannot write checkpoint .*offline-000000020: .*No space left") as caught:
+    with pytest.raises(
+        ResourceError, match=r"cannot write checkpoint .*0-offline-000000020: .*No space left"
+    ) as caught:
         save_at(tmp_path, ("offline", 20))
     assert "\n" not in str(caught.value)
-    assert names(tmp_path) == ["offline-000000010"]
+    assert names(tmp_path) == ["0-offline-000000010"]
     found = latest(tmp_path)
     assert found is not None and found.position.step == 10
 

@@ -15,7 +15,7 @@ from pars.training.checkpoint import Position
 from pars.training.folder import METRICS, REPLAY, TIMING, RunFolder, check_description, read_description, read_status
 
 DESCRIPTION: dict[str, Any] = {
-    "format": 1,
+    "format": 2,
     "algorithm": "pars",
     "task": "some-task",
     "members": [{"seed": 0, "settings": {"reward_scale": 10.0, "hidden": [8, 8]}}],

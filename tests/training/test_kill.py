@@ -18,6 +18,7 @@ from pars.training.folder import read_status
 from tests.runs import SESSION, TASK, digest, few_rows_file, group, train, words
 
 PLAN = {"steps": 24_000, "eval_every": 4000, "online_steps": 720, "online_eval_every": 120, "eval_episodes": 1}
+PREFIX = {"offline": "0-offline-", "online": "1-online-"}  # of a phase's checkpoints
 LIMIT = 100.0  # seconds until a process must have come to the place where it is to be stopped
 PROMPT = 10.0  # seconds in which a signal is answered, on a busy machine
 
@@ -53,7 +54,7 @@ def checkpoints(out: Path) -> set[Path]:
 def wait_for(process: subprocess.Popen[str], out: Path, place: str) -> None:
     """Until the process has written a checkpoint of a phase, or is about to write any (`place` "save")."""
     before, begin = checkpoints(out), time.monotonic()
-    prefix, pause = (".writing-", 0.0005) if place == "save" else (place, 0.01)
+    prefix, pause = (".writing-", 0.0005) if place == "save" else (PREFIX[place], 0.01)
     while process.poll() is None:
         assert time.monotonic() - begin < LIMIT, f"no {place} after {LIMIT:.0f} s"
         if any(path.name.startswith(prefix) for path in checkpoints(out) - before):
@@ -74,7 +75,7 @@ def kill(out: Path, place: str, rng: np.random.Generator, algorithms: str = "par
     left = [path.name for path in checkpoints(out)]
     if any(name.startswith(".writing-") for name in left):
         return "save"
-    return "online" if any(name.startswith("online-") for name in left) else "offline"
+    return "online" if any(name.startswith(PREFIX["online"]) for name in left) else "offline"
 
 
 def interrupt(out: Path, place: str, number: signal.Signals) -> None:

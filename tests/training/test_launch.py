@@ -13,7 +13,11 @@ from pars.algos import find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
 from pars.training.launch import make_groups, train_groups
-from pars.training.plan import Plan
+from pars.training.plan import How, Plan
+from pars.training.progress import make_view
+from pars.training.view import Stop
+
+HOW = How(make_view(quiet=True), Stop())
 
 
 def test_floats_and_seeds_share_a_group_and_all_else_splits() -> None:
@@ -88,7 +92,7 @@ def test_uniform_actions_alone_are_no_training(tmp_path: Path) -> None:
     with pytest.raises(
         UsageError, match=r"^rlpd takes random_steps=5000 uniform actions before it learns, and 100 onl"
     ):
-        train_groups(groups, None, None, [Plan(0, 100)], tmp_path, None)  # type: ignore[arg-type]
+        train_groups(groups, None, None, [Plan(0, 100)], tmp_path, HOW)  # type: ignore[arg-type]
 
 
 def test_other_slips_are_one_line() -> None:
@@ -103,10 +107,10 @@ def test_other_slips_are_one_line() -> None:
 def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
     groups = make_groups(["pars"], None, {"batch_size": ["64"]}, [0])
     with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64, and below"):
-        train_groups(groups, None, None, [Plan(1, 1)], tmp_path, None)  # type: ignore[arg-type]
+        train_groups(groups, None, None, [Plan(1, 1)], tmp_path, HOW)  # type: ignore[arg-type]
     whole = make_groups(["pars"], None, {"batch_size": ["128"]}, [0])  # nothing would be learnt from the replay
     with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=128, and below"):
-        train_groups(whole, None, None, [Plan(1, 1)], tmp_path, None)  # type: ignore[arg-type]
+        train_groups(whole, None, None, [Plan(1, 1)], tmp_path, HOW)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 

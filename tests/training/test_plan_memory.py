@@ -21,7 +21,8 @@ from pars.training.launch import make_groups
 from pars.training.learner import Learner
 from pars.training.memory import Need, cut, in_words, most_members, predict
 from pars.training.placement import free_memory, place
-from pars.training.plan import Plan
+from pars.training.plan import How, Job, Plan
+from pars.training.view import Stop
 from tests import runs
 from tests.runs import TINY
 
@@ -39,9 +40,13 @@ class Heard:
         self.notes.append(message)
 
 
+def heard_by(view: Heard) -> How:
+    return How(view, Stop())  # type: ignore[arg-type]
+
+
 def accounted(learner: Learner) -> int:
     """Bytes of arguments and temporaries of a block on all devices, as XLA has it."""
-    block, seen = learner._blocks[False], []
+    block, seen = learner.program.block("offline", streaming=False), []
 
     class Asked(Exception):
         """Instead of a step."""
@@ -50,7 +55,7 @@ def accounted(learner: Learner) -> int:
         seen.extend(args)
         raise Asked
 
-    learner._blocks[False] = ask
+    learner.program._blocks["offline", False] = ask
     learner.start_interval("offline")
     with pytest.raises(Asked):
         learner.run(0, 1, 10)
@@ -141,11 +146,11 @@ def test_parts_come_to_the_same_and_are_found_again(tmp_path: Path, monkeypatch:
     run_group, calls = launch.run_group, []
     with monkeypatch.context() as context:  # the second part never starts
 
-        def once(group: Any, *args: Any) -> str:
-            calls.append(group)
+        def once(job: Job, how: How) -> str:
+            calls.append(job.group)
             if len(calls) > 1:
                 raise KeyboardInterrupt
-            return run_group(group, *args)
+            return run_group(job, how)
 
         context.setattr(launch, "run_group", once)
         with pytest.raises(KeyboardInterrupt):
@@ -159,7 +164,7 @@ def test_parts_come_to_the_same_and_are_found_again(tmp_path: Path, monkeypatch:
     assert set(folders) == {(0, 1), (2, 3)}
     (group,) = make_groups(["pars"], runs.TASK, TINY, range(4))
     assert {runs.description(folder)["part_of"] for folder in folders.values()} == {group.name}
-    again = parts.fitting(group, runs.few_rows(), Plan(1), out, Heard(), "auto")  # type: ignore[arg-type]
+    again = parts.fitting(group, runs.few_rows(), Plan(1), out, heard_by(Heard()))
     assert [part.name for part in again] == [folders[0, 1].name, folders[2, 3].name]
 
 
@@ -169,19 +174,19 @@ def test_one_line_says_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     axes: Any = TINY | {"reward_scale": ["1", "10", "100"], "penalty_weight": ["0", "0.001", "0.01"]}
     (group,) = make_groups(["pars"], runs.TASK, axes, range(5))
     monkeypatch.setenv("PARS_MEMORY", "22GB")
-    heard: Any = Heard()
-    new = parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard, "auto")
+    heard = Heard()
+    new = parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard_by(heard))
     assert heard.notes == ["45 members of pars need about 58 GB and 22 GB are free: trained as 3 groups of 15"]
     assert [len(part.seeds) for part in new] == [15, 15, 15]
     assert sum((part.configs for part in new), ()) == group.configs and len({part.name for part in new}) == 3
     monkeypatch.setenv("PARS_MEMORY", "1GB")
     with pytest.raises(ResourceError) as error:
-        parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard, "auto")
+        parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard_by(heard))
     assert str(error.value).startswith(
         "one member of pars needs about 1.3 GB of memory and 1.0 GB are free; give fewer "
     )
     monkeypatch.setenv("PARS_MEMORY", "1TB")
-    assert parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard, "auto") == [group]
+    assert parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard_by(heard)) == [group]
     assert len(heard.notes) == 1
 
 
@@ -196,7 +201,8 @@ def test_the_map_of_a_file_takes_no_memory() -> None:
     dataset = runs.few_rows()
     row = dataset.packed.shape[1]
     assert isinstance(dataset.packed, np.memmap)
-    assert parts._resident(dataset, row, "memory") == (0 if CPU else dataset.packed.nbytes)
+    algo = ALGORITHMS["pars"]
+    assert parts._resident(algo, dataset, row, "memory") == (0 if CPU else dataset.packed.nbytes)
     own = dataclasses.replace(dataset, packed=np.array(dataset.packed))
-    assert parts._resident(own, row, "memory") == own.packed.nbytes
-    assert parts._resident(own, row, "stream") == 0
+    assert parts._resident(algo, own, row, "memory") == own.packed.nbytes
+    assert parts._resident(algo, own, row, "stream") == 0

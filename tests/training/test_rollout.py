@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -106,6 +107,7 @@ def act(step: int, members: int = 3) -> np.ndarray:
 
 
 def go(interaction: Interaction, steps: range) -> tuple[np.ndarray, np.ndarray]:
+    """Rows [T, P, W] and ends [T, P] of members with one environment each, as logs have them."""
     rows, last = [], []
     for step in steps:
         action = act(step)
@@ -113,7 +115,7 @@ def go(interaction: Interaction, steps: range) -> tuple[np.ndarray, np.ndarray]:
         row, ended = interaction.step(action)
         rows.append(row)
         last.append(ended)
-    return np.stack(rows), np.stack(last)
+    return np.concatenate(rows), np.concatenate(last)
 
 
 def test_interaction_records_what_happened(task: Task) -> None:
@@ -154,12 +156,39 @@ def test_replay_continues_a_gymnasium_environment(task: Task) -> None:
     pendulum = make_task("Pendulum-v1")
     worlds = [Interaction(pendulum, [0, 1]) for _ in range(2)]
     record = [worlds[0].step(act(step, 2)[:, :1]) for step in range(230)]  # 30 into the second episode
-    worlds[1].replay(np.stack([rows for rows, _ in record]), np.stack([last for _, last in record]))
+    worlds[1].replay(np.concatenate([rows for rows, _ in record]), np.concatenate([last for _, last in record]))
     for step in range(230, 260):
         (rows, _), (again, _) = (world.step(act(step, 2)[:, :1]) for world in worlds)
         assert np.array_equal(rows, again)
     for world in worlds:
         world.close()
+
+
+def test_members_may_have_several_environments(task: Task) -> None:
+    """The first of each is what it is alone, the others start elsewhere, and all continue where they stood."""
+    alone, world, other = (
+        Interaction(task, [5, 6]),
+        Interaction(task, [5, 6], each=3),
+        Interaction(task, [5, 6], each=3),
+    )
+    assert world.obs.shape == (2, 3, 4) and len(np.unique(world.obs.reshape(6, 4), axis=0)) == 6
+    rows, last = [], []
+    for step in range(150):  # 30 into the second episode
+        action = np.repeat(act(step, 2)[:, None], 3, axis=1)
+        own, ended = alone.step(action[:, 0])
+        row, ends = world.step(action)
+        assert (row.shape, ends.shape) == ((3, 2, own.shape[-1]), (3, 2))
+        assert np.array_equal(row[0], own[0]) and np.array_equal(ends[0], ended[0])
+        rows.append(row)
+        last.append(ends)
+    assert world.episodes.reshape(2, 3).tolist() == np.concatenate(last).reshape(150, 3, 2).sum(0).T.tolist()
+    other.replay(np.concatenate(rows), np.concatenate(last))
+    for step in range(150, 180):
+        action = np.repeat(act(step, 2)[:, None], 3, axis=1)
+        np.testing.assert_array_equal(other.obs, world.obs)
+        jax.tree.map(np.testing.assert_array_equal, other.step(action), world.step(action))
+    for each in (alone, world, other):
+        each.close()
 
 
 def test_members_with_other_seeds_start_elsewhere(task: Task) -> None:

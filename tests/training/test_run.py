@@ -34,7 +34,7 @@ def test_a_finished_run_has_every_file() -> None:
         *("run.json", "status.json", "metrics.csv", "timing.csv", "probes", "tensorboard", "checkpoints", "replay")
     }
     kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
-    assert kept == ["offline-000000060", "online-000000020", "online-000000030"]
+    assert kept == ["0-offline-000000060", "1-online-000000020-000000040", "1-online-000000030-000000060"]
     assert sorted(path.name for path in (folder / "probes").iterdir()) == [
         *("landscape-offline-60.npz", "landscape-online-30.npz"),
         *("trajectories-offline-60.npz", "trajectories-online-30.npz"),
@@ -47,7 +47,7 @@ def test_a_finished_run_has_every_file() -> None:
 
 def test_run_json_says_what_was_trained() -> None:
     described = runs.description(group(finished_run()))
-    assert (described["format"], described["algorithm"], described["task"]) == (1, "pars", TASK)
+    assert (described["format"], described["algorithm"], described["task"]) == (2, "pars", TASK)
     assert [member["seed"] for member in described["members"]] == [0, 1]
     assert described["members"][0]["settings"]["hidden"] == [8, 8]
     assert described["varied"] == []
@@ -248,11 +248,16 @@ def test_a_damaged_checkpoint_and_a_full_disk_lose_nothing(tmp_path: Path, monke
     def full(*args: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with monkeypatch.context() as context, pytest.warns(UserWarning, match="damaged checkpoint .*online-000000030"):
+    with (
+        monkeypatch.context() as context,
+        pytest.warns(UserWarning, match="damaged checkpoint .*1-online-000000030-000000060"),
+    ):
         context.setattr(checkpoint, "save_file", full)
-        with pytest.raises(ResourceError, match=r"online-000000030: .*No space left on device; free some space"):
+        with pytest.raises(
+            ResourceError, match=r"1-online-000000030-000000060: .*No space left on device; free some space"
+        ):
             train(out, seeds=(0, 1))
-    with pytest.warns(UserWarning, match="damaged checkpoint .*online-000000030"):
+    with pytest.warns(UserWarning, match="damaged checkpoint .*1-online-000000030-000000060"):
         train(out, seeds=(0, 1))
     assert digest(out) == digest(finished_run())
 
