@@ -10,7 +10,7 @@ import pytest
 
 from pars.data import from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
-from pars.data.check import scan
+from pars.data.checking import scan
 from pars.data.formats.files import read_columns
 from pars.envs import make_task
 from pars.errors import DataError, ResourceError, UsageError

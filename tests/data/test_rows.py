@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pars.data.check import scan
+from pars.data.checking import scan
 from pars.data.dataset import from_arrays
 from pars.data.rows import checked_rows
 from pars.envs import make_task

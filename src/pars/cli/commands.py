@@ -18,8 +18,8 @@ from pars.cli import listing, settings
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset
 from pars.data import list_datasets as known_datasets
-from pars.data.check import doctor
-from pars.data.check import verify as verification
+from pars.data.checking import doctor
+from pars.data.checking import verify as verification
 from pars.data.dataset import NextObs
 from pars.data.formats.mapping import parse_mapping
 from pars.data.formats.ogbench import parse_goal

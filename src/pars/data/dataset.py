@@ -23,9 +23,9 @@ from pars.data.cache import (
     restore,
     store,
 )
-from pars.data.check.card import Card, data_card
-from pars.data.check.fields import made
-from pars.data.check.scan import chunks
+from pars.data.checking.card import Card, data_card
+from pars.data.checking.fields import made
+from pars.data.checking.scan import chunks
 from pars.data.extras import COLUMNS, STORED, episode, stored_column
 from pars.data.formats.files import read_columns, source_file
 from pars.data.formats.layout import Columns

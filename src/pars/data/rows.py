@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pars.data.check.scan import chunks
+from pars.data.checking.scan import chunks
 from pars.data.formats.files import REQUIRED
 from pars.envs.base import Task
 from pars.errors import DataError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pars.data.check.doctor import check
+from pars.data.checking.doctor import check
 from pars.envs import make_task
 from pars.errors import ResourceError
 from pars.report.pages.doctor import render, write_page

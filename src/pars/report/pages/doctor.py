@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from pars.data.check.doctor import Checkup, spread
+from pars.data.checking.doctor import Checkup, spread
 from pars.errors import ResourceError
 from pars.report.charts.maze import coverage, histogram
 from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv

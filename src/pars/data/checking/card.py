@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pars.data.check.scan import BINS_PER_CELL, ColumnStats, duplicates, positions, scan_columns, step_sizes
+from pars.data.checking.scan import BINS_PER_CELL, ColumnStats, duplicates, positions, scan_columns, step_sizes
 from pars.data.rows import Rows
 from pars.data.transitions import cuts, episode_ends, terminals_end_episodes
 from pars.envs.base import Task

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pars.data.catalog import DATASETS, collect_dataset, original
-from pars.data.check.doctor import file_of
-from pars.data.check.embedded import Rollout, recorded_policy, recorded_returns, roll_out
+from pars.data.checking.doctor import file_of
+from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns, roll_out
 from pars.data.d4rl import D4RL
 from pars.data.formats.files import read_columns
 from pars.data.rows import Rows

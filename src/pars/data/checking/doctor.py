@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Literal
 
 from pars.data.catalog import dataset_path, load_dataset
-from pars.data.check.card import Card
-from pars.data.check.fields import Field, Values, list_fields, made, scan_values
-from pars.data.check.fingerprints import compare
+from pars.data.checking.card import Card
+from pars.data.checking.fields import Field, Values, list_fields, made, scan_values
+from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
 from pars.data.dataset import NextObs
 from pars.data.formats.files import OPTIONAL, REQUIRED, SUFFIXES

@@ -7,8 +7,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pars.data.check.embedded import Rollout, recorded_policy, recorded_returns
-from pars.data.check.verify import page_lines, verify
+from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns
+from pars.data.checking.verify import page_lines, verify
 from pars.data.pointmaze import collect
 from pars.envs import make_task
 from pars.errors import DataError, UsageError

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from pars.data.check import scan
-from pars.data.check.card import data_card
-from pars.data.check.scan import duplicates
+from pars.data.checking import scan
+from pars.data.checking.card import data_card
+from pars.data.checking.scan import duplicates
 from pars.data.rows import checked_rows
 from pars.envs import make_task
 from tests.data.files import columns

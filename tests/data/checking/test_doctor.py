@@ -9,9 +9,9 @@ from rich.console import Console
 
 from pars.cli.commands import print_pairs
 from pars.data import collect_dataset
-from pars.data.check.doctor import check, page_lines
-from pars.data.check.fields import Field, list_fields, scan_values
-from pars.data.check.fingerprints import KNOWN, compare, named_like
+from pars.data.checking.doctor import check, page_lines
+from pars.data.checking.fields import Field, list_fields, scan_values
+from pars.data.checking.fingerprints import KNOWN, compare, named_like
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.envs import make_task
 from pars.errors import DataError, UsageError
