@@ -144,6 +144,6 @@ def test_a_mistake_is_told_in_one_line(name: str) -> None:
 
 def test_a_config_needs_what_the_loop_reads() -> None:
     with pytest.raises(
-        AssertionError, match="its config lacks what the loop reads; inherit it from pars.core.LoopSettings"
+        AssertionError, match=r"its config lacks what the loop reads; inherit it from pars.core.LoopSettings"
     ):
         testing.check_settings(replace(CLONE, config=Preset))
