@@ -13,7 +13,7 @@ from benchmarks.peers.record import RECORDS, main
 from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
 from pars.core import Spec, Step
 from pars.nn.nets import apply, apply_ensemble
-from pars.rl.critics import bellman, critic_loss, critic_net
+from pars.rl.critics import critic_loss, critic_net, scaled_td_target
 from pars.rl.deterministic import State, twin_target
 from pars.rl.net import make_net, make_normalizer
 from pars.rl.soft import SoftState, sample, soft_actor_loss, temperature_step
@@ -146,7 +146,7 @@ def test_iql_has_the_losses_of_its_authors_and_of_corl(name: str, share: float) 
     loss, grads = jax.value_and_grad(lambda p: iql.actor_loss(cfg, p, batch, advantage, KEY)[0])(actor)
     wanted = record.mlp("grad/actor") | {"log_std": jnp.asarray(record["grad/log_std"])}
     same((loss, grads), (record["loss/actor"], wanted))
-    y = bellman(cfg, batch, apply(iql.value_net(cfg), value, batch.next_obs))
+    y = scaled_td_target(cfg, batch, apply(iql.value_net(cfg), value, batch.next_obs))
     check_critics(record, critic, lambda p: critic_loss(cfg, p, batch, y, None)[0], share)
 
 

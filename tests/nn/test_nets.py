@@ -18,10 +18,10 @@ from pars.nn.nets import (
     action_dim,
     apply,
     apply_ensemble,
-    choose,
     hidden_activations,
     init_ensemble,
 )
+from pars.nn.spread import take_members
 from pars.training.learner import Learner
 from tests.algos.plain import parameters
 
@@ -146,7 +146,7 @@ def test_members_of_an_ensemble_differ_and_can_be_chosen() -> None:
     for i in range(4):
         alone = jax.tree.map(lambda x, i=i: x[i], params)
         np.testing.assert_allclose(q[i], apply(net, alone, obs, action), rtol=1e-5, atol=1e-6)
-    two = apply_ensemble(net, choose(params, jnp.array([3, 1])), obs, action)
+    two = apply_ensemble(net, take_members(params, jnp.array([3, 1])), obs, action)
     np.testing.assert_allclose(two, q[jnp.array([3, 1])], rtol=1e-6)
 
 

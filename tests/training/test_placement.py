@@ -12,7 +12,7 @@ import pytest
 from pars.algos import find_algorithm
 from pars.core import Spec, Step, Transition
 from pars.errors import UsageError
-from pars.nn.spread import each, some
+from pars.nn.spread import map_ensemble, take_members
 from pars.packing import pack
 from pars.system import cache_folder, cores
 from pars.training.learner import Learner
@@ -21,7 +21,7 @@ from pars.training.placement import Slot, place
 
 def test_each_is_a_loop_over_the_leading_axis() -> None:
     xs, ys = jnp.arange(6.0).reshape(3, 2), {"b": jnp.array([1.0, 2.0, 3.0])}
-    got = each(lambda x, y: {"sum": x.sum() * y["b"], "x": x}, xs, ys)
+    got = map_ensemble(lambda x, y: {"sum": x.sum() * y["b"], "x": x}, xs, ys)
     assert got["sum"].tolist() == [1.0, 10.0, 27.0]
     np.testing.assert_array_equal(got["x"], xs)
     np.testing.assert_array_equal(got["sum"], jax.vmap(lambda x, b: x.sum() * b)(xs, ys["b"]))
@@ -84,7 +84,7 @@ def test_some_of_shared_slices_are_those_at_the_indices(monkeypatch: pytest.Monk
     stacked = {"a": np.arange(24.0, dtype=np.float32).reshape(1, 4, 3, 2), "b": np.arange(4.0)[None].astype(np.float32)}
     placement = place(1, 4)
     assert "critics" in placement.mesh.axis_names
-    chosen = placement.map(lambda tree, at: some(tree, at))
+    chosen = placement.map(lambda tree, at: take_members(tree, at))
     for at in ([0, 1], [3, 0], [2, 3], [1, 1], [0, 1, 2]):  # on one device, on both, one too many to share
         got = chosen({"critic": stacked}["critic"], np.array([at]))
         jax.tree.map(lambda x, y, at=at: np.testing.assert_array_equal(x[0], y[0, np.array(at)]), got, stacked)

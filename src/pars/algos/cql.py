@@ -24,7 +24,7 @@ from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Column, Data, Metrics, Params, Spec, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, apply, apply_ensemble
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
 from pars.rl.net import Net, Normalizer, descend, make_net
 from pars.rl.returns import mc_return
 from pars.rl.soft import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
@@ -85,7 +85,7 @@ def target(cfg: Config, state: State, batch: Transition, key: Array) -> Array:
     obs = jnp.repeat(batch.next_obs, count, axis=0)
     action = sample(cfg, state.actor.params, obs, key)[0]
     next_q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, obs, action), axis=0)
-    return bellman(cfg, batch, next_q.reshape(-1, count).max(axis=1))
+    return scaled_td_target(cfg, batch, next_q.reshape(-1, count).max(axis=1))
 
 
 def sampled(cfg: Config, actor: Params, batch: Transition, key: Array) -> Sampled:
@@ -133,20 +133,20 @@ def multiplier_step(cfg: Config, log_multiplier: Net, gaps: Array) -> Net:
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
-    k_target, k_sampled, k_actor, k_far = jax.random.split(key, 4)
+    k_target, k_sampled, k_actor, k_infeasible = jax.random.split(key, 4)
     improved, policy_metrics = actor_then_temperature(cfg, state, batch, k_actor)  # critics learn from the old one
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
     at = sampled(cfg, state.actor.params, batch, k_sampled)
     multiplier, conservative = state.log_multiplier, cfg.online_conservative or not step.online
 
     def loss(params: Params) -> tuple[Array, Metrics]:
-        value, metrics = critic_loss(cfg, params, batch, y, far)
+        value, metrics = critic_loss(cfg, params, batch, y, infeasible)
         if not conservative:
             return value, metrics
         found = gap(cfg, params, batch, apply(critic_net(cfg), params, batch.obs, batch.action), at)
         return value + conservative_loss(cfg, found, multiplier.params), {**metrics, "gap": found}
 
-    critic, metrics = descend_each(cfg, state.critic, loss)
+    critic, metrics = descend_critics(cfg, state.critic, loss)
     if cfg.lagrange and conservative:
         multiplier = multiplier_step(cfg, multiplier, metrics["gap"])
         metrics |= {"multiplier": jnp.exp(multiplier.params)}

@@ -17,8 +17,8 @@ from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, apply
-from pars.nn.spread import each, everywhere
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.nn.spread import map_ensemble, replicate
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
 from pars.rl.soft import (
     SACSettings,
     SoftState,
@@ -48,14 +48,14 @@ class Config(SACSettings):
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi), or with `max_backup`. -> [B]"""
     if not cfg.max_backup:
-        return bellman(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+        return scaled_td_target(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
     obs = jnp.repeat(batch.next_obs, cfg.backup_actions, axis=0)
     action = sample(cfg, state.actor.params, obs, key)[0]
 
     def best(params: Params) -> Array:
         return apply(critic_net(cfg), params, obs, action).reshape(-1, cfg.backup_actions).max(axis=1)
 
-    return bellman(cfg, batch, jnp.min(each(best, state.critic.params), axis=0))
+    return scaled_td_target(cfg, batch, jnp.min(map_ensemble(best, state.critic.params), axis=0))
 
 
 def slopes(cfg: Config, params: Params, batch: Transition) -> Array:
@@ -76,28 +76,28 @@ def diversity(cfg: Config, params: Params, batch: Transition, own: Array, total:
 
 
 def critic_step(
-    cfg: Config, state: SoftState, batch: Transition, y: Array, far: Array | None
+    cfg: Config, state: SoftState, batch: Transition, y: Array, infeasible: Array | None
 ) -> tuple[SoftState, Metrics]:
     """One step of every critic along sum_j L_j + eta ES; targets follow."""
-    own = everywhere(each(lambda params: slopes(cfg, params, batch), state.critic.params))
+    own = replicate(map_ensemble(lambda params: slopes(cfg, params, batch), state.critic.params))
     total = own.sum(axis=0)
 
     def loss(params: Params, own: Array) -> tuple[Array, Metrics]:
-        value, metrics = critic_loss(cfg, params, batch, y, far)
+        value, metrics = critic_loss(cfg, params, batch, y, infeasible)
         part = diversity(cfg, params, batch, own, total)
         # the metric is the mean over critics; ES is their sum
         return value + 2.0 * cfg.diversity_weight * part, {**metrics, "similarity": cfg.critics * part}
 
-    critic, metrics = descend_each(cfg, state.critic, loss, own)
+    critic, metrics = descend_critics(cfg, state.critic, loss, own)
     return state._replace(critic=critic), metrics
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_improve, k_target, k_far = jax.random.split(key, 3)
+    k_improve, k_target, k_infeasible = jax.random.split(key, 3)
     state, improved = temperature_then_actor(cfg, state, batch, k_improve)
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
-    state, metrics = critic_step(cfg, state, batch, y, far)
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
+    state, metrics = critic_step(cfg, state, batch, y, infeasible)
     return state, {**metrics, **improved}
 
 

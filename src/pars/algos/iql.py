@@ -21,7 +21,14 @@ from jax import Array
 from pars.config import NotNegative, Range, Share, config, setting
 from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
 from pars.nn.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
-from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions, make_critics
+from pars.rl.critics import (
+    CriticSettings,
+    critic_net,
+    draw_infeasible,
+    make_critics,
+    scaled_td_target,
+    update_critics,
+)
 from pars.rl.losses import cosine_decay, expectile_loss, gaussian_log_prob
 from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
 
@@ -89,7 +96,7 @@ def actor_loss(cfg: Config, params: Params, batch: Transition, advantage: Array,
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
-    k_dropout, k_far = jax.random.split(key)
+    k_dropout, k_infeasible = jax.random.split(key)
     q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.obs, batch.action), axis=0)
     grads, metrics = jax.grad(value_loss, argnums=1, has_aux=True)(cfg, state.value.params, batch, q)
     value = descend(state.value, grads, cfg.value_lr)
@@ -104,9 +111,9 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
         rate = rate * cosine_decay(step.number, step.total)
     actor = descend(state.actor, grads, rate)
 
-    y = bellman(cfg, batch, apply(value_net(cfg), v_params, batch.next_obs))
-    far = far_actions(cfg, k_far, batch)
-    critic, learned = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    y = scaled_td_target(cfg, batch, apply(value_net(cfg), v_params, batch.next_obs))
+    infeasible = draw_infeasible(cfg, k_infeasible, batch)
+    critic, learned = update_critics(cfg, state.critic, batch, y, infeasible)
     return state._replace(actor=actor, critic=critic, value=value), {**metrics, **improved, **learned}
 
 

@@ -14,7 +14,7 @@ from jax import Array
 from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, action_values, apply, apply_ensemble
-from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.critics import CriticSettings, critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.deterministic import State, act, actor_net, actor_step, make_state
 from pars.rl.losses import normalized_value
 
@@ -33,7 +33,7 @@ class Config(CriticSettings):
 def target(cfg: Config, state: State, batch: Transition) -> Array:
     """y = r + discount (1 - terminal) Q'(s', a') at the dataset's next action. -> [B]"""
     next_q = apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, batch.extra["next_action"])
-    return bellman(cfg, batch, jnp.min(next_q, axis=0))
+    return scaled_td_target(cfg, batch, jnp.min(next_q, axis=0))
 
 
 def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) -> tuple[Array, Metrics]:
@@ -46,10 +46,8 @@ def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) 
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
-    y, far = target(cfg, state, batch), far_actions(cfg, key, batch)
-    critic, metrics = descend_each(
-        cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far), follow=False
-    )
+    y, infeasible = target(cfg, state, batch), draw_infeasible(cfg, key, batch)
+    critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible, follow=False)
     state, improved = actor_step(cfg, state._replace(critic=critic), batch, actor_loss)
     return state, {**metrics, "target_mean": y.mean(), **improved}
 

@@ -20,8 +20,9 @@ from jax import Array
 from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.errors import UsageError
-from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble, choose
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
+from pars.nn.spread import take_members
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, actor_step, make_state, next_action
 from pars.rl.losses import bc_loss, cosine_decay, normalized_value, subset
 
@@ -67,8 +68,9 @@ def target(cfg: Config, state: State, batch: Transition, key: Array) -> Array:
     """y = c r + discount (1 - terminal) min over a random subset of target critics, section 4.3. -> [B]"""
     k_noise, k_subset = jax.random.split(key)
     action = next_action(cfg, state, batch, k_noise)
-    chosen = choose(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
-    return bellman(cfg, batch, jnp.min(apply_ensemble(critic_net(cfg), chosen, batch.next_obs, action), axis=0))
+    chosen = take_members(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
+    next_q = jnp.min(apply_ensemble(critic_net(cfg), chosen, batch.next_obs, action), axis=0)
+    return scaled_td_target(cfg, batch, next_q)
 
 
 def lowest(cfg: Config) -> Any:
@@ -78,11 +80,11 @@ def lowest(cfg: Config) -> Any:
 
 def critic_step(cfg: Config, state: State, batch: Transition, key: Array, online: bool) -> tuple[State, Metrics]:
     """Eq. (3): every critic towards the target on the batch and towards `q_min` at infeasible actions."""
-    k_target, k_far = jax.random.split(key)
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
+    k_target, k_infeasible = jax.random.split(key)
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
     weight = cfg.penalty_weight_online if online else cfg.penalty_weight
-    loss = lambda params: critic_loss(cfg, params, batch, y, far, weight, lowest(cfg))  # noqa: E731
-    critic, metrics = descend_each(cfg, state.critic, loss, follow=False)
+    loss = lambda params: critic_loss(cfg, params, batch, y, infeasible, weight, lowest(cfg))  # noqa: E731
+    critic, metrics = descend_critics(cfg, state.critic, loss, follow=False)
     return state._replace(critic=critic), {**metrics, "target_mean": y.mean()}
 
 
@@ -92,7 +94,7 @@ def actor_loss(
     """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, a random subset's mean online."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
     if online:
-        critics = choose(critics, subset(key, cfg.critics, cfg.actor_critics))
+        critics = take_members(critics, subset(key, cfg.critics, cfg.actor_critics))
     q = action_values(critic_net(cfg), critics, batch.obs, action)
     v = jnp.mean(q, axis=0) if online else jnp.min(q, axis=0)
     value = normalized_value(v) if cfg.normalize_q else jnp.mean(v)

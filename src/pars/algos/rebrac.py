@@ -22,7 +22,7 @@ from jax import Array
 from pars.config import NotNegative, Share, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
-from pars.rl.critics import bellman, critic_net, far_actions
+from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
 from pars.rl.losses import bc_loss, normalized_value
 
@@ -47,7 +47,7 @@ def target(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     next_q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, action), axis=0)
     if not step.online:
         next_q -= cfg.critic_bc_weight * jnp.sum((action - batch.extra["next_action"]) ** 2, axis=-1)
-    return bellman(cfg, batch, next_q)
+    return scaled_td_target(cfg, batch, next_q)
 
 
 def actor_loss(
@@ -69,9 +69,10 @@ def decayed(cfg: Config, step: Step) -> Any:
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
-    k_target, k_far = jax.random.split(key)
-    y, far, weight = target(cfg, state, batch, k_target, step), far_actions(cfg, k_far, batch), decayed(cfg, step)
-    return td3_step(cfg, state, batch, y, far, partial(actor_loss, weight=weight), step)
+    k_target, k_infeasible = jax.random.split(key)
+    y, weight = target(cfg, state, batch, k_target, step), decayed(cfg, step)
+    infeasible = draw_infeasible(cfg, k_infeasible, batch)
+    return td3_step(cfg, state, batch, y, infeasible, partial(actor_loss, weight=weight), step)
 
 
 ALGORITHM = Algorithm(

@@ -18,8 +18,9 @@ from jax import Array
 from pars.config import Count, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.errors import UsageError
-from pars.nn.nets import Initializer, LayerNorm, choose
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.nn.nets import Initializer, LayerNorm
+from pars.nn.spread import take_members
+from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.losses import subset
 from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 
@@ -45,15 +46,15 @@ class Config(SACSettings):
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over a random subset of Q' [- alpha log pi]). -> [B]"""
     k_subset, k_action = jax.random.split(key)
-    chosen = choose(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
-    return bellman(cfg, batch, soft_next_value(cfg, state, chosen, batch, k_action, cfg.backup_entropy))
+    chosen = take_members(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
+    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, chosen, batch, k_action, cfg.backup_entropy))
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_target, k_far, k_actor = jax.random.split(key, 3)
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
-    critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    k_target, k_infeasible, k_actor = jax.random.split(key, 3)
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
+    critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible)
     state, improved = step.maybe(
         cfg.updates_per_step,
         lambda s: actor_then_temperature(cfg, s, batch, k_actor, jnp.mean),

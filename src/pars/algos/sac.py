@@ -15,7 +15,7 @@ from jax import Array
 
 from pars.config import Count, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 
 
@@ -28,14 +28,14 @@ class Config(SACSettings):
 
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min Q' - alpha log pi) at a sampled next action. -> [B]"""
-    return bellman(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_target, k_far, k_actor = jax.random.split(key, 3)
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
-    critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    k_target, k_infeasible, k_actor = jax.random.split(key, 3)
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
+    critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible)
     state, improved = actor_then_temperature(cfg, state._replace(critic=critic), batch, k_actor)
     return state, {**metrics, **improved}
 

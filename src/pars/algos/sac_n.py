@@ -13,7 +13,7 @@ from jax import Array
 from pars.config import Count, Widths, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.nn.nets import Initializer
-from pars.rl.critics import bellman, critic_loss, critic_net, descend_each, far_actions
+from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.soft import SACSettings, SoftState, make_soft_state, soft_act, soft_next_value, temperature_then_actor
 
 
@@ -27,15 +27,15 @@ class Config(SACSettings):
 
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi) at a sampled next action. -> [B]"""
-    return bellman(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
     batch = state.norm.batch(batch)
-    k_improve, k_target, k_far = jax.random.split(key, 3)
+    k_improve, k_target, k_infeasible = jax.random.split(key, 3)
     state, improved = temperature_then_actor(cfg, state, batch, k_improve)
-    y, far = target(cfg, state, batch, k_target), far_actions(cfg, k_far, batch)
-    critic, metrics = descend_each(cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far))
+    y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
+    critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible)
     return state._replace(critic=critic), {**metrics, **improved}
 
 

@@ -17,7 +17,7 @@ from jax import Array
 from pars.config import NotNegative, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.nn.nets import action_values, apply
-from pars.rl.critics import critic_net, far_actions
+from pars.rl.critics import critic_net, draw_infeasible
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
 from pars.rl.losses import bc_loss, normalized_value
 
@@ -48,9 +48,9 @@ def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) 
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
-    k_target, k_far = jax.random.split(key)
+    k_target, k_infeasible = jax.random.split(key)
     y = twin_target(cfg, state, batch, k_target)
-    return td3_step(cfg, state, batch, y, far_actions(cfg, k_far, batch), actor_loss, step)
+    return td3_step(cfg, state, batch, y, draw_infeasible(cfg, k_infeasible, batch), actor_loss, step)
 
 
 ALGORITHM = Algorithm(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.nn.layers import Precision, dense, normed_relu
-from pars.nn.spread import each, everywhere, some
+from pars.nn.spread import map_ensemble, replicate
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
@@ -200,7 +200,7 @@ def apply(module: nn.Module, params: Any, *inputs: Array, dropout: Array | None 
 
 def apply_ensemble(module: nn.Module, params: Any, *inputs: Array) -> Array:
     """Every copy of a stacked ensemble on the same inputs. Critics: obs [B, O], action [B, A] -> q [E, B]."""
-    return each(lambda p: apply(module, p, *inputs), params)
+    return map_ensemble(lambda p: apply(module, p, *inputs), params)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -218,7 +218,7 @@ def _action_values(module: nn.Module, params: Any, obs: Array, action: Array) ->
         q, back = jax.vjp(lambda a: apply(module, params, obs, a), action)
         return jnp.concatenate([q[:, None], back(jnp.ones_like(q))[0]], axis=1)
 
-    found = everywhere(each(one, params))  # [E, B, 1 + A]
+    found = replicate(map_ensemble(one, params))  # [E, B, 1 + A]
     return found[..., 0], found[..., 1:]
 
 
@@ -227,11 +227,6 @@ def _action_values_back(module: nn.Module, slopes: Array, dq: Array) -> tuple[No
 
 
 action_values.defvjp(_action_values, _action_values_back)
-
-
-def choose(params: Any, indices: Array) -> Any:
-    """The copies at `indices` of a stacked ensemble: leaves [E, ..] -> [k, ..]."""
-    return some(params, indices)
 
 
 def hidden_activations(module: nn.Module, params: Any, *inputs: Array) -> list[Array]:

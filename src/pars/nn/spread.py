@@ -51,7 +51,7 @@ def trace_once(function: Callable[..., Any], *args: Any) -> tuple[Callable[..., 
 over_critics: ContextVar[Mesh | None] = ContextVar("over_critics", default=None)
 
 
-def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
+def map_ensemble(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     """`function` for every slice of the leading axis of `stacked`, results stacked.
 
     One after another on a CPU, vmapped on a GPU. Where a single run has several devices they share the slices; then
@@ -59,9 +59,9 @@ def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     """
     mesh = over_critics.get()
     if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size:
-        return each_locally(function, *stacked)
+        return map_locally(function, *stacked)
     spread = jax.shard_map(
-        lambda *part: each_locally(function, *part),
+        lambda *part: map_locally(function, *part),
         mesh=mesh,
         in_specs=PartitionSpec("critics"),
         out_specs=PartitionSpec("critics"),
@@ -70,18 +70,18 @@ def each(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     return spread(*stacked)
 
 
-def each_locally(function: Callable[..., Tree], *stacked: Tree) -> Tree:
+def map_locally(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     if jax.default_backend() == "cpu":
         return jax.lax.map(lambda slices: function(*slices), stacked)
     return jax.vmap(function)(*stacked)
 
 
-def each_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree], replaced: list[int]) -> Tree:
+def map_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree], replaced: list[int]) -> Tree:
     """`function(number, *slices)` for every slice; its results take the places of the arguments at `replaced`, where
-    `each_locally` would fill fresh arrays at every call."""
+    `map_locally` would fill fresh arrays at every call."""
     count = len(jax.tree.leaves(stacked)[0])
     if jax.default_backend() != "cpu":
-        return each_locally(function, jnp.arange(count), *stacked)
+        return map_locally(function, jnp.arange(count), *stacked)
 
     def body(number: Any, successors: tuple[Tree, ...]) -> tuple[Tree, ...]:
         args = list(stacked)
@@ -93,7 +93,7 @@ def each_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree]
     return jax.lax.fori_loop(0, count, body, tuple(stacked[i] for i in replaced))
 
 
-def some(stacked: Tree, indices: jax.Array) -> Tree:
+def take_members(stacked: Tree, indices: jax.Array) -> Tree:
     """The slices at `indices` of the leading axis: leaves [E, ..] -> [k, ..]."""
     mesh = over_critics.get()
     if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size or len(indices) % mesh.size:
@@ -116,7 +116,7 @@ def some(stacked: Tree, indices: jax.Array) -> Tree:
     return spread(stacked, indices)
 
 
-def everywhere(tree: Tree) -> Tree:
+def replicate(tree: Tree) -> Tree:
     """Where a single run has several devices: all of them get all of `tree`, at once."""
     mesh = over_critics.get()
     return tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))

@@ -8,7 +8,7 @@ from jax import Array
 
 from pars.core import Algorithm, State, Transition
 from pars.nn.nets import hidden_activations
-from pars.nn.spread import each
+from pars.nn.spread import map_ensemble
 
 
 def dormant_neurons(algo: Algorithm, cfg: Any, state: State, batch: Transition) -> dict[str, Array]:
@@ -22,7 +22,7 @@ def dormant_neurons(algo: Algorithm, cfg: Any, state: State, batch: Transition) 
         shares = [(zero_share(h), dormant_share(h, 0.0), dormant_share(h, 0.025)) for h in layers]
         return jax.tree.map(lambda *x: jnp.mean(jnp.stack(x)), *shares)
 
-    zero, dormant, nearly = (100.0 * jnp.mean(x) for x in each(one, state.critic.params))
+    zero, dormant, nearly = (100.0 * jnp.mean(x) for x in map_ensemble(one, state.critic.params))
     return {"zero_share": zero, "dormant_share": dormant, "dormant_share_0.025": nearly}
 
 

@@ -19,7 +19,7 @@ from pars.core import LoopSettings, Metrics, Params, RewardNorm, Spec, Transitio
 from pars.errors import UsageError
 from pars.nn.layers import Precision
 from pars.nn.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
-from pars.nn.spread import each
+from pars.nn.spread import map_ensemble
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss, td_target
 from pars.rl.net import Net, descend, make_net, polyak
 
@@ -82,12 +82,12 @@ def make_critics(cfg: Any, spec: Spec, key: Array) -> Net:
     return jax.vmap(partial(make_net, target=True))(params)
 
 
-def bellman(cfg: Any, batch: Transition, next_q: Array) -> Array:
+def scaled_td_target(cfg: Any, batch: Transition, next_q: Array) -> Array:
     """y = c r + shift + discount (1 - terminal) q', of rewards that `state.norm` has passed. next_q [B] -> [B]"""
     return td_target(cfg.reward_scale * batch.reward + cfg.reward_shift, batch.terminal, next_q, cfg.discount)
 
 
-def far_actions(cfg: Any, key: Array, batch: Transition) -> Array | None:
+def draw_infeasible(cfg: Any, key: Array, batch: Transition) -> Array | None:
     """Infeasible actions [B, A] for the penalty, the same for all critics; None where it is off."""
     if not cfg.penalty:
         return None
@@ -99,35 +99,42 @@ def critic_loss(
     params: Params,
     batch: Transition,
     y: Array,
-    far: Array | None,
+    infeasible: Array | None,
     weight: Any = None,
     q_min: Any = None,
 ) -> tuple[Array, Metrics]:
     """L_TD + alpha L_PA of one critic, eq. (3) of PARS. TD and PA rows go through the network as one batch of 2B.
 
     Args:
-        far: of `far_actions`.
+        infeasible: of `draw_infeasible`.
         weight, q_min: where they are not `cfg.penalty_weight` and `cfg.q_min`.
     """
     net = critic_net(cfg)
-    if far is None:
+    if infeasible is None:
         q = apply(net, params, batch.obs, batch.action)
         loss = td_loss(q, y)
         return loss, {"critic_loss": loss, "q_mean": q.mean(), "q_max": q.max()}
     obs = jnp.concatenate([batch.obs, batch.obs])
-    q, q_far = jnp.split(apply(net, params, obs, jnp.concatenate([batch.action, far])), 2)
-    td, pa = td_loss(q, y), penalty_loss(q_far, cfg.q_min if q_min is None else q_min)
+    q, q_infeasible = jnp.split(apply(net, params, obs, jnp.concatenate([batch.action, infeasible])), 2)
+    td, pa = td_loss(q, y), penalty_loss(q_infeasible, cfg.q_min if q_min is None else q_min)
     metrics = {
         "critic_loss": td,
         "penalty_loss": pa,
         "q_mean": q.mean(),
         "q_max": q.max(),
-        "q_infeasible": q_far.mean(),
+        "q_infeasible": q_infeasible.mean(),
     }
     return td + (cfg.penalty_weight if weight is None else weight) * pa, metrics
 
 
-def descend_each(
+def update_critics(
+    cfg: Any, critic: Net, batch: Transition, y: Array, infeasible: Array | None, follow: bool = True
+) -> tuple[Net, Metrics]:
+    """One Adam step of every critic along `critic_loss`; follow: see `descend_critics`."""
+    return descend_critics(cfg, critic, lambda params: critic_loss(cfg, params, batch, y, infeasible), follow=follow)
+
+
+def descend_critics(
     cfg: Any, critic: Net, loss: Callable[..., tuple[Array, Metrics]], *per_critic: Any, follow: bool = True
 ) -> tuple[Net, Metrics]:
     """One Adam step of every critic along its own loss(params, *its slices of per_critic) -> (value, metrics).
@@ -141,6 +148,6 @@ def descend_each(
         return (polyak(net, cfg.polyak) if follow else net), metrics
 
     if follow:
-        return each(one, critic, *per_critic)
-    net, metrics = each(one, critic._replace(target=None), *per_critic)
+        return map_ensemble(one, critic, *per_critic)
+    net, metrics = map_ensemble(one, critic._replace(target=None), *per_critic)
     return net._replace(target=critic.target), metrics

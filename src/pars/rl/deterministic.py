@@ -16,7 +16,7 @@ from jax import Array
 from pars.config import Count, NotNegative, config, setting
 from pars.core import Metrics, Params, Spec, Step, Transition
 from pars.nn.nets import MLP, Activation, Actor, action_dim, apply, apply_ensemble
-from pars.rl.critics import CriticSettings, bellman, critic_loss, critic_net, descend_each, make_critics
+from pars.rl.critics import CriticSettings, critic_net, make_critics, scaled_td_target, update_critics
 from pars.rl.losses import explored_action, smoothed_action
 from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer, polyak
 
@@ -62,22 +62,20 @@ def twin_target(cfg: Any, state: State, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) min of the target critics at the smoothed target action. -> [B]"""
     action = next_action(cfg, state, batch, key)
     next_q = apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, action)
-    return bellman(cfg, batch, jnp.min(next_q, axis=0))
+    return scaled_td_target(cfg, batch, jnp.min(next_q, axis=0))
 
 
 ActorLoss = Callable[[Any, Params, Params, Transition], tuple[Array, Metrics]]  # cfg, params, critics, batch
 
 
 def td3_step(
-    cfg: Any, state: State, batch: Transition, y: Array, far: Array | None, actor_loss: ActorLoss, step: Step
+    cfg: Any, state: State, batch: Transition, y: Array, infeasible: Array | None, actor_loss: ActorLoss, step: Step
 ) -> tuple[State, Metrics]:
     """The critics towards y; in every `policy_delay`-th step then the actor, and all targets after it.
 
-    far: infeasible actions of the penalty, see critics.far_actions.
+    infeasible: infeasible actions of the penalty, see critics.draw_infeasible.
     """
-    critic, metrics = descend_each(
-        cfg, state.critic, lambda params: critic_loss(cfg, params, batch, y, far), follow=False
-    )
+    critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible, follow=False)
     improve = partial(actor_step, cfg, batch=batch, actor_loss=actor_loss)
     state, delayed = step.maybe(cfg.policy_delay, improve, state._replace(critic=critic))
     return state, {**metrics, "target_mean": y.mean(), **delayed}

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from pars.nn.spread import each_in_place, each_locally, over_critics
+from pars.nn.spread import map_in_place, map_locally, over_critics
 from pars.system import free_on_host, limit, parse_bytes
 
 Tree = Any
@@ -90,8 +90,8 @@ class Placement:
                 )
 
             if replaced:
-                return each_in_place(one, [args[i] for i in own], [own.index(i) for i in replaced])
-            return each_locally(one, jnp.arange(count), *(args[i] for i in own))
+                return map_in_place(one, [args[i] for i in own], [own.index(i) for i in replaced])
+            return map_locally(one, jnp.arange(count), *(args[i] for i in own))
 
         def share_members(*args: Tree) -> Tree:
             axes = PartitionSpec("members")

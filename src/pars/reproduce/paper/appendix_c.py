@@ -62,9 +62,9 @@ def random_operator(rng: np.random.Generator) -> Operator:
     reached = rng.dirichlet(np.full(OBSERVATIONS, 0.05), count)  # few successors each
     policy = rng.dirichlet(np.full(ACTIONS, 0.3), OBSERVATIONS) * np.where(case == 2, STRAY, 1.0).reshape(-1, ACTIONS)
     policy /= policy.sum(1, keepdims=True)
-    bellman = DISCOUNT * (reached[:, :, None] * policy).reshape(count, count)
+    scaled_td_target = DISCOUNT * (reached[:, :, None] * policy).reshape(count, count)
     average = weights(place, data, case)
-    return Operator(np.where(case == 2, Q_MIN, average @ reward), average @ bellman, case)
+    return Operator(np.where(case == 2, Q_MIN, average @ reward), average @ scaled_td_target, case)
 
 
 def cases(place: np.ndarray, data: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ from pars.algos import iql, pars
 from pars.core import Params, Spec, Transition
 from pars.nn.nets import apply, apply_ensemble
 from pars.reproduce.base import Arrays
-from pars.rl.critics import critic_loss, critic_net, descend_each, far_actions, make_critics
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, make_critics
 from pars.rl.deterministic import actor_net
 from pars.rl.net import Net, descend, make_net
 from pars.training.placement import place
@@ -85,8 +85,8 @@ def fit_critics(cfg: pars.Config, actions: Array, key: Array, steps: int) -> Par
     def step(index: Array, critic: Net) -> Net:
         k_batch, k_far = jax.random.split(jax.random.fold_in(k_steps, index))
         batch = batch_of(actions[jax.random.randint(k_batch, (cfg.batch_size,), 0, len(actions))])
-        far, y = far_actions(cfg, k_far, batch), cfg.reward_scale * batch.reward
-        return descend_each(cfg, critic, lambda params: critic_loss(cfg, params, batch, y, far))[0]
+        far, y = draw_infeasible(cfg, k_far, batch), cfg.reward_scale * batch.reward
+        return descend_critics(cfg, critic, lambda params: critic_loss(cfg, params, batch, y, far))[0]
 
     return jax.lax.fori_loop(0, steps, step, make_critics(cfg, Spec(len(OBS), 2), k_init)).params
 
