@@ -44,7 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     from pars import system
 
-    system.setup()  # before the first test computes: the device count is fixed from then on
+    system.setup(
+        cache=True
+    )  # as the command does; before the first test computes: the device count is fixed from then on
 
 
 def keep_compiled(stable: Path, seen: Path) -> None:

@@ -126,7 +126,7 @@ def run_python(block: Block, name: str, namespace: dict[str, Any]) -> None:
     source = "\n" * (block.line - 1) + block.code  # so that a traceback names the line of the page
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        exec(compile(source, name, "exec"), namespace)
+        exec(compile(source, name, "exec", dont_inherit=True), namespace)
     for number, line in enumerate(block.code.splitlines(), block.line):
         assert "print(" not in line or "# -> " in line, f"{name}:{number}: say what is printed, as # -> 42"
     check_shown(re.findall(r"# -> (.*)", block.code), output.getvalue(), f"{name}:{block.line}")
@@ -239,4 +239,4 @@ def test_commands_of_a_console_have_their_output_below() -> None:
 
 
 def test_what_may_differ_is_three_dots(tmp_path: Path) -> None:
-    run_page("```python\nprint(12345)  # -> 1...5\n```\n```console\n$ pars algos bc\nbc ...\n```", "page", tmp_path)
+    run_page("```python\nprint(12345)  # -> 1...5\n```\n```console\n$ pars algos bc\nbc: ...\n```", "page", tmp_path)

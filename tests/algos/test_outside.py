@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import pytest
 
 import pars
@@ -239,5 +240,8 @@ def test_an_environment_of_a_module_is_made_once_that_module_is_imported(site: P
     with pytest.raises(UsageError, match="environment 'my_envs:Mine-v0' is made by the module 'my_envs', and what a"):
         api.evaluate(folder, 1)
     import_modules(["my_envs"])
-    (result,) = api.evaluate(folder, 1)
+    try:
+        (result,) = api.evaluate(folder, 1)
+    finally:
+        del gymnasium.registry["Mine-v0"]
     assert result.task.id == "my_envs:Mine-v0" and result.scores.shape == (2, 1)

@@ -42,6 +42,9 @@ class Position:
     step: int
     updates: int = 0  # online: gradient steps taken, of those that are due by `step`
 
+    def __str__(self) -> str:
+        return f"{self.phase} step {self.step:,}"
+
     @property
     def name(self) -> str:
         """Names sort as positions do."""

@@ -98,7 +98,7 @@ class _GroupRun:
         if saved.position.phase == ONLINE:
             self._go_online()
         self.position, self.since = saved.position, self.learner.restore(saved)
-        self.view.note(f"resuming {self.group.name} at {_where(self.position)}")
+        self.view.note(f"resuming {self.group.name} at {self.position}")
         self.folder.status("running", self.position)
 
     def _enter(self, position: Position, steps: int) -> None:
@@ -184,7 +184,7 @@ class _GroupRun:
         bad = sorted({int(m) for values in metrics.values() for m in np.flatnonzero(~np.isfinite(values))})
         if bad:
             self._finish_evaluation()
-            self._stop_diverged(f"not finite at {_where(position)}", bad)
+            self._stop_diverged(f"not finite at {position}", bad)
 
     def _save_if_due(self) -> None:
         """Before a dispatch: save now and then, stop on a signal. Not on arrival: a run that resumes from a checkpoint
@@ -196,11 +196,11 @@ class _GroupRun:
             self._save(self.position, self._tree())
         if self.stop.asked:
             self.folder.status("interrupted", self.position)
-            raise Interrupted(f"stopped at {_where(self.position)}; run the same command to continue")
+            raise Interrupted(f"stopped at {self.position}; run the same command to continue")
 
     def _stop_diverged(self, what: str, members: list[int]) -> None:
         kept = self.folder.checkpoint
-        where = f"the checkpoint at {_where(kept.position)} is kept" if kept else "none is kept"
+        where = f"the checkpoint at {kept.position} is kept" if kept else "none is kept"
         seeds = ", ".join(f"{m} (seed {self.group.seeds[m]})" for m in members)
         message = f"{self.group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
         self.folder.status("diverged", self.position, message, diverged=members)
@@ -261,7 +261,7 @@ class _GroupRun:
         state = [leaf for leaf in jax.tree.leaves(tree["state"]) if np.issubdtype(leaf.dtype, np.inexact)]
         bad = sorted({m for leaf in state for m in range(self.members) if not np.all(np.isfinite(leaf[m]))})
         if bad:
-            self._stop_diverged(f"not finite in its parameters at {_where(position)}", bad)
+            self._stop_diverged(f"not finite in its parameters at {position}", bad)
         self.folder.save(position, tree)
         self.saved = time.monotonic()
 
@@ -272,7 +272,3 @@ class _GroupRun:
         for name in (METRICS, REPLAY):
             digest.update((self.folder.path / name).read_bytes())
         return digest.hexdigest()
-
-
-def _where(position: Position) -> str:
-    return f"{position.phase} step {position.step:,}"
