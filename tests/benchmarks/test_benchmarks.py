@@ -1,4 +1,7 @@
-"""Benchmarks compare what is the same, count what is done, and write what they found."""
+"""Benchmarks compare what is the same, count what is done, and write what they found.
+
+Those that train or compile networks are in the longer tier; they guard no user.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,7 @@ def test_the_bare_loop_takes_an_evaluations_actions(task_id: str) -> None:
         assert np.abs(states - track.start).max() > 0.01
 
 
+@pytest.mark.slow
 def test_an_evaluation_is_parted_into_physics_policy_and_rest(tmp_path: Path) -> None:
     evaluation.run(["--quick", "--tasks", "hopper-medium-v2", "--members", "2", "--out", str(tmp_path)])
     (row,) = csv.DictReader((tmp_path / "evaluation.csv").read_text().splitlines())
@@ -105,7 +109,9 @@ def test_formulas_counted_by_hand() -> None:
     assert work("iql", TINY.config("iql"), TINY).step == 8 * iql
 
 
-@pytest.mark.parametrize("algorithm", FORMULAS)
+@pytest.mark.parametrize(
+    "algorithm", [pytest.param(name, marks=() if name == "bc" else pytest.mark.slow) for name in FORMULAS]
+)
 def test_formulas_agree_with_the_programs_and_with_xla(algorithm: str) -> None:
     """At a width where products already outweigh the rest."""
     shape = replace(TINY, batch=256, width=128)
@@ -128,6 +134,7 @@ def test_limit_counts_every_product(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(limit._training(x, w.astype(np.float32))[0], x, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     case = Case("bc", TINY, 2)
     monkeypatch.setattr(training, "cases", lambda algorithms: [case])
@@ -143,6 +150,7 @@ def test_training_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert "tiny 5/3" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_scaling_compares_with_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scaling, "BASE", Case("bc", TINY))
     monkeypatch.setattr(scaling, "AXES", {"batch": (4, 6, 8), "members": (1, 2)})
@@ -194,6 +202,7 @@ def test_kernels_are_counted_through_loops_calls_and_branches() -> None:
     assert hlo.kernels(HLO) == 5 * (1 + 1) + 2 + 2
 
 
+@pytest.mark.slow
 def test_resume_is_compared_array_by_array(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("bc", TINY, 2)
     assert gpu.differences(case, 3) == []
@@ -201,6 +210,13 @@ def test_resume_is_compared_array_by_array(monkeypatch: pytest.MonkeyPatch) -> N
     assert any("actor" in name for name in gpu.differences(case, 3))
 
 
+@pytest.fixture
+def prealloc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the GPU part sets in its process."""
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+
+@pytest.mark.usefixtures("prealloc")
 def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixture[str]) -> None:
     if jax.default_backend() != "cpu":
         pytest.skip("there is one")
@@ -208,6 +224,8 @@ def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.startswith("no GPU that JAX can use here")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("prealloc")
 def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu, "ALGORITHM", "bc")
     gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import loading
 from tests.runs import TINY
 
 
+@pytest.mark.slow
 def test_a_start_is_measured_in_its_parts(tmp_path: Path) -> None:
     loading.write(tmp_path / "a.hdf5", 3000)
     first, second = (

@@ -11,6 +11,7 @@ from benchmarks import memory
 SMALL = {"hidden": [16], "actor_hidden": [16], "critics": 2, "batch_size": 64}
 
 
+@pytest.mark.slow
 def test_a_small_file_takes_the_same_way() -> None:
     """64 MB under the limit of the long test: what JAX itself takes leaves no smaller one."""
     found = memory.measure(0.064, SMALL, seconds=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -190,7 +191,9 @@ def test_flop_of_the_peers() -> None:
     assert work.unifloral_edac(antmaze) == 512 * (sac_n + actor + 4 * (critic + 3 * to_action))
 
 
-def test_stand_ins_let_old_modules_be_imported(tmp_path: Path) -> None:
+def test_stand_ins_let_old_modules_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "modules", sys.modules.copy())
+    monkeypatch.setattr(sys, "path", sys.path.copy())
     base.stand_in("gym_of_old")
     (tmp_path / "old_algo.py").write_text(
         "from gym_of_old import Env, wrap\nimport gym_of_old\n"
@@ -233,6 +236,7 @@ def test_pars_loss_added_to_td3_jax_by_hand() -> None:
     assert float(loss) == pytest.approx(-1.0 + 0.1 * (0.25 + 2.25) / 2)
 
 
+@pytest.mark.slow
 def test_our_adapter_trains_acts_and_goes_online(tmp_path: Path) -> None:
     from benchmarks.peers.adapters.ours import Adapter
 

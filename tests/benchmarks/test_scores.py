@@ -110,6 +110,7 @@ def test_updates_begin_after_random_steps() -> None:
     assert scores.updates(cfg, False, 0, 4) == 4
 
 
+@pytest.mark.slow
 def test_columns_reach_both_sides(tmp_path: Path, made_up: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ALGORITHMS, "td3_bc", replace(ALGORITHMS["td3_bc"], columns=("next_action",)))
     contest = scores.Contest(

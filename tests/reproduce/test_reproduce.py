@@ -184,18 +184,18 @@ def test_arrays_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:
         load_arrays(path)
 
 
-TINY = {"hidden": (8,), "actor_hidden": (8,), "critics": 2, "batch_size": 16}
+TINY = {"hidden": (8,), "actor_hidden": (8,), "batch_size": 16}
 GRID = Grid(
     "tiny",
     "Tiny",
     "nothing",
     tasks=(TASK,),
-    arms=(Arm("LN", "pars", TINY), Arm("none", "pars", {**TINY, "layer_norm": "none"})),
+    arms=(Arm("LN", "td3_bc", {**TINY, "layer_norm": "before"}), Arm("none", "td3_bc", TINY)),
     small=Small((TASK,), 1.0),
     show=lambda results: Finding(reading=[f"{len(results.cells)} cells"]),
     axis="reward_scale",
     values=(1.0, 10.0),
-    steps=45,
+    steps=30,
     published=lambda key, quantity: Reference(50.0, 5.0),
 )
 GRADE = Grade("twin", (TASK,), seeds=2, episodes=2, evaluations=3)
@@ -221,16 +221,16 @@ def test_a_reproduction_that_is_stopped_again_and_again_loses_nothing(
     outcome = call([whole])
     assert len(outcome.finished) == 2 and not outcome.left  # a population for each structure, both scales in it
 
-    looks = iter(range(10_000))  # asked to stop at every 45th look; two at each step
+    looks = iter(range(10_000))  # asked to stop at every 35th look; two at each step
     with monkeypatch.context() as patched:
-        patched.setattr(Stop, "late", property(lambda self: next(looks) % 45 == 44))
+        patched.setattr(Stop, "late", property(lambda self: next(looks) % 35 == 34))
         patched.setattr(units, "write_report", lambda folder: None)  # of the task: slow, and seen above
         for _ in range(40):
             if not call([often], budget=1e9).left:
                 break
         else:
             pytest.fail("never finished")
-    assert next(looks) > 2 * 45
+    assert next(looks) > 2 * 35
     assert cells(often.page) == cells(whole.page)
     assert not json.loads((often.page / "summary.json").read_text())["paper_grade"]
     assert [row["what"] for row in cells(whole.page)] == [
@@ -249,7 +249,7 @@ def test_a_reproduction_that_is_stopped_again_and_again_loses_nothing(
 
 
 def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> None:
-    grid = replace(GRID, arms=GRID.arms[:1], values=(1.0,))
+    grid = replace(GRID, arms=GRID.arms[:1])
     view = replace(grid, id="seen", runs="tiny")
     jobs = [Job(one, GRADE, tmp_path) for one in (grid, view)]
     assert len(call(jobs[:1]).finished) == 1
@@ -289,7 +289,7 @@ def test_a_member_that_diverges_does_not_take_the_others_with_it(few: None, tmp_
 
 def test_a_page_shows_what_other_calls_have_trained(few: None, tmp_path: Path) -> None:
     grid = replace(GRID, arms=GRID.arms[:1])
-    for values in ((10.0,), (1.0,)):
+    for values in ((10.0, 100.0), (1.0, 3.0)):  # populations of one size: one program
         call([Job(grid, replace(GRADE, values=values), tmp_path)])
     page = Job(grid, GRADE, tmp_path).page
-    assert [row["what"] for row in cells(page)] == ["LN, reward_scale=1", "LN, reward_scale=10"]
+    assert [row["what"] for row in cells(page)] == [f"LN, reward_scale={value}" for value in (1, 3, 10, 100)]
