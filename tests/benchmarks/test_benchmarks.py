@@ -201,7 +201,10 @@ def test_resume_is_compared_array_by_array(monkeypatch: pytest.MonkeyPatch) -> N
     assert any("actor" in name for name in gpu.differences(case, 3))
 
 
-def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gpu_it_says_what_it_would_measure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # else `run` sets it
     if jax.default_backend() != "cpu":
         pytest.skip("there is one")
     gpu.run([])
@@ -210,6 +213,7 @@ def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixtu
 
 def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu, "ALGORITHM", "bc")
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])
     rows = read_csv(tmp_path / "gpu.csv")
     assert [row["precision"] for row in rows] == ["float32", "tf32", "bfloat16"]
