@@ -68,8 +68,9 @@ class Trainer:
         seeds = list(range(case.members))
         begin = time.perf_counter()
         algo, data = find_algorithm(case.algorithm), _data(shape)
-        extra = dict.fromkeys(algo.columns, data.action)  # next actions, of those with a formula
-        shapes = tuple((name, (shape.action,)) for name in algo.columns)
+        names = [column.name for column in algo.columns_of(case.config)]
+        extra = dict.fromkeys(names, data.action)  # next actions, of those with a formula
+        shapes = tuple((name, (shape.action,)) for name in names)
         self.learner = Learner(algo, [case.config] * case.members, seeds, Spec(shape.obs, shape.action), shapes)
         self.learner.load(pack(data), extra)
         self.learner.start_interval("offline")

@@ -38,9 +38,10 @@ from pars.envs.measure import environment
 from pars.errors import TaskError, UsageError
 from pars.system import cores
 from pars.training.learner import Learner
-from pars.training.policy import Policy
+from pars.training.policy import Policies
 from pars.training.rollout import Evaluation, Evaluator
 
+Act = Callable[..., np.ndarray]
 TRIAL = 10  # actions per episode of the evaluation that tells how many there is time for
 COLUMNS = (
     Column("environment", "environment", left=True),
@@ -79,12 +80,12 @@ class Recorder(Evaluator):
                 raise UsageError(f"{self.task.id} is not one of the library's own MuJoCo tasks (pars tasks lists them)")
             env.time_limit = steps
 
-    def __call__(self, act: Policy) -> Evaluation:
+    def __call__(self, act: Act) -> Evaluation:
         if self.keeps:
             self.tracks = []
         return super().__call__(act)
 
-    def _run(self, env: BatchEnv, episodes: range, act: Policy) -> Evaluation:
+    def _run(self, env: BatchEnv, episodes: range, act: Act) -> Evaluation:
         if not self.keeps:
             return super()._run(env, episodes, act)
         assert isinstance(env, MujocoBatch)
@@ -156,7 +157,7 @@ def measure(task: Task, members: int, repeats: int, budget: float) -> Row:
     }
 
 
-def _turn(evaluator: Evaluator, act: Policy, tracks: Sequence[Track]) -> tuple[float, float, float]:
+def _turn(evaluator: Evaluator, act: Policies, tracks: Sequence[Track]) -> tuple[float, float, float]:
     """Seconds of an evaluation, of its physics alone and of its policy alone."""
     began = time.perf_counter()
     evaluator(act)

@@ -120,11 +120,11 @@ def differences(case: Case, steps: int) -> list[str]:
     first.learner.run(1, steps - 1, TOTAL)
     with tempfile.TemporaryDirectory(prefix="pars-bench-") as folder:
         position = checkpoint.Position(0, "offline", steps)
-        saved = checkpoint.save(Path(folder), position, first.learner.tree(False, 0), {})
-        ended = whole.learner.tree(False, 0)
+        saved = checkpoint.save(Path(folder), position, first.learner.tree("offline", 0), {})
+        ended = whole.learner.tree("offline", 0)
         whole.learner.restore(saved)
     whole.learner.run(steps, steps, TOTAL)
-    a, b = checkpoint.flatten(ended), checkpoint.flatten(whole.learner.tree(False, 0))
+    a, b = checkpoint.flatten(ended), checkpoint.flatten(whole.learner.tree("offline", 0))
     return [name for name in a if not np.array_equal(a[name], b[name], equal_nan=True)]
 
 

@@ -100,7 +100,8 @@ def start(path: Path, settings: dict[str, list[Any]], members: int) -> dict[str,
         from pars.data import dataset as loading
         from pars.training.launch import make_groups, train_groups
         from pars.training.parts import needed
-        from pars.training.plan import Plan
+        from pars.training.plan import How, Plan
+        from pars.training.view import Stop
     for name, title in (("file_sha256", "hash"), ("read_columns", "read"), ("store", "pack, card, write")):
         watched(parts, loading, name, f"- {title}")
     with part(parts, "data"):
@@ -110,7 +111,7 @@ def start(path: Path, settings: dict[str, list[Any]], members: int) -> dict[str,
     peak = Peak()
     peak.start()
     with part(parts, "to the first step"), tempfile.TemporaryDirectory() as out, suppress(FirstStep):
-        train_groups([group], data, None, [plan], Path(out), Until())
+        train_groups([group], data, None, [plan], Path(out), How(Until(), Stop()))
     foreseen = needed(group, data, plan, "auto").total(members)
     return {"parts": parts, "foreseen": foreseen, "taken": max(peak.bytes, own_memory()) - before}
 

@@ -86,7 +86,7 @@ def limited(path: Path, settings: dict[str, Any], seconds: float) -> dict[str, A
     for rows, where in ((data.packed, "stream"), (np.array(data.packed[:PART]), "memory")):
         learner = Learner(algo, [algo.config(**settings)], [0], Spec(OBS, ACTION, data.obs_mean, data.obs_std))
         learner.load(rows, data_in="auto" if size > LIMIT and where == "stream" else where)  # type: ignore[arg-type]
-        assert learner.streaming == (where == "stream")
+        assert learner.feed is not None and learner.feed.streaming == (where == "stream")
         learner.start_interval("offline")
         learners.append(Rate(learner))
     rates: list[list[float]] = [[], []]

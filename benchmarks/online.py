@@ -22,7 +22,7 @@ from pars.core import Spec, Transition
 from pars.envs import make_task
 from pars.packing import pack
 from pars.training.checkpoint import Position
-from pars.training.folder import RunFolder
+from pars.training.folder import FORMAT, RunFolder
 from pars.training.learner import Learner
 from pars.training.rollout import Interaction
 
@@ -55,15 +55,15 @@ def make_learner(obs: int, action: int, members: int, rows: int, **settings: obj
     seen = rng.normal(size=(rows, obs)).astype(np.float32)
     done = rng.uniform(-1, 1, (rows, action)).astype(np.float32)
     learner.load(pack(Transition(seen, done, rng.normal(size=rows), np.roll(seen, -1, axis=0), np.zeros(rows))))
-    learner.go_online()
-    learner.set_replay(np.zeros((0, members, 2 * obs + action + 2), np.float32), CAPACITY)
+    learner.go_online(CAPACITY)
     learner.start_interval("online")
     return learner
 
 
 def measure(learner: Learner, interaction: Interaction, folder: RunFolder, steps: int) -> dict[str, float]:
     """Median seconds of each of `PARTS` over `steps` environment steps, after one that compiles."""
-    utd, total, watch = learner.configs[0].updates_per_step, CAPACITY, Watch()
+    utd, replay, watch = learner.configs[0].updates_per_step, learner.replay, Watch()
+    assert replay is not None
     for step in range(steps + 1):
         began = time.perf_counter()
         with watch.part("act"):
@@ -71,12 +71,12 @@ def measure(learner: Learner, interaction: Interaction, folder: RunFolder, steps
         with watch.part("physics"):
             rows, last = interaction.step(action)
         with watch.part("log"):
-            folder.transitions(rows, last)
+            folder.transitions(rows[0], last[0])
         with watch.part("push"):
-            learner.push(rows)
-            jax.block_until_ready(learner.replay)
+            replay.push(rows)
+            jax.block_until_ready(replay.array)
         with watch.part("updates"):
-            learner.run(step * utd, utd, total * utd, "online")
+            learner.run(step * utd, utd, CAPACITY * utd, "online")
             jax.block_until_ready(learner.state)
         whole = time.perf_counter() - began
         watch.seconds["host"].append(whole - sum(watch.seconds[name][-1] for name in PARTS[:-1]))
@@ -100,7 +100,7 @@ def run(steps: int = STEPS, rows: int = ROWS, say: Callable[[str], None] = print
             learner = make_learner(task.obs_dim, task.action_dim, members, rows, critics=critics, **settings)
             interaction = Interaction(task, list(range(members)))
             with tempfile.TemporaryDirectory() as name:
-                folder = RunFolder(Path(name), {"format": 1})
+                folder = RunFolder(Path(name), {"format": FORMAT})
                 seconds = measure(learner, interaction, folder, steps)
                 folder.close()
             interaction.close()

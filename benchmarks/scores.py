@@ -36,6 +36,7 @@ from benchmarks.score_table import Point, draw, report, write_csv
 from benchmarks.time_to_score import Act, policy
 from pars.algos import ALGORITHMS
 from pars.api import open_dataset
+from pars.core import by_ratio
 from pars.data import Dataset
 from pars.envs import Task, make_task
 from pars.packing import unpack
@@ -100,7 +101,7 @@ class PeerOnline:
             begin = time.perf_counter()
             rows, _ = self.interaction.step(np.asarray(found["action"], np.float32)[None])
             seconds += time.perf_counter() - begin + found["seconds"]
-            met = Met(*unpack(rows[0], self.task.obs_dim)[:5])
+            met = Met(*unpack(rows[0, 0], self.task.obs_dim)[:5])
             request = {name: np.asarray(value).tolist() for name, value in met._asdict().items()}
             seconds += self.worker.ask("learn", PATIENCE, **request)["seconds"]
         return seconds
@@ -111,9 +112,7 @@ class PeerOnline:
 
 def updates(cfg: Any, online: bool, first: int, end: int) -> int:
     """Gradient steps in the steps from `first` to `end`."""
-    if not online:
-        return end - first
-    return cfg.updates_per_step * (max(end, cfg.random_steps) - max(first, cfg.random_steps))
+    return by_ratio(cfg, end) - by_ratio(cfg, first) if online else end - first
 
 
 @dataclass(frozen=True)
@@ -193,9 +192,9 @@ class Contest:
         path = self.folder / f"{pair.ours.algorithm}.npz"
         if not path.exists():
             algo = ALGORITHMS[pair.ours.algorithm]
-            data = algo.prepare(cfg, self.dataset)
+            data, names = algo.data_for(cfg, self.dataset), [column.name for column in algo.columns_of(cfg)]
             five = map(np.ascontiguousarray, unpack(data.packed, data.obs_dim)[:5])
-            Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in algo.columns}).write(path)
+            Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in names}).write(path)
         return path
 
     def run(self, pair: Pair) -> Iterator[Point]:

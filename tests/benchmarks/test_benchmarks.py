@@ -228,6 +228,7 @@ def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("prealloc")
 def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu, "ALGORITHM", "bc")
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])
     rows = read_csv(tmp_path / "gpu.csv")
     assert [row["precision"] for row in rows] == ["float32", "tf32", "bfloat16"]

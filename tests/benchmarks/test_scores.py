@@ -21,6 +21,7 @@ from benchmarks.peers.pairs import PAIRS, Pair
 from benchmarks.score_table import Point
 from benchmarks.scores import Trial
 from pars.algos import ALGORITHMS
+from pars.core import Column
 
 ADAPTER = """
 import numpy as np
@@ -112,7 +113,7 @@ def test_updates_begin_after_random_steps() -> None:
 
 @pytest.mark.slow
 def test_columns_reach_both_sides(tmp_path: Path, made_up: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ALGORITHMS, "td3_bc", replace(ALGORITHMS["td3_bc"], columns=("next_action",)))
+    monkeypatch.setitem(ALGORITHMS, "td3_bc", replace(ALGORITHMS["td3_bc"], columns=(Column("next_action"),)))
     contest = scores.Contest(
         trial(), scores.make_task("pointmaze-umaze-fixed"), None, lambda act: 0.0, tmp_path, print, set()  # type: ignore[arg-type]
     )  # fmt: skip

@@ -29,7 +29,7 @@ class Adapter:
         algo = ALGORITHMS[job.algorithm]
         self.cfg: Any = algo.configure({"batch_size": job.batch, **options})
         spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
-        extra = {name: data.extra[name] for name in algo.columns}
+        extra = {column.name: data.extra[column.name] for column in algo.columns_of(self.cfg)}
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
         self.learner.load(pack(Transition(*data[:-1])), extra)
@@ -50,7 +50,7 @@ class Adapter:
         """
         if self.interaction is None:
             self._go_online()
-        assert self.interaction is not None
+        assert self.interaction is not None and self.learner.replay is not None
         utd = self.cfg.updates_per_step
         for _ in range(count):
             learns = self.met >= self.random
@@ -60,7 +60,7 @@ class Adapter:
                 else self.learner.uniform_actions(self.met)
             )
             rows, _ = self.interaction.step(act)
-            self.learner.push(rows)
+            self.learner.replay.push(rows)
             if learns:
                 total = (self.online_steps - self.random) * utd
                 self.learner.run((self.met - self.random) * utd, utd, total, "online")
@@ -71,8 +71,7 @@ class Adapter:
     def _go_online(self) -> None:
         self.met = 0
         self.interaction = Interaction(make_task(self.task), [self.job.seed])
-        self.learner.go_online()
-        self.learner.set_replay(np.zeros((0, 1, self.learner.width), np.float32), self.online_steps)
+        self.learner.go_online(self.online_steps)
         self.learner.start_interval("online")
         self.learner.run(0, 0, self.online_steps * self.cfg.updates_per_step, "online")  # compiles
         self.learner.act(self.interaction.obs, 0, explore=1.0)
