@@ -150,3 +150,13 @@ def test_vmapped_as_on_a_gpu_an_update_is_the_same_up_to_rounding(monkeypatch: p
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     at_once = algo.update(cfg, state, batch, keys[2], step)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), in_turn, at_once)
+
+
+@two_devices
+def test_what_is_mapped_inside_a_shared_map_stays_on_its_device() -> None:
+    """Five agents of critics of their own, say: the devices share the outer axis alone."""
+    placement = place(1, 4)
+    assert "critics" in placement.mesh.axis_names
+    nested = placement.map(lambda x: map_ensemble(lambda row: map_ensemble(lambda y: 2 * y, row), x))
+    x = np.arange(16.0, dtype=np.float32).reshape(1, 4, 4)
+    np.testing.assert_array_equal(nested(x), 2 * x)

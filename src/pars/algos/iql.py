@@ -20,7 +20,7 @@ from jax import Array
 
 from pars.config import NotNegative, Range, Share, config, setting
 from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
-from pars.nn.nets import MLP, Initializer, TanhMeanActor, Value, apply, apply_ensemble
+from pars.nn.nets import Initializer, TanhMeanActor, Value, apply, apply_ensemble
 from pars.rl.critics import (
     CriticSettings,
     critic_net,
@@ -30,7 +30,7 @@ from pars.rl.critics import (
     update_critics,
 )
 from pars.rl.losses import cosine_decay, expectile_loss, gaussian_log_prob
-from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
+from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer, value_mlp
 
 
 @config
@@ -59,12 +59,11 @@ class State(NamedTuple):
 
 def actor_net(cfg: Config, width: int) -> TanhMeanActor:
     rate = cfg.dropout_rate if cfg.dropout else None
-    mlp = MLP(cfg.actor_hidden, width, "none", cfg.activation, cfg.initializer, 1e-3, cfg.precision, rate)
-    return TanhMeanActor(mlp)
+    return TanhMeanActor(actor_mlp(cfg, width, dropout=rate))
 
 
 def value_net(cfg: Config) -> Value:
-    return Value(MLP(cfg.hidden, 1, "none", cfg.activation, cfg.initializer, 3e-3, cfg.precision))
+    return Value(value_mlp(cfg))
 
 
 def init(cfg: Config, spec: Spec, key: Array) -> State:

@@ -60,8 +60,16 @@ def map_ensemble(function: Callable[..., Tree], *stacked: Tree) -> Tree:
     mesh = over_critics.get()
     if mesh is None or len(jax.tree.leaves(stacked)[0]) % mesh.size:
         return map_locally(function, *stacked)
+
+    def here(*part: Tree) -> Tree:
+        token = over_critics.set(None)  # the devices are taken: what is mapped inside stays on each
+        try:
+            return map_locally(function, *part)
+        finally:
+            over_critics.reset(token)
+
     spread = jax.shard_map(
-        lambda *part: map_locally(function, *part),
+        here,
         mesh=mesh,
         in_specs=PartitionSpec("critics"),
         out_specs=PartitionSpec("critics"),

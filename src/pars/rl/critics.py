@@ -18,10 +18,10 @@ from pars.config import NotNegative, Share, Widths, config, setting
 from pars.core import LoopSettings, Metrics, Params, RewardNorm, Spec, Transition
 from pars.errors import UsageError
 from pars.nn.layers import Precision
-from pars.nn.nets import MLP, Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
+from pars.nn.nets import Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
 from pars.nn.spread import map_ensemble
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss, td_target
-from pars.rl.net import Net, descend, make_net, polyak
+from pars.rl.net import Net, descend, make_net, polyak, value_mlp
 
 TWINS = 2
 
@@ -72,7 +72,7 @@ class CriticSettings(LoopSettings):
 
 
 def critic_net(cfg: Any) -> Critic:
-    return Critic(MLP(cfg.hidden, 1, cfg.layer_norm, cfg.activation, cfg.initializer, 3e-3, cfg.precision))
+    return Critic(value_mlp(cfg, cfg.layer_norm))
 
 
 def make_critics(cfg: Any, spec: Spec, key: Array) -> Net:

@@ -15,10 +15,10 @@ from jax import Array
 
 from pars.config import Count, NotNegative, config, setting
 from pars.core import Metrics, Params, Spec, Step, Transition
-from pars.nn.nets import MLP, Activation, Actor, action_dim, apply, apply_ensemble
+from pars.nn.nets import Actor, action_dim, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, critic_net, make_critics, scaled_td_target, update_critics
 from pars.rl.losses import explored_action, smoothed_action
-from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer, polyak
+from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer, polyak
 
 
 class State(NamedTuple):
@@ -40,8 +40,7 @@ class TD3Settings(CriticSettings):
 
 
 def actor_net(cfg: Any, width: int) -> Actor:
-    activation: Activation = getattr(cfg, "activation", "relu")
-    return Actor(MLP(cfg.actor_hidden, width, "none", activation, cfg.initializer, 1e-3, cfg.precision))
+    return Actor(actor_mlp(cfg, width))
 
 
 def make_state(cfg: Any, spec: Spec, key: Array) -> State:

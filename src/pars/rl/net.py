@@ -10,6 +10,33 @@ import optax
 from jax import Array
 
 from pars.core import Params, RewardNorm, Spec, Transition
+from pars.nn.nets import MLP, LayerNorm
+
+
+def actor_mlp(cfg: Any, out: int, dropout: Any = None) -> MLP:
+    """The layers of a policy with `out` numbers, as settings have them."""
+    return MLP(
+        cfg.actor_hidden,
+        out,
+        activation=cfg.activation,
+        initializer=cfg.initializer,
+        edge=1e-3,
+        precision=cfg.precision,
+        dropout=dropout,
+    )
+
+
+def value_mlp(cfg: Any, layer_norm: LayerNorm = "none") -> MLP:
+    """The layers of a critic or value with one number, as settings have them."""
+    return MLP(
+        cfg.hidden,
+        1,
+        layer_norm=layer_norm,
+        activation=cfg.activation,
+        initializer=cfg.initializer,
+        edge=3e-3,
+        precision=cfg.precision,
+    )
 
 
 class Net(NamedTuple):

@@ -14,10 +14,10 @@ from jax import Array
 
 from pars.config import NotNegative, config, setting
 from pars.core import Metrics, Params, Spec, Transition
-from pars.nn.nets import MLP, GaussianActor, action_dim, action_values, apply, apply_ensemble
+from pars.nn.nets import GaussianActor, action_dim, action_values, apply, apply_ensemble
 from pars.rl.critics import CriticSettings, critic_net, make_critics
 from pars.rl.losses import tanh_sample
-from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
+from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer
 
 
 class SoftState(NamedTuple):
@@ -41,7 +41,7 @@ class SACSettings(CriticSettings):
 
 
 def soft_actor_net(cfg: Any, width: int) -> GaussianActor:
-    mlp = MLP(cfg.actor_hidden, 2 * width, "none", cfg.activation, cfg.initializer, 1e-3, cfg.precision)
+    mlp = actor_mlp(cfg, 2 * width)
     return GaussianActor(mlp, cfg.log_std_min, learned_spread=cfg.learned_spread)
 
 
