@@ -21,7 +21,7 @@ from pars.reproduce.base import Arrays, Finding, Study
 from pars.reproduce.cost import Machine, Seconds
 from pars.reproduce.grid import Arm, Grade, Grid, Key, Small
 from pars.reproduce.reproduce import Job, plan_units, reproduce, show_job
-from pars.reproduce.results import Cell, Results, read_results
+from pars.reproduce.results import Cell, FoundResults, read_results
 from pars.reproduce.units import Outcome, Unit, load_arrays, run_units, save_arrays
 from pars.training.progress import make_view
 from pars.training.view import Stop
@@ -261,10 +261,10 @@ def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> No
 
 
 def test_scores_near_zero_tell_nothing() -> None:
-    def results(height: float) -> Results:
+    def results(height: float) -> FoundResults:
         curve = Curve(np.array([0, 30, 45]), np.array([[90.0, 50.0, height], [90.0, 50.0, 0.0]]))
         key = Key(TASK, "LN", 1.0)
-        return Results(GRID, GRADE, {key: Cell(key, {("offline", "score"): curve}, "")}, 4)
+        return FoundResults(GRID, GRADE, {key: Cell(key, {("offline", "score"): curve}, "")}, 4)
 
     assert results(1.0).telling == [] and "nothing can be told" in results(1.0).silence()[0]
     assert results(7.0).telling == [TASK] and not results(7.0).silence()

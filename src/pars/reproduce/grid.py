@@ -7,7 +7,9 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
 
 from pars import presets
 from pars.algos import find_algorithm
@@ -16,13 +18,11 @@ from pars.core import Algorithm
 from pars.envs import make_task
 from pars.errors import UsageError, unknown
 from pars.presets.sets import D4RL
+from pars.report.records import Curve
 from pars.report.stats.comparison import Finding, Reference
 from pars.training.launch import idle
 from pars.training.parts import make_group
 from pars.training.plan import Group, Plan
-
-if TYPE_CHECKING:
-    from pars.reproduce.results import Results
 
 DataSource = Literal["d4rl", "twin"]
 EVALUATIONS = 10  # of each phase
@@ -57,6 +57,60 @@ class Quantity:
 
 
 SCORE, ONLINE_SCORE = Quantity(), Quantity("score", "score after fine-tuning", "online")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one cell; curves [n, T] by (phase, metric), of finished runs only."""
+
+    key: Key
+    curves: dict[tuple[str, str], Curve]
+    link: str
+
+    def last(self, name: str, phase: str = "offline") -> np.ndarray:
+        """Of each seed [n], at the end of a phase; empty if it was never logged."""
+        curve = self.curves.get((phase, name))
+        return np.zeros(0) if curve is None else curve.values[:, -1]
+
+    def best(self, name: str, phase: str = "offline") -> np.ndarray:
+        """Of each seed [n], at the evaluation with the highest mean over seeds: picked after seeing all of them, but
+        not before any training."""
+        curve = self.curves.get((phase, name))
+        if curve is None:
+            return np.zeros(0)
+        means = np.where((curve.steps > 0) | (phase == "online"), curve.values.mean(axis=0), -np.inf)
+        return curve.values[:, int(np.argmax(means))]
+
+
+class Results(Protocol):
+    """All cells of an experiment that are finished, and under which conditions: what there is to show."""
+
+    @property
+    def grid(self) -> Grid: ...
+
+    @property
+    def cells(self) -> dict[Key, Cell]: ...
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the numbers may stand beside the paper's."""
+
+    @property
+    def tasks(self) -> list[str]: ...
+
+    @property
+    def telling(self) -> list[str]:
+        """The tasks that say something: not those where nobody has scored."""
+
+    @property
+    def arms(self) -> list[str]: ...
+
+    @property
+    def values(self) -> list[Any]:
+        """Of the axis; numbers in their order."""
+
+    def last(self, task: str, arm: str, value: Any = None, quantity: Quantity | None = None) -> np.ndarray:
+        """Of each seed [n], at the end; empty where the cell is not finished."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from pars.report.charts.heat import heat_table
 from pars.report.charts.lines import line_chart
 from pars.report.charts.plot import Picture
 from pars.report.series import show
-from pars.reproduce.grid import Key, Quantity
-from pars.reproduce.results import Results
+from pars.reproduce.grid import Key, Quantity, Results
 
 STEPS = {"offline": "gradient steps", "online": "environment steps"}
 

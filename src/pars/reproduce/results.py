@@ -18,35 +18,12 @@ from pars.report.series import show
 from pars.report.stats.across import across
 from pars.report.stats.comparison import Comparison
 from pars.reproduce import say
-from pars.reproduce.grid import Grade, Grid, Key, Quantity, make_configs
+from pars.reproduce.grid import Cell, Grade, Grid, Key, Quantity, make_configs
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The runs of one cell; curves [n, T] by (phase, metric), of finished runs only."""
-
-    key: Key
-    curves: dict[tuple[str, str], Curve]
-    link: str
-
-    def last(self, name: str, phase: str = "offline") -> np.ndarray:
-        """Of each seed [n], at the end of a phase; empty if it was never logged."""
-        curve = self.curves.get((phase, name))
-        return np.zeros(0) if curve is None else curve.values[:, -1]
-
-    def best(self, name: str, phase: str = "offline") -> np.ndarray:
-        """Of each seed [n], at the evaluation with the highest mean over seeds: picked after seeing all of them, but
-        not before any training."""
-        curve = self.curves.get((phase, name))
-        if curve is None:
-            return np.zeros(0)
-        means = np.where((curve.steps > 0) | (phase == "online"), curve.values.mean(axis=0), -np.inf)
-        return curve.values[:, int(np.argmax(means))]
-
-
-@dataclass(frozen=True)
-class Results:
-    """All cells of an experiment that are finished, and under which conditions."""
+class FoundResults:
+    """`grid.Results` as read from disk."""
 
     grid: Grid
     grade: Grade
@@ -115,7 +92,7 @@ class Results:
                     yield Comparison(name, key.task, values, reference, cell.link, best)
 
 
-def read_results(grid: Grid, grade: Grade, folder: Path) -> Results:
+def read_results(grid: Grid, grade: Grade, folder: Path) -> FoundResults:
     """What there is in the folder of a grade, which holds a run for each task."""
     cells: dict[Key, Cell] = {}
     planned, physics, diverged = 0, set(), []
@@ -133,7 +110,7 @@ def read_results(grid: Grid, grade: Grade, folder: Path) -> Results:
             curves = _curves(groups, name, cfg, grade.seeds)
             if curves:
                 cells[key] = Cell(key, curves, f"{task_id}/report.html")
-    return Results(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged))
+    return FoundResults(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged))
 
 
 def _curves(groups: list[GroupRecord], algorithm: str, cfg: Any, seeds: int) -> dict[tuple[str, str], Curve]:

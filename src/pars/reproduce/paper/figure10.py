@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pars.report.stats.comparison import Finding
 from pars.reproduce import say
-from pars.reproduce.grid import ONLINE_SCORE, Arm, Grid, Small
+from pars.reproduce.grid import ONLINE_SCORE, Arm, Grid, Results, Small
 from pars.reproduce.pictures import curves
-from pars.reproduce.results import Results
 
 KEPT, DROPPED = "PA kept", "PA dropped"
 

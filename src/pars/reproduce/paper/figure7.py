@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pars.report.stats.comparison import Finding
 from pars.reproduce import say
-from pars.reproduce.grid import SCORE, Arm, Grid, Quantity, Small
+from pars.reproduce.grid import SCORE, Arm, Grid, Quantity, Results, Small
 from pars.reproduce.paper.table12 import TD3_BC, ZERO
 from pars.reproduce.pictures import curves
-from pars.reproduce.results import Results
 
 Q_MEAN = Quantity("q_mean", "mean Q, in scaled reward")
 WITH, WITHOUT = "LN", "no LN"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pars.report.stats.comparison import Finding
 from pars.reproduce import say
-from pars.reproduce.grid import Arm, Grid, Small
+from pars.reproduce.grid import Arm, Grid, Results, Small
 from pars.reproduce.pictures import bars
-from pars.reproduce.results import Results
 
 OFF = {"layer_norm": "none", "penalty": False}
 ARMS = (

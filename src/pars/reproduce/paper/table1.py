@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pars.report.stats.comparison import Finding, Reference
 from pars.reproduce import say
-from pars.reproduce.grid import Arm, Grid, Key, Quantity, Small
-from pars.reproduce.results import Results
+from pars.reproduce.grid import Arm, Grid, Key, Quantity, Results, Small
 from pars.reproduce.sets import reference
 
 NORM, DATA = Quantity("action_norm", "policy's action norm"), Quantity("data_action_norm", "data's action norm")

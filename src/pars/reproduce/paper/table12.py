@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pars.report.stats.comparison import Finding, Reference
 from pars.reproduce import say
-from pars.reproduce.grid import Arm, Grid, Key, Quantity, Small
+from pars.reproduce.grid import Arm, Grid, Key, Quantity, Results, Small
 from pars.reproduce.pictures import curves
-from pars.reproduce.results import Results
 from pars.reproduce.sets import reference
 
 ZERO = Quantity("zero_share", "zero activations, %")

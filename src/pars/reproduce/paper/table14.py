@@ -8,9 +8,8 @@ from typing import Any
 from pars.report.series import show as word
 from pars.report.stats.comparison import Finding, Reference
 from pars.reproduce import say
-from pars.reproduce.grid import Arm, Grid, Key, Quantity, Small
+from pars.reproduce.grid import Arm, Grid, Key, Quantity, Results, Small
 from pars.reproduce.pictures import bars, heat, lines
-from pars.reproduce.results import Results
 from pars.reproduce.sets import ANTMAZE, DIVERSE, PANELS, reference
 
 PARS = (Arm("PARS", "pars"),)

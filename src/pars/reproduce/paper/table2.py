@@ -6,9 +6,8 @@ from pars.presets import family
 from pars.presets.sets import ULTRA
 from pars.report.stats.comparison import Finding, Reference
 from pars.reproduce import say
-from pars.reproduce.grid import Arm, Grid, Key, Quantity, Small
+from pars.reproduce.grid import Arm, Grid, Key, Quantity, Results, Small
 from pars.reproduce.pictures import heat
-from pars.reproduce.results import Results
 from pars.reproduce.sets import ADROIT, ANTMAZE, MUJOCO, reference
 
 BASELINES = (

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from pars.report.stats.comparison import Finding
 from pars.reproduce import say
-from pars.reproduce.grid import ONLINE_SCORE, SCORE, Arm, Grid, Key, Small
+from pars.reproduce.grid import ONLINE_SCORE, SCORE, Arm, Grid, Key, Results, Small
 from pars.reproduce.pictures import curves, heat
-from pars.reproduce.results import Results
 from pars.reproduce.sets import ANTMAZE, CLONED, FINE_TUNED, of_table
 
 ARMS = (
