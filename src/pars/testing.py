@@ -52,7 +52,7 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
 )
 
 Settings = Mapping[str, Any]
-Array = np.ndarray
+Check = Callable[[Algorithm], None]
 
 
 def check_algorithm(algo: Algorithm, settings: Settings | None = None) -> None:
@@ -85,7 +85,7 @@ def check_settings(algo: Algorithm, settings: Settings | None = None) -> None:
 
 def check_state(algo: Algorithm, settings: Settings | None = None) -> None:
     """It has `actor` and `norm`; with `critic` every leaf of `state.critic` is [E, ..], and one critic gives [B]."""
-    cfg = _config(algo, settings)
+    cfg = tiny_config(algo, settings)
     state = state_shapes(algo, cfg, _spec(algo, cfg)[0], "offline")
     names = set(getattr(state, "_fields", ()))
     _require(algo, {"actor", "norm"} <= names, f"its state has {sorted(names)}; the loop reads `actor` and `norm`")
@@ -103,7 +103,7 @@ def check_state(algo: Algorithm, settings: Settings | None = None) -> None:
 def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
     """In each phase the state keeps its shapes, metrics are scalars or [E], and columns too many or too few are refused
     rather than broadcast."""
-    cfg = _config(algo, settings)
+    cfg = tiny_config(algo, settings)
     spec, extra = _spec(algo, cfg)
     for phase in algo.course:
         if phase.name not in (*_phases(algo), *(first.name for first in algo.before)):
@@ -133,8 +133,8 @@ def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
 def check_members(algo: Algorithm, settings: Settings | None = None) -> None:
     """A population ends where its members end alone, to rounding; metrics are finite, the policy moves, and intervals
     do not depend on how steps are cut into blocks."""
-    both = _members(algo, settings)
-    learner = _learner(algo, both)
+    both = tiny_members(algo, settings)
+    learner = tiny_learner(algo, both)
     start = learner.placement.take(learner.state)
     end = _course(learner, start, (STEPS,))
     bad = [name for name, values in end["metrics"].items() if not np.isfinite(values).all()]
@@ -144,7 +144,7 @@ def check_members(algo: Algorithm, settings: Settings | None = None) -> None:
     moved = [(a != b).any() for a, b in zip(*map(jax.tree.leaves, (start.actor, end["state"].actor)))]
     _require(algo, any(moved), f"the policy has not moved in {STEPS} steps; does update return it?")
     for i, member in enumerate(both):
-        learner = _learner(algo, [member])
+        learner = tiny_learner(algo, [member])
         alone = _course(learner, learner.placement.take(learner.state), (STEPS,))
         far = _farthest(jax.tree.map(lambda x, i=i: x[i : i + 1], end), alone, rtol=2e-3, atol=2e-5)
         _require(algo, far is None, f"member {i} of a population ends elsewhere than alone: {far}")
@@ -152,7 +152,7 @@ def check_members(algo: Algorithm, settings: Settings | None = None) -> None:
 
 def check_actions(algo: Algorithm, settings: Settings | None = None) -> None:
     """Actions lie in the box, and without exploration they depend on the observation alone."""
-    learner = _learner(algo, _members(algo, settings))
+    learner = tiny_learner(algo, tiny_members(algo, settings))
     obs = _observations(algo)
     calm, noisy = (np.asarray(learner.act(obs, 0, explore)) for explore in (0.0, 1.0))
     for action in (calm, noisy):
@@ -199,20 +199,20 @@ def _phases(algo: Algorithm) -> list[str]:
     return [phase for phase in ("offline", "online") if phase in algo.phases]
 
 
-def _config(algo: Algorithm, settings: Settings | None) -> Any:
+def tiny_config(algo: Algorithm, settings: Settings | None = None) -> Any:
     """Of tiny networks."""
     known = field_types(algo.config)
     return algo.configure({name: value for name, value in SIZES.items() if name in known} | dict(settings or {}))
 
 
-def _members(algo: Algorithm, settings: Settings | None) -> list[tuple[Any, int]]:
+def tiny_members(algo: Algorithm, settings: Settings | None = None) -> list[tuple[Any, int]]:
     """Two that differ in seed and in every learning rate."""
-    first = _config(algo, settings)
+    first = tiny_config(algo, settings)
     rates = [name for name in field_types(algo.config) if name.endswith(("_lr", "learning_rate"))]
     return [(first, 0), (dataclasses.replace(first, **{name: 3.0 * getattr(first, name) for name in rates}), 1)]
 
 
-def _dataset(algo: Algorithm) -> Dataset:
+def tiny_dataset(algo: Algorithm) -> Dataset:
     """Random walks of a point mass, with the columns that the algorithm asks for."""
     rng, end = np.random.default_rng(0), np.arange(ROWS) % EPISODE == EPISODE - 1
     arrays = {
@@ -229,7 +229,7 @@ def _dataset(algo: Algorithm) -> Dataset:
 
 def _spec(algo: Algorithm, cfg: Any) -> tuple[Spec, Extra]:
     """What the algorithm knows of the data, and the columns that it asks for."""
-    data = algo.data_for(cfg, _dataset(algo))
+    data = algo.data_for(cfg, tiny_dataset(algo))
     extra = data.shapes([column.name for column in algo.columns_of(cfg)])
     return make_spec(data, cfg, capacity=ONLINE, goal_dim=2 * algo.sees.goal), extra
 
@@ -254,10 +254,10 @@ def _observations(algo: Algorithm) -> Any:
     return (obs, rng.normal(size=(2, 32, 2)).astype(np.float32)) if sees.goal else obs
 
 
-def _learner(algo: Algorithm, members: list[tuple[Any, int]]) -> Learner:
+def tiny_learner(algo: Algorithm, members: list[tuple[Any, int]]) -> Learner:
     """Members before their first step, with data."""
     configs, seeds = [cfg for cfg, _ in members], [seed for _, seed in members]
-    data = algo.data_for(configs[0], _dataset(algo))
+    data = algo.data_for(configs[0], tiny_dataset(algo))
     return Learner.on(data, algo, configs, seeds, capacity=ONLINE, goal_dim=2 * algo.sees.goal)
 
 
@@ -277,11 +277,13 @@ def _train(algo: Algorithm, settings: Settings | None, out: Path, most: float = 
 
     Returns how often it has looked.
     """
-    group, stop = make_group(algo, _members(algo, settings)), _Looks(most)
+    group, stop = make_group(algo, tiny_members(algo, settings)), _Looks(most)
     offline, online = (steps * (phase in _phases(algo)) for phase, steps in (("offline", OFFLINE), ("online", ONLINE)))
     plan = Plan(offline, online, *EVERY, eval_episodes=1)
     try:
-        train_groups([group], _dataset(algo), make_task(TASK), [plan], out, How(make_view(quiet=True), stop, probes=()))
+        train_groups(
+            [group], tiny_dataset(algo), make_task(TASK), [plan], out, How(make_view(quiet=True), stop, probes=())
+        )
     except Interrupted:
         pass
     return stop.looks
