@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -23,45 +22,9 @@ from pars.errors import UsageError
 from pars.training.checkpoint import Position, lock
 from pars.training.launch import make_groups
 from pars.training.rollout import Evaluation
-from tests.data.files import columns, write_hdf5, write_npz
+from tests.cli.said import Pars, Said, one_line
+from tests.data.files import columns, write_npz
 from tests.runs import TASK, few_rows_file, finished_run, group, words
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Pars:
-    """Runs the command in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *line: str | Path) -> Said:
-        code = 0
-        self.capsys.readouterr()
-        try:
-            cli.main([str(word) for word in line])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return Said(code, *self.capsys.readouterr())
-
-
-@pytest.fixture
-def pars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pars:
-    monkeypatch.setenv("COLUMNS", "200")  # as wide a terminal as tables may want
-    return Pars(capsys)
-
-
-def one_line(said: Said, code: int, *parts: str) -> None:
-    """An error of one line on stderr, with nothing else on either stream."""
-    assert said.code == code, said
-    assert said.err.startswith("pars: ") and said.err.endswith("\n") and said.err.count("\n") == 1, said.err
-    assert "Traceback" not in said.err and "internal error" not in said.err
-    for part in parts:
-        assert part in said.err, f"{part!r} is not in {said.err!r}"
 
 
 def plain(text: str) -> str:
@@ -191,59 +154,6 @@ def test_resources_that_run_out(pars: Pars, monkeypatch: pytest.MonkeyPatch, err
 
     monkeypatch.setattr("pars.cli.commands.algos", broken)
     one_line(pars("algos"), 7, message)
-
-
-def damaged_actions() -> dict[str, np.ndarray]:
-    data = columns()
-    data["actions"][42, 1] = -3.5
-    return data
-
-
-def with_nan() -> dict[str, np.ndarray]:
-    data = columns()
-    data["observations"][17, 1] = np.nan
-    return data
-
-
-FAULTS = {
-    "wrong lengths": (
-        columns() | {"rewards": np.zeros(199)},
-        "columns differ in length (observations 200, actions 200,",
-    ),
-    "NaN": (with_nan(), "'observations' has 1 NaN or infinite values, the first in row 17"),
-    "actions out of range": (damaged_actions(), "actions reach from -3.5 to"),
-    "missing keys": (
-        {key: column for key, column in columns().items() if key != "rewards"},
-        "no 'rewards' (the file has actions,",
-    ),
-    "no ends": (columns() | {"timeouts": np.zeros(200, bool)}, "no row ends an episode"),
-}
-
-
-@pytest.mark.parametrize("write", [write_npz, write_hdf5])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_data_that_must_not_be_trained_on(pars: Pars, own_folders: Path, fault: str, write: object) -> None:
-    arrays, message = FAULTS[fault]
-    file = write(own_folders / ("my.npz" if write is write_npz else "my.hdf5"), arrays)  # type: ignore[operator]
-    for line in (["train", "bc", "--data", file], ["data", "check", file], ["data", "show", file]):
-        one_line(pars(*line), 3, f"{file}: ", message)
-    assert [path.name for path in own_folders.iterdir()] == [file.name]
-
-
-def test_files_that_are_no_data(pars: Pars, own_folders: Path) -> None:
-    text, empty, cut = own_folders / "text.npz", own_folders / "empty.hdf5", own_folders / "cut.npz"
-    text.write_text("observations")
-    empty.touch()
-    cut.write_bytes(write_npz(own_folders / "whole.npz", columns()).read_bytes()[:500])
-    for file, message in [
-        (text, "the file is neither HDF5 nor npz"),
-        (empty, "the file is empty"),
-        (cut, "this npz file is truncated"),
-        (own_folders / "absent.npz", "no such file"),
-        (own_folders, "is a folder"),
-    ]:
-        one_line(pars("train", "bc", "--data", file), 3, message)
-        one_line(pars("data", "check", file), 3, message)
 
 
 @pytest.mark.parametrize(
