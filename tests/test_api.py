@@ -14,9 +14,9 @@ from pars import api
 from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
-from pars.train.checkpoint import Position
-from pars.train.plan import Plan
-from pars.train.restore import load_policy
+from pars.training.checkpoint import Position
+from pars.training.plan import Plan
+from pars.training.restore import load_policy
 from tests.data.files import columns, write_npz
 from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 
@@ -50,7 +50,8 @@ def test_no_public_name_gives_way_to_a_module() -> None:
 def test_evaluation_repeats_the_last_one_of_training() -> None:
     """The same episodes, the same policies: what was logged at the end comes out again."""
     (result,) = api.evaluate(finished_run(), episodes=2)
-    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, Position(1, "online", 30))
+    place = Position(1, "online", 30, 60)
+    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, place)
     assert result.seeds == [0, 1] and result.scores.shape == result.evaluation.lengths.shape == (2, 2)
     folder = group(finished_run())
     assert result.scores.mean(axis=1).tolist() == metrics(folder, "score")["online", 30]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -17,57 +16,13 @@ import pytest
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.cli import main as cli
-from pars.data import dataset_path
 from pars.envs import make_task
 from pars.errors import UsageError
 from pars.training.checkpoint import Position, lock
 from pars.training.launch import make_groups
 from pars.training.rollout import Evaluation
-from tests.data.files import columns, write_hdf5, write_npz
+from tests.cli.command import Pars, Said, one_line, plain
 from tests.runs import TASK, few_rows_file, finished_run, group, words
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Pars:
-    """Runs the command in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-
-    def __call__(self, *line: str | Path) -> Said:
-        code = 0
-        self.capsys.readouterr()
-        try:
-            cli.main([str(word) for word in line])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return Said(code, *self.capsys.readouterr())
-
-
-@pytest.fixture
-def pars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pars:
-    monkeypatch.setenv("COLUMNS", "200")  # as wide a terminal as tables may want
-    return Pars(capsys)
-
-
-def one_line(said: Said, code: int, *parts: str) -> None:
-    """An error of one line on stderr, with nothing else on either stream."""
-    assert said.code == code, said
-    assert said.err.startswith("pars: ") and said.err.endswith("\n") and said.err.count("\n") == 1, said.err
-    assert "Traceback" not in said.err and "internal error" not in said.err
-    for part in parts:
-        assert part in said.err, f"{part!r} is not in {said.err!r}"
-
-
-def plain(text: str) -> str:
-    """Without boxes, bullets and line breaks."""
-    return re.sub(r"[\s│╭╮╰╯─•]+", " ", text)
-
 
 COMMANDS: dict[str, Callable[..., object]] = {
     **{name: function for name, function in cli.COMMANDS.items() if name != "data"},
@@ -193,76 +148,6 @@ def test_resources_that_run_out(pars: Pars, monkeypatch: pytest.MonkeyPatch, err
     one_line(pars("algos"), 7, message)
 
 
-def damaged_actions() -> dict[str, np.ndarray]:
-    data = columns()
-    data["actions"][42, 1] = -3.5
-    return data
-
-
-def with_nan() -> dict[str, np.ndarray]:
-    data = columns()
-    data["observations"][17, 1] = np.nan
-    return data
-
-
-FAULTS = {
-    "wrong lengths": (
-        columns() | {"rewards": np.zeros(199)},
-        "columns differ in length (observations 200, actions 200,",
-    ),
-    "NaN": (with_nan(), "'observations' has 1 NaN or infinite values, the first in row 17"),
-    "actions out of range": (damaged_actions(), "actions reach from -3.5 to"),
-    "missing keys": (
-        {key: column for key, column in columns().items() if key != "rewards"},
-        "no 'rewards' (the file has actions,",
-    ),
-    "no ends": (columns() | {"timeouts": np.zeros(200, bool)}, "no row ends an episode"),
-}
-
-
-@pytest.mark.parametrize("write", [write_npz, write_hdf5])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_data_that_must_not_be_trained_on(pars: Pars, own_folders: Path, fault: str, write: object) -> None:
-    arrays, message = FAULTS[fault]
-    file = write(own_folders / ("my.npz" if write is write_npz else "my.hdf5"), arrays)  # type: ignore[operator]
-    for line in (["train", "bc", "--data", file], ["data", "check", file], ["data", "show", file]):
-        one_line(pars(*line), 3, f"{file}: ", message)
-    assert [path.name for path in own_folders.iterdir()] == [file.name]
-
-
-def test_files_that_are_no_data(pars: Pars, own_folders: Path) -> None:
-    text, empty, cut = own_folders / "text.npz", own_folders / "empty.hdf5", own_folders / "cut.npz"
-    text.write_text("observations")
-    empty.touch()
-    cut.write_bytes(write_npz(own_folders / "whole.npz", columns()).read_bytes()[:500])
-    for file, message in [
-        (text, "the file is neither HDF5 nor npz"),
-        (empty, "the file is empty"),
-        (cut, "this npz file is truncated"),
-        (own_folders / "absent.npz", "no such file"),
-        (own_folders, "is a folder"),
-    ]:
-        one_line(pars("train", "bc", "--data", file), 3, message)
-        one_line(pars("data", "check", file), 3, message)
-
-
-@pytest.mark.parametrize(
-    ("env", "message"),
-    [
-        ("NoSuchRobot-v7", "cannot make the Gymnasium environment 'NoSuchRobot-v7'"),
-        ("CartPole-v1", "the action space is Discrete, pars needs a Box"),
-    ],
-)
-def test_environments_that_cannot_be_used(pars: Pars, own_folders: Path, env: str, message: str) -> None:
-    file = write_npz(own_folders / "my.npz", columns())
-    one_line(pars("train", "pars", "--data", file, "--env", env), 5, message)
-
-
-def test_online_steps_need_an_environment(pars: Pars, own_folders: Path) -> None:
-    file = write_npz(own_folders / "my.npz", columns())
-    one_line(pars("train", "pars", "--data", file, "--online-steps", "5"), 5, "name a task or give --env")
-
-
 def test_a_folder_in_use_is_left_alone(pars: Pars, own_folders: Path) -> None:
     (bc,) = make_groups(["bc"], TASK, {"actor_hidden": ["8"]}, [0])
     with lock(Path("run") / bc.name):
@@ -340,22 +225,6 @@ def test_algos_and_tasks(pars: Pars) -> None:
     said = pars("tasks")
     assert said.code == 0 and said.out.count("pointmaze-") == 8 and "stock" in said.out
     one_line(pars("tasks", "--measure", "--seconds", "0"), 2, "measure each task for a time above 0")
-
-
-def test_data_commands(pars: Pars, own_folders: Path) -> None:
-    said = pars("data", "collect", TASK, "--rows", "600")
-    path = dataset_path(TASK, 600)
-    assert said.code == 0 and said.out.splitlines()[-1] == str(path) and path.exists()
-    before = path.stat().st_mtime_ns
-    assert pars("data", "collect", TASK, "--rows", "600").code == 0 and path.stat().st_mtime_ns == before
-    listed = pars("data", "list")
-    assert listed.code == 0 and TASK in listed.out and f"{TASK}-600-seed0" in listed.out.replace("\n", "")
-    for command in ("show", "check"):
-        said = pars("data", command, path, "--task", TASK)
-        assert said.code == 0 and said.out.startswith("rows         600 (") and "free cells visited" in said.out
-    one_line(pars("data", "collect", "pointmaze-umaze-divers"), 2, "did you mean pointmaze-umaze-diverse")
-    one_line(pars("data", "collect", TASK, "--rows", "1"), 2, "at least 2 rows")
-    one_line(pars("data", "check", path, "--task", "Pendulum-v1"), 3, "is 4 wide, Pendulum-v1 has 3")
 
 
 def test_interrupted_by_the_keyboard_outside_training(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:

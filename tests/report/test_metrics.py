@@ -30,12 +30,13 @@ def logged(algo: Algorithm) -> set[str]:
     """Names that an algorithm and the probes of its state give with every switch on; nothing is computed."""
     cfg = algo.configure({name: True for name in SWITCHES if hasattr(algo.configure(), name)})
     rows = lambda *width: jnp.zeros((cfg.batch_size, *width))  # noqa: E731
-    extra = {name: rows(2) if name == "next_action" else rows() for name in algo.columns}
+    names = [column.name for column in algo.columns_of(cfg)]
+    extra = {name: rows(2) if name == "next_action" else rows() for name in names}
     batch, key = Transition(rows(3), rows(2), rows(), rows(3), rows(), extra), jax.random.key(0)
     state = jax.eval_shape(lambda key: algo.init(cfg, Spec(3, 2), key), key)
 
     def step(state: Any, number: Any) -> Any:
-        _, metrics = algo.update(cfg, state, batch, key, Step(number, number, online=False))
+        _, metrics = algo.update(cfg, state, batch, key, Step(number, number, "offline"))
         return [metrics, *(probe(algo, cfg, state, batch) for probe in PROBES.values())]
 
     return set().union(*jax.eval_shape(step, state, jnp.int32(0)))

@@ -18,7 +18,7 @@ from pars.errors import CheckpointError, UsageError
 from pars.report.parts import whole
 from pars.report.records import PHASES, Curve, Group, Member, Probe, Run
 
-FORMAT = 1
+FORMATS = (1, 2)  # of run.json
 PROBE_ARRAYS = {
     "landscape": ("grid", "q", "line", "q_line", "policy_action", "data_action"),
     "trajectories": ("positions", "success"),
@@ -43,9 +43,10 @@ def read_run(folder: Path | str) -> Run:
 def read_group(folder: Path) -> Group:
     """One group folder. Raises CheckpointError if run.json or a log is damaged."""
     info = _read_json(folder / "run.json")
-    if info.get("format") != FORMAT:
+    if info.get("format") not in FORMATS:
         raise CheckpointError(
-            f"{folder / 'run.json'} has format {info.get('format')!r}, this version of pars reads {FORMAT}; "
+            f"{folder / 'run.json'} has format {info.get('format')!r}, this version of pars reads "
+            f"{' and '.join(map(str, FORMATS))}; "
             "use the version that wrote it"
         )
     members = _members(folder / "run.json", info)

@@ -1,0 +1,13 @@
+"""The command, for all tests of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.command import Pars
+
+
+@pytest.fixture
+def pars(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Pars:
+    monkeypatch.setenv("COLUMNS", "200")  # as wide a terminal as tables may want
+    return Pars(capsys)
