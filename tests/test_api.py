@@ -50,7 +50,8 @@ def test_no_public_name_gives_way_to_a_module() -> None:
 def test_evaluation_repeats_the_last_one_of_training() -> None:
     """The same episodes, the same policies: what was logged at the end comes out again."""
     (result,) = api.evaluate(finished_run(), episodes=2)
-    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, Position(1, "online", 30))
+    place = Position(1, "online", 30, 60)
+    assert (result.algorithm, result.task.id, result.position) == ("pars", TASK, place)
     assert result.seeds == [0, 1] and result.scores.shape == result.evaluation.lengths.shape == (2, 2)
     folder = group(finished_run())
     assert result.scores.mean(axis=1).tolist() == metrics(folder, "score")["online", 30]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,12 @@ import pars.training.run
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.config import field_types, to_dict
-from pars.core import Algorithm, Spec, Step, Transition
+from pars.core import Algorithm, LoopSettings, Spec, Step, Transition
 from pars.data.extras import COLUMNS
 from pars.errors import Interrupted
 from pars.packing import pack
 from pars.training.learner import Learner
+from pars.training.program import Program
 from tests import runs
 from tests.training.test_run import Signals
 
@@ -57,18 +58,19 @@ def rows(count: int, seed: int = 0) -> Transition:
     return Transition(obs, action, reward, next_obs, terminal, columns)
 
 
-class Course(NamedTuple):
-    """Learners of one size whose members can be replaced without compiling again."""
+class Course:
+    """Populations of one size, one after another, that share what was compiled."""
 
-    algo: Algorithm
-    learner: Learner
+    def __init__(self, algo: Algorithm) -> None:
+        self.algo = algo
+        self.program: Program | None = None
 
     def enrol(self, members: list[tuple[Any, int]]) -> Course:
-        configs, seeds = [cfg for cfg, _ in members], [seed for _, seed in members]
-        fresh = Learner(self.algo, configs, seeds, SPEC, self.learner.extra)
-        new = self.learner
-        new.configs, new.seeds = configs, seeds
-        new.cfg, new.seed, new.state = fresh.cfg, fresh.seed, fresh.state
+        configs, seeds, data = [cfg for cfg, _ in members], [seed for _, seed in members], rows(64)
+        extra = tuple((column.name, EXTRA[column.name]) for column in self.algo.columns_of(configs[0]))
+        self.learner = Learner(self.algo, configs, seeds, SPEC, extra, program=self.program)
+        self.program = self.learner.program
+        self.learner.load(pack(data._replace(extra={})), data.extra)
         return self
 
     def train(self, cuts: tuple[int, ...] = (STEPS,)) -> tuple[Any, dict[str, np.ndarray]]:
@@ -82,12 +84,8 @@ class Course(NamedTuple):
 
 @cache
 def course(name: str, count: int) -> Course:
-    algo = ALGORITHMS[name]
-    extra = tuple((column, EXTRA[column]) for column in algo.columns)
-    learner = Learner(algo, [algo.configure(settings(name))] * count, list(range(count)), SPEC, extra)
-    data = rows(64)
-    learner.load(pack(data._replace(extra={})), data.extra)
-    return Course(algo, learner)
+    """For populations of `count` members."""
+    return Course(ALGORITHMS[name])
 
 
 def members(name: str) -> list[tuple[Any, int]]:
@@ -146,9 +144,10 @@ def test_a_state_is_what_the_library_expects(name: str) -> None:
             jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), state.critic.params),
         )
         assert q.shape == (5,)
-    assert {"batch_size", "updates_per_step", "offline_rows"} <= set(field_types(algo.config))
-    assert set(algo.columns) <= {*COLUMNS, "mc_return"}
-    assert algo.has_offline_phase or algo.can_go_online
+    assert issubclass(algo.config, LoopSettings)
+    assert set(algo.stored_columns(cfg)) <= set(COLUMNS) and set(EXTRA) >= {c.name for c in algo.columns_of(cfg)}
+    assert not algo.online or all(column.late for column in algo.columns if column.make)
+    assert algo.phases and set(algo.phases) <= {"offline", "online"} == {phase.name for phase in algo.course}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,7 +165,7 @@ def test_a_column_too_many_is_refused_and_not_broadcast(name: str, online: bool)
     with pytest.raises((ValueError, TypeError, ScopeParamShapeError)):
         update(state, batch._replace(action=batch.action[:, :1]))
     if algo.critic:  # cloning reads no rewards
-        with pytest.raises(ValueError, match="one value per transition"):
+        with pytest.raises(ValueError, match="takes arrays of one shape"):
             update(state, batch._replace(reward=batch.reward[:, None]))
 
 
@@ -187,7 +186,7 @@ def test_a_run_goes_through_its_phases_and_a_stopped_one_ends_alike(
     algo = ALGORITHMS[name]
     train(tmp_path / "whole", name)
     folder = runs.group(tmp_path / "whole", name)
-    phases = {"offline": algo.has_offline_phase, "online": algo.can_go_online}
+    phases = {"offline": algo.offline, "online": algo.online}
     want = [
         ("offline", 0),
         *((phase, step) for phase in phases if phases[phase] for step in (4, 8, 12)[: 3 if phase == "offline" else 2]),

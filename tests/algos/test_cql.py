@@ -14,6 +14,7 @@ from pars.algos import ALGORITHMS, cql
 from pars.core import Spec, Step, Transition
 from pars.data import from_arrays
 from pars.errors import UsageError
+from pars.training.learner import Learner
 from tests.algos import plain
 
 SPEC = Spec(plain.OBS, plain.ACTION)
@@ -124,19 +125,45 @@ def test_returns_of_data_and_of_episodes_met_online_are_the_same() -> None:
     data = from_arrays(arrays, next_obs="file")
     algo = ALGORITHMS["cal_ql"]
     cfg = algo.configure(dict(discount=0.5, reward_scale=10.0, reward_shift=-5.0, failure=True))
-    returns = algo.prepare(cfg, data).extra["mc_return"]
+    returns = algo.data_for(cfg, data).extra["mc_return"]
     want = [-5 + 0.5 * (5 - 2.5 - 1.25), 5 - 2.5 - 1.25, -7.5, -5]
     np.testing.assert_allclose(returns, [*want, *want, *[-10.0] * 4])
-    assert algo.hindsight is not None
+    (column,) = algo.columns_of(cfg)
+    assert column.late is not None and column.name == "mc_return"
     for first in (0, 4, 8):
         episode = Transition(*(column[first : first + 4] for column in data.columns[:5]))
-        np.testing.assert_allclose(algo.hindsight(cfg, episode)["mc_return"], returns[first : first + 4])
-    plain_cql = ALGORITHMS["cql"]  # carries no column
-    assert plain_cql.prepare(cql.Config(), data) is data and not plain_cql.columns
-    with pytest.raises(UsageError, match=r"calibrate=true needs the data's returns to go, .* cal_ql; train that"):
-        plain_cql.prepare(cql.Config(calibrate=True), data)
+        np.testing.assert_allclose(column.late(cfg, episode), returns[first : first + 4])
     with pytest.raises(UsageError, match="add reward_norm=none"):
         algo.configure(dict(reward_norm="range"))
+
+
+def test_cql_that_calibrates_is_cal_ql() -> None:
+    """The column comes with the setting, offline and online; without it there is none."""
+    arrays = dict(observations=BATCH.obs, actions=BATCH.action, rewards=BATCH.reward, terminals=BATCH.terminal)
+    data = from_arrays({key: np.asarray(x) for key, x in arrays.items()} | {"timeouts": np.zeros(plain.BATCH)})
+    tiny = dict(hidden=(8,), actor_hidden=(8,), batch_size=4, offline_rows=2, sampled_actions=2)
+    ends = {}
+    for name, settings in {
+        "cal_ql": {},
+        "cql": {"calibrate": True, "online_conservative": True},
+        "plain": {"online_conservative": True},
+    }.items():
+        algo = ALGORITHMS[name if name != "plain" else "cql"]
+        cfg = algo.configure(tiny | settings)
+        own = algo.data_for(cfg, data)
+        assert [column.name for column in algo.columns_of(cfg)] == ([] if name == "plain" else ["mc_return"])
+        assert (own is data) == (name == "plain")
+        learner = Learner.on(own, algo, [cfg], [0], capacity=4)
+        learner.start_interval("offline")
+        learner.run(0, 4, 4)
+        learner.go_online(4)
+        assert learner.replay is not None
+        learner.replay.push(np.asarray(data.packed[:2, None]), np.full((2, 1, len(learner.extra)), 0.5))
+        learner.start_interval("online")
+        learner.run(0, 2, 4, "online")
+        ends[name] = learner.placement.take(learner.state)
+    jax.tree.map(np.testing.assert_array_equal, ends["cal_ql"], ends["cql"])
+    assert plain.differ(ends["cql"].critic.params, ends["plain"].critic.params)
 
 
 def test_sampled_actions_are_uniform_then_the_policys_with_their_densities(state: cql.State) -> None:

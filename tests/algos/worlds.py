@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
+from pars.config import structure
 from pars.core import Spec, Transition
 from pars.data import from_arrays
-from pars.data.extras import COLUMNS
 from pars.nn.nets import apply_ensemble
 from pars.training.learner import Learner
+from pars.training.program import Program
 
 ROWS = 512
 PLACES = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)  # observations of four states
@@ -37,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sac": SOFT,
     "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
+_programs: dict[Any, Program] = {}  # by algorithm and structure
 SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
 
 
@@ -66,9 +68,10 @@ def train(name: str, columns: Transition, steps: int, **settings: Any) -> Learne
     cfg = algo.configure(SETTINGS[name] | settings)
     arrays = dict(observations=columns.obs, actions=columns.action, rewards=columns.reward)
     arrays |= dict(terminals=columns.terminal, next_observations=columns.next_obs, timeouts=columns.terminal == 0)
-    data = from_arrays(arrays, next_obs="file", columns=[name for name in algo.columns if name in COLUMNS])
-    data = algo.prepare(cfg, data)
-    learner = Learner(algo, [cfg], [0], SPEC, data.shapes(algo.columns))
+    data = algo.data_for(cfg, from_arrays(arrays, next_obs="file", columns=algo.stored_columns(cfg)))
+    extra, key = data.shapes([column.name for column in algo.columns_of(cfg)]), (name, structure(cfg))
+    learner = Learner(algo, [cfg], [0], SPEC, extra, program=_programs.get(key))
+    _programs[key] = learner.program
     learner.load(data.packed, data.extra)
     learner.start_interval("offline")
     learner.run(0, steps, steps)

@@ -12,13 +12,16 @@ import pytest
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.config import config
-from pars.core import Algorithm, LoopSettings, Spec
+from pars.core import Algorithm, Column, LoopSettings
 from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
 from pars.errors import DataError, UsageError
 from pars.rl.returns import mc_return
+from pars.training.checkpoint import Position
 from pars.training.learner import Learner
+from pars.training.restore import restore
 from tests.data.files import columns, write_hdf5
+from tests.runs import description
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -141,7 +144,7 @@ def init(cfg, spec, key):
     return State(jnp.zeros(1), jnp.zeros((2, 8)))
 
 
-TOY = Algorithm("toy", "Toy", "", Config, init, update, act, columns=("next_action", "episode"))
+TOY = Algorithm("toy", "Toy", "", Config, init, update, act, columns=(Column("next_action"), Column("episode")))
 
 
 @pytest.mark.parametrize("data_in", ["memory", "stream"])
@@ -159,17 +162,18 @@ def test_an_algorithm_gets_the_columns_it_asks_for(tmp_path: Path, monkeypatch: 
     assert averages["neither"] == [0.0] * 4  # two intervals, two members
     assert np.mean(averages["none"]) == pytest.approx(0.1, abs=0.05)
     assert np.mean(averages["late"]) == pytest.approx(0.5, abs=0.1)  # ten of the twenty episodes
-    learner, _, _ = api.restore(folder)
-    assert learner.extra == (("next_action", (2,)), ("episode", ()))
+    assert description(folder)["columns"] == [["next_action", [2]], ["episode", []]]
+    there = restore(folder)
+    assert there.algo is TOY and there.seeds == [0, 1] and there.position == Position(0, "offline", 40)
+    np.testing.assert_array_equal(there.policies(np.ones((2, 3, 3), np.float32)), np.zeros((2, 3, 2)))
 
 
 def test_transitions_met_online_have_zeros_in_extra_columns():
-    data = from_arrays(columns(), columns=TOY.columns)
-    learner = Learner(TOY, [Config(offline_rows=0)], [0], Spec(3, 2), data.shapes(TOY.columns))
-    learner.load(data.packed, data.extra)
-    learner.go_online()
-    learner.set_replay(np.full((1, 1, 10), 2.0, np.float32), 4)
-    learner.push(np.full((1, 10), 2.0, np.float32))
+    cfg = Config(offline_rows=0)
+    learner = Learner.on(from_arrays(columns(), columns=TOY.stored_columns(cfg)), TOY, [cfg], [0], capacity=4)
+    learner.go_online(4, np.full((1, 1, 10), 2.0, np.float32))
+    assert learner.replay is not None
+    learner.replay.push(np.full((1, 10), 2.0, np.float32))
     learner.start_interval("online")
     learner.run(0, 1, 1, "online")
     assert learner.placement.take(learner.state).seen.tolist() == [[[-2048.0] * 8, [0.0] * 8]]

@@ -54,8 +54,8 @@ def test_rows_of_peers_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_transitions_have_every_column_that_is_asked_for() -> None:
     for name, algo in ALGORITHMS.items():
-        _, data = speed.prepared(name, rows=2000)
-        assert set(algo.columns) <= set(data.extra), name
+        cfg, data = speed.prepared(name, rows=2000)
+        assert {column.name for column in algo.columns_of(cfg)} <= set(data.extra), name
         assert data.packed.shape[1] == 2 * speed.OBS + speed.ACTION + 2
 
 
