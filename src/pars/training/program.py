@@ -121,12 +121,13 @@ def fold(name: str, total: Array, value: Array) -> Array:
 
 def state_shapes(algo: Algorithm, cfg: Any, spec: Spec, phase: str) -> State:
     """Of one member's state in a phase."""
+    start = jax.eval_shape(lambda seed: algo.init(cfg, spec, jax.random.key(seed)), 0)
+    return online_shapes(algo, cfg, spec, start) if phase == ONLINE else start
 
-    def state(key: Array) -> State:
-        state = algo.init(cfg, spec, key)
-        return algo.go_online(cfg, state, spec, key) if phase == ONLINE else state
 
-    return jax.eval_shape(state, jax.eval_shape(jax.random.key, 0))
+def online_shapes(algo: Algorithm, cfg: Any, spec: Spec, start: State) -> State:
+    """Of one member's state after the switch, from its shapes before."""
+    return jax.eval_shape(lambda state, seed: algo.go_online(cfg, state, spec, jax.random.key(seed)), start, 0)
 
 
 class Program:
@@ -139,8 +140,8 @@ class Program:
         self.phases = {phase.name: phase for phase in algo.course}
         self.uses = {phase.name: int(Use.BEFORE) + i for i, phase in enumerate(algo.before)}
         self.uses |= {OFFLINE: int(Use.UPDATE), ONLINE: int(Use.UPDATE_ONLINE)}
-        start = state_shapes(algo, cfg, spec, OFFLINE)
-        critics = len(jax.tree.leaves(start.critic.params)[0]) if algo.critic else 1
+        self.start = state_shapes(algo, cfg, spec, OFFLINE)
+        critics = len(jax.tree.leaves(self.start.critic.params)[0]) if algo.critic else 1
         self.placement: Placement = place(members, critics)
         # under jit, so that targets do not alias parameters and the state can be donated
         self.init = self.placement.map(lambda cfg, seed: algo.init(cfg, spec, key_of(seed, Use.INIT)))
@@ -176,7 +177,8 @@ class Program:
     def _update(self, phase: str) -> tuple[TracedUpdate, dict[str, Any]]:
         if phase not in self._traced:
             with self.placement.tracing():
-                shapes = state_shapes(self.algo, self.like, self.spec, phase)
+                online = phase == ONLINE
+                shapes = online_shapes(self.algo, self.like, self.spec, self.start) if online else self.start
                 self._traced[phase] = trace_update(
                     self.algo, self.phases[phase], self.like, self.spec, shapes, self.extra
                 )
