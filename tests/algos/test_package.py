@@ -62,6 +62,11 @@ def test_its_metadata_names_what_it_brings(built: Path, awac: Any, capsys: pytes
     cli.main(["algos", "awac", "--presets"])
     said = capsys.readouterr().out
     assert "awac: our own trials" in said and "antmaze: the defaults" in said
+    cli.main(["algos", "awac"])
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["temperature"])
+    assert "of the advantages in the weights" in line and "lambda" in line
+    cli.main(["algos", "awac", "--markdown"])
+    assert "| `temperature` |" in capsys.readouterr().out
 
 
 def test_it_trains_evaluates_and_reports(awac: Any, own_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
