@@ -16,7 +16,7 @@ from flax.errors import ScopeParamShapeError
 import pars.training.run
 from pars import api
 from pars.algos import ALGORITHMS
-from pars.config import field_types, to_dict
+from pars.config import facts, to_dict
 from pars.core import Algorithm, LoopSettings, Spec, Step, Transition
 from pars.data.extras import COLUMNS
 from pars.errors import Interrupted
@@ -44,8 +44,9 @@ EXTRA = {"next_action": (2,), "mc_return": ()}
 
 
 def settings(name: str, **changes: Any) -> dict[str, Any]:
-    """SIZES, as far as the algorithm has them."""
-    known = field_types(ALGORITHMS[name].config)
+    """SIZES, as far as they do something in the algorithm."""
+    algo = ALGORITHMS[name]
+    known = {key for key, fact in facts(algo.config).items() if fact.phase in ("", *algo.phases)}
     return {key: value for key, value in (SIZES | changes).items() if key in known}
 
 
