@@ -100,3 +100,9 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     work.mkdir()
     monkeypatch.chdir(work)
     yield work
+
+
+@pytest.fixture
+def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures without their PNG, which takes longer than the drawing: for tests that do not look at it."""
+    monkeypatch.setattr("pars.report.charts.plot.to_png", lambda fig: b"")

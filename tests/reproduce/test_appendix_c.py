@@ -19,6 +19,8 @@ from pars.reproduce.paper.appendix_c import (
     weights,
 )
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 SQUARE = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0], [0.5, 0.4], [3.0, 0.0]])
 DATA = np.arange(4)
 

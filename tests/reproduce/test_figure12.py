@@ -14,6 +14,8 @@ from pars.reproduce.paper.bandit import BC_WEIGHTS, BEST, DISCS, RADIUS, SCALES,
 from pars.reproduce.paper.figure12 import FIGURE12, distance, measures, true_reward, weights
 from pars.rl.critics import make_critics
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 TINY = Size(rows=200, steps=300, actor_steps=200, width=16, batch=64)
 
 

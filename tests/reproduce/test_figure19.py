@@ -9,6 +9,8 @@ from pars.algos import ALGORITHMS
 from pars.reproduce.paper import figure19, speed
 from pars.reproduce.paper.figure19 import FIGURE19, PEERS, Peer, peers
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 CSV = """shape,peer,algorithm,critics,steps_per_second,least,most,repeats
 "antmaze 29/8, N=4",ours,PARS,4,40,39,41,3
 "antmaze 29/8, N=4",corl,TD3+BC,4,100,80,125,3

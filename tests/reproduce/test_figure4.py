@@ -8,6 +8,8 @@ import pytest
 from pars.report.stats.comparison import verdict
 from pars.reproduce.paper.figure4 import FIGURE4, LINES, Line, error, fit
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 
 def test_the_largest_errors_are_those_of_the_paper() -> None:
     """Slope times width of a bin: 1/5, 5/5 and 5 0.2 / 5."""

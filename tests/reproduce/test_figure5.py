@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
 from pars.report.stats.comparison import verdict
 from pars.reproduce.paper import figure5, figure14, figure15
 from pars.reproduce.paper.toy import Fit, measure
 from pars.reproduce.paper.toy_figures import TABLED, compare_all, references
+
+pytestmark = pytest.mark.usefixtures("no_png")
 
 SEEDS, GRID = 3, 21
 

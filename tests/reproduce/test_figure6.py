@@ -8,6 +8,8 @@ import pytest
 from pars.reproduce.paper.figure6 import ALIKE, POINT, measure, parts, show
 from pars.reproduce.paper.toy import NEAR, Fit, plane
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 TINY = Fit(hidden=(8, 8), points=50, batch_size=16, steps=2)
 
 

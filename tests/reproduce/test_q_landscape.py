@@ -10,6 +10,8 @@ from pars.reproduce.paper import q_landscape_show
 from pars.reproduce.paper.q_landscape import GRID, QLANDSCAPE, SETTINGS, Size, measures, train
 from tests.runs import few_rows
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 MOMENTS = 3
 
 

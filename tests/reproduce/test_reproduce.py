@@ -27,6 +27,8 @@ from pars.training.progress import make_view
 from pars.training.view import Stop
 from tests.runs import TASK, few_rows
 
+pytestmark = pytest.mark.usefixtures("no_png")
+
 VIEW = make_view(quiet=True)
 
 
