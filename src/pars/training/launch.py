@@ -263,10 +263,15 @@ def _check_company(out: Path, groups: Sequence[Group], dataset: Dataset, task: T
 
 def _holds(there: Mapping[str, Any], group: Group) -> bool:
     """Whether a description is of members of the group alone; settings that came later stand at their defaults."""
-    if there["algorithm"] != group.algo.name:
+    algo = group.algo
+    if there["algorithm"] != algo.name:
         return False
-    known = [(to_dict(cfg), seed) for cfg, seed in zip(group.configs, group.seeds, strict=True)]
-    found = [(to_dict(from_dict(group.algo.config, m["settings"])), m["seed"]) for m in there["members"]]
+
+    def heeded(cfg: Any) -> dict[str, Any]:
+        return {name: value for name, value in to_dict(cfg).items() if idle(algo, cfg, name, {}) is None}
+
+    known = [(heeded(cfg), seed) for cfg, seed in zip(group.configs, group.seeds, strict=True)]
+    found = [(heeded(from_dict(algo.config, member["settings"])), member["seed"]) for member in there["members"]]
     return all(member in known for member in found)
 
 
