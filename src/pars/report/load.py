@@ -57,7 +57,7 @@ def read_group(folder: Path) -> GroupRecord:
         status = {}
         problems.append(str(error))
     algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
-    plan = _dict(info, "plan")
+    plan, phase = _dict(info, "plan"), str(status.get("phase") or "offline")
     return GroupRecord(
         folder=folder,
         algorithm=algorithm,
@@ -74,7 +74,7 @@ def read_group(folder: Path) -> GroupRecord:
         machine=_dict(info, "machine"),
         state=str(status.get("state") or "unknown"),
         # the trainer calls its start offline, also where no such phase is planned
-        phase="online" if plan.get("offline_steps") == 0 else str(status.get("phase") or "offline"),
+        phase="online" if plan.get("offline_steps") == 0 and phase == "offline" else phase,
         step=status["step"] if isinstance(status.get("step"), int) else 0,
         message=str(status.get("message") or ""),
         metrics=_read_log(folder / "metrics.csv", len(members), problems),

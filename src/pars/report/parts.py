@@ -19,7 +19,7 @@ def whole(groups: list[GroupRecord]) -> list[GroupRecord]:
 
 def _join(parts: list[GroupRecord]) -> GroupRecord:
     """One group of the members of all parts; it stands where the last of them does."""
-    behind = min(parts, key=lambda part: (part.state == "finished", part.phase == "online", part.step))
+    behind = min(parts, key=lambda part: (part.state == "finished", _number(part.phase), part.step))
     problems: list[str] = []
     return replace(
         parts[0],
@@ -35,6 +35,10 @@ def _join(parts: list[GroupRecord]) -> GroupRecord:
         problems=problems,
         parts=parts,
     )
+
+
+def _number(phase: str) -> int:
+    return PHASES.index(phase) if phase in PHASES else -1
 
 
 def _join_metrics(parts: list[GroupRecord]) -> dict[str, dict[str, Curve]]:

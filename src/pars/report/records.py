@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-PHASES = ("offline", "online")
+PHASES = ("offline", "online")  # of the policy
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class GroupRecord:
     def has_offline_phase(self) -> bool:
         """Whether it trains on a dataset before it meets the environment; RLPD and SAC do not."""
         return bool(self.plan.get("offline_steps") != 0)
+
+    @property
+    def before(self) -> list[str]:
+        """The phases in which models were trained before the policy, in order."""
+        return [phase for phase in dict.fromkeys([*self.metrics, *self.timing]) if phase not in PHASES]
 
     @property
     def made(self) -> str:

@@ -60,7 +60,7 @@ class Series:
         Without an offline phase the online one begins at its step 0 with what was logged of the untrained networks.
         """
         curve = self.group.metrics.get(phase, {}).get(name)
-        if not self.group.has_offline_phase:
+        if phase in PHASES and not self.group.has_offline_phase:
             curve = None if phase == "offline" else _after(self.group.metrics.get("offline", {}).get(name), curve)
         if curve is None:
             return None

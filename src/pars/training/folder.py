@@ -108,14 +108,19 @@ def check_description(path: Path, description: Mapping[str, Any]) -> None:
         return
     there = read_description(path)
     if there["format"] != FORMAT:
-        raise CheckpointError(
-            f"{path} was begun by an earlier version of pars: it can be evaluated and reported, but not continued; "
-            "finish it with that version, or use a new --out"
-        )
+        raise earlier(path)
     here, asked = (_identity(d) for d in (there, description))
     for name in asked:
         if here.get(name) != asked[name]:
             raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
+
+
+def earlier(path: Path) -> CheckpointError:
+    """Why a folder of an earlier version cannot go on."""
+    return CheckpointError(
+        f"{path} was begun by an earlier version of pars: it can be evaluated and reported, but not continued; "
+        "finish it with that version, or use a new --out"
+    )
 
 
 def read_status(path: Path) -> dict[str, Any]:

@@ -15,14 +15,14 @@ import numpy as np
 
 from pars import presets
 from pars.algos import find_algorithm, origin_of
-from pars.config import as_axis, coerce, facts, grid, structure, to_dict
+from pars.config import as_axis, coerce, facts, from_dict, grid, structure, to_dict
 from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
 from pars.probes import find_probes
 from pars.system import cores
-from pars.training.folder import FORMAT, check_description, read_description, read_status
+from pars.training.folder import FORMAT, check_description, earlier, read_description, read_status
 from pars.training.parts import fitting, make_group
 from pars.training.plan import Group, How, Job, Plan
 from pars.training.restore import group_folders
@@ -120,7 +120,7 @@ def train_groups(
     for group, plan in zip(groups, plans, strict=True):
         _check_batches(group, plan)
     _check_fit(dataset, task)
-    _check_company(out, dataset, task)
+    _check_company(out, groups, dataset, task)
     diverged = []
     with how.stop.listening():
         for whole, plan in zip(groups, plans, strict=True):
@@ -249,13 +249,30 @@ def _check_fit(dataset: Dataset, task: Task | None) -> None:
         )
 
 
-def _check_company(out: Path, dataset: Dataset, task: Task | None) -> None:
-    """Groups in one folder are compared with each other, so they share task and data."""
+def _check_company(out: Path, groups: Sequence[Group], dataset: Dataset, task: Task | None) -> None:
+    """Groups in one folder are compared with each other, so they share task and data. None is trained a second time
+    beside its like of an earlier version, which had another name."""
     for folder in group_folders(out):
         there = read_description(folder)
         if there["task"] != (task.id if task else None) or there["dataset"]["fingerprint"] != dataset.fingerprint:
             name = there["task"] or there["dataset"]["name"]
             raise CheckpointError(f"{out} holds a run on {name} with other data; use a new --out")
+        if there["format"] != FORMAT and any(_holds(there, group) for group in groups):
+            raise earlier(folder)
+
+
+def _holds(there: Mapping[str, Any], group: Group) -> bool:
+    """Whether a description is of members of the group alone; settings that came later stand at their defaults."""
+    algo = group.algo
+    if there["algorithm"] != algo.name:
+        return False
+
+    def heeded(cfg: Any) -> dict[str, Any]:
+        return {name: value for name, value in to_dict(cfg).items() if idle(algo, cfg, name, {}) is None}
+
+    known = [(heeded(cfg), seed) for cfg, seed in zip(group.configs, group.seeds, strict=True)]
+    found = [(heeded(from_dict(algo.config, member["settings"])), member["seed"]) for member in there["members"]]
+    return all(member in known for member in found)
 
 
 def versions() -> dict[str, str]:

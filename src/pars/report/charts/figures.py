@@ -1,5 +1,7 @@
 """Curves over training: scores, Q against the largest possible return, losses and probes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -51,16 +53,24 @@ def q_curve(series: list[Series]) -> Picture | None:
 
 
 def small_curves(series: list[Series]) -> list[Picture]:
-    """One small figure for every other metric that was logged, probes and losses first, with what it means."""
-    logged = {name for one in series for phase in PHASES for name in one.group.metrics.get(phase, {})}
-    names = [name for name in METRICS if name in logged] + sorted(logged - METRICS.keys())
+    """One small figure for every other metric that was logged, probes and losses first, with what it means; at the end
+    those of models that were trained before the policy."""
+    models = dict.fromkeys(phase for one in series for phase in one.group.before)
     out = []
-    for name in names:
-        if name not in SHOWN_ABOVE:
+    for phases in (PHASES, *((phase,) for phase in models)):
+        for name in _logged(series, phases):
             title, text = METRICS.get(name, (name[:1].upper() + name[1:].replace("_", " "), ""))
-            curve = _training_curve(series, name, title, "", text, size=SMALL)
+            title = title if phases == PHASES else f"{title}, {phases[0]}"
+            curve = _training_curve(series, name, title, "", text, size=SMALL, phases=phases)
             out += [curve] if curve else []
     return out
+
+
+def _logged(series: list[Series], phases: Sequence[str]) -> list[str]:
+    """Metrics without a figure of their own: known ones in the order of METRICS, then the others."""
+    found = {name for one in series for phase in phases for name in one.group.metrics.get(phase, {})}
+    found -= {*SHOWN_ABOVE} if phases == PHASES else set()
+    return [name for name in METRICS if name in found] + sorted(found - METRICS.keys())
 
 
 def _training_curve(
@@ -72,8 +82,9 @@ def _training_curve(
     size: tuple[float, float] = HALF,
     seeds: bool = False,
     bound: float | None = None,
+    phases: Sequence[str] = PHASES,
 ) -> Picture | None:
-    found = [(i, one) for i, one in enumerate(series) if any(one.curve(phase, name) for phase in PHASES)]
+    found = [(i, one) for i, one in enumerate(series) if any(one.curve(phase, name) for phase in phases)]
     if not found:
         return None
     if seeds and name == "score" and len(found) <= BANDS:
@@ -82,7 +93,7 @@ def _training_curve(
         caption += " Thin lines: single seeds."
     if len(found) > MOST:
         caption += f" Shown: the first {MOST} of {len(found)} settings; the CSV has all."
-    track = Track(_ends([one for _, one in found], name))
+    track = Track(_ends([one for _, one in found], name, phases))
     with style():
         fig = figure(size)
         ax = fig.subplots()
@@ -91,18 +102,19 @@ def _training_curve(
         if bound is not None:
             ax.axhline(bound, color="black", linewidth=1.4, zorder=1.5, label="largest possible return")
         track.draw(ax, STEP_NAMES if size is HALF else None)
-        _log_if_needed(ax, [one for _, one in found[:MOST]], name, bound)
+        _log_if_needed(ax, [one for _, one in found[:MOST]], name, bound, phases)
         ax.set_ylabel(ylabel)
         if size is HALF and (len(found) > 1 or bound is not None):
             legend(fig, ax)
     labels = ", ".join(one.label for _, one in found[:MOST])
     alt = f"Line chart of {title.lower()} over training ({' then '.join(track.ends)}) for {labels}."
-    return picture(fig, name, title, caption, alt, _csv(found, name), png=False)
+    file = name if phases == PHASES else f"{name}-{phases[0]}"
+    return picture(fig, file, title, caption, alt, _csv(found, name, phases), png=False)
 
 
-def _ends(series: list[Series], name: str) -> dict[str, int]:
+def _ends(series: list[Series], name: str, phases: Sequence[str]) -> dict[str, int]:
     """The last logged step of each phase."""
-    curves = [(phase, curve) for phase in PHASES for one in series if (curve := one.curve(phase, name))]
+    curves = [(phase, curve) for phase in phases for one in series if (curve := one.curve(phase, name))]
     return {phase: max(int(c.steps[-1]) for p, c in curves if p == phase) for phase, _ in curves}
 
 
@@ -139,11 +151,11 @@ def _draw_series(ax: Axes, track: Track, one: Series, index: int, name: str, cro
                 ax.fill_between(x, low, high, color=look["color"], alpha=alpha, linewidth=0, zorder=1)
 
 
-def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | None) -> None:
+def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | None, phases: Sequence[str]) -> None:
     """A log axis when all values are positive and span more than a factor of thirty. Scores stay linear."""
     if name == "score":
         return
-    parts = [curve.values.ravel() for one in series for phase in PHASES if (curve := one.curve(phase, name))]
+    parts = [curve.values.ravel() for one in series for phase in phases if (curve := one.curve(phase, name))]
     values = np.concatenate([*parts, [bound] if bound is not None else []]).astype(float)
     values = values[np.isfinite(values)]
     if values.size and values.min() > 0 and values.max() / values.min() > 30:
@@ -154,11 +166,11 @@ def _log_if_needed(ax: Axes, series: list[Series], name: str, bound: float | Non
         plain_symlog(ax.yaxis)
 
 
-def _csv(found: list[tuple[int, Series]], name: str) -> str:
+def _csv(found: list[tuple[int, Series]], name: str, phases: Sequence[str]) -> str:
     header = ("series", "seed", "phase", "step", name)
     rows = []
     for _, one in found:
-        for phase in PHASES:
+        for phase in phases:
             curve = one.curve(phase, name)
             if curve is not None:
                 for seed, values in zip(one.seeds, curve.values, strict=True):

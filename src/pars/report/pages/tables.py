@@ -141,7 +141,7 @@ def speed(run: Run) -> str:
     rows = []
     for group in run.programs:
         members = f"{len(group.members)} member{'s' if len(group.members) > 1 else ''} in one program"
-        for phase in PHASES:
+        for phase in (*group.before, *PHASES):
             logged = group.timing.get(phase, {})
             if logged and (phase != "offline" or group.has_offline_phase):
                 rows.append([
