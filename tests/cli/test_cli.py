@@ -16,6 +16,7 @@ import pytest
 from pars import api
 from pars.algos import ALGORITHMS
 from pars.cli import main as cli
+from pars.cli.options import IMPORT
 from pars.data import dataset_path
 from pars.envs import make_task
 from pars.errors import UsageError
@@ -48,10 +49,11 @@ def test_help_says_what_a_command_does_and_every_option(pars: Pars, command: str
     meaning = {
         name: plain(words).strip() for name, words in re.findall(r"(?ms)^ +(\w+): (.*?)(?=^ +\w+: |\Z)", arguments)
     }
+    meaning["imports"] = IMPORT  # one option of several commands, with a meaning and a name of its own
     for name, parameter in inspect.signature(COMMANDS[command]).parameters.items():
         assert meaning[name] in text, name
         if not re.search("Positional|Words", str(parameter.annotation)):
-            assert f"--{name.replace('_', '-')}" in text
+            assert f"--{'import' if name == 'imports' else name.replace('_', '-')}" in text
 
 
 @pytest.mark.parametrize("line", ["", "--help", "data", "data --help"])
