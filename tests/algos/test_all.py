@@ -22,7 +22,6 @@ from pars.data.extras import COLUMNS
 from pars.errors import Interrupted
 from pars.packing import pack
 from pars.training.learner import Learner
-from pars.training.program import Program
 from tests import runs
 from tests.training.test_run import Signals
 
@@ -64,13 +63,11 @@ class Course:
 
     def __init__(self, algo: Algorithm) -> None:
         self.algo = algo
-        self.program: Program | None = None
 
     def enrol(self, members: list[tuple[Any, int]]) -> Course:
         configs, seeds, data = [cfg for cfg, _ in members], [seed for _, seed in members], rows(64)
         extra = tuple((column.name, EXTRA[column.name]) for column in self.algo.columns_of(configs[0]))
-        self.learner = Learner(self.algo, configs, seeds, SPEC, extra, program=self.program)
-        self.program = self.learner.program
+        self.learner = Learner(self.algo, configs, seeds, SPEC, extra)
         self.learner.load(pack(data._replace(extra={})), data.extra)
         return self
 

@@ -9,12 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.config import structure
 from pars.core import Spec, Transition
 from pars.data import from_arrays
 from pars.nn.nets import apply_ensemble
 from pars.training.learner import Learner
-from pars.training.program import Program
 
 ROWS = 512
 PLACES = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]], np.float32)  # observations of four states
@@ -38,7 +36,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sac": SOFT,
     "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
-_programs: dict[Any, Program] = {}  # by algorithm and structure
 SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
 
 
@@ -69,9 +66,7 @@ def train(name: str, columns: Transition, steps: int, **settings: Any) -> Learne
     arrays = dict(observations=columns.obs, actions=columns.action, rewards=columns.reward)
     arrays |= dict(terminals=columns.terminal, next_observations=columns.next_obs, timeouts=columns.terminal == 0)
     data = algo.data_for(cfg, from_arrays(arrays, next_obs="file", columns=algo.stored_columns(cfg)))
-    extra, key = data.shapes([column.name for column in algo.columns_of(cfg)]), (name, structure(cfg))
-    learner = Learner(algo, [cfg], [0], SPEC, extra, program=_programs.get(key))
-    _programs[key] = learner.program
+    learner = Learner(algo, [cfg], [0], SPEC, data.shapes([column.name for column in algo.columns_of(cfg)]))
     learner.load(data.packed, data.extra)
     learner.start_interval("offline")
     learner.run(0, steps, steps)

@@ -17,7 +17,6 @@ from pars.config import config, grid, stack
 from pars.core import Algorithm, LoopSettings, Metrics, Spec, Step, Transition
 from pars.packing import width
 from pars.training.learner import Learner
-from pars.training.program import Program
 
 SPEC = Spec(3, 2)
 DATA = np.random.default_rng(0).normal(size=(64, width(SPEC))).astype(np.float32)
@@ -42,16 +41,14 @@ class Result(NamedTuple):
 
 
 class Course:
-    """Populations of one size, one after another, that share what was compiled."""
+    """Populations of one size, one after another; they share what was compiled."""
 
     def __init__(self, members: list[tuple[Any, int]]) -> None:
-        self.program: Program | None = None
         self.enrol(members)
 
     def enrol(self, members: list[tuple[Any, int]]) -> None:
         configs, seeds = [cfg for cfg, _ in members], [seed for _, seed in members]
-        self.learner = Learner(PARS, configs, seeds, SPEC, program=self.program)
-        self.program = self.learner.program
+        self.learner = Learner(PARS, configs, seeds, SPEC)
         self.learner.load(DATA)
 
     def offline(self, cuts: tuple[int, ...] = (OFFLINE,), total: int = 100) -> Result:
@@ -278,3 +275,14 @@ def test_online_batches_come_from_the_dataset_and_each_member_s_own_replay() -> 
     learner.replay.fill(np.full((2, 3, DATA.shape[1]), 5.0, np.float32))  # as after a restart
     learner.run(1, 1, 10, "online")
     assert learner.placement.take(learner.state).seen.tolist() == [[-1.0, -1.0, 5.0, 5.0]] * 3
+
+
+def test_populations_of_one_structure_compile_once(single: Course) -> None:
+    single.enrol([MEMBERS[7]])
+    single.offline((3,))
+    with compilations() as seen:
+        single.enrol([MEMBERS[31]])
+        single.offline((3,))
+    assert seen == []
+    other = Learner(PARS, [BASE], [0], SPEC._replace(rows=9))  # it may know other things of its data
+    assert other.program is not single.learner.program

@@ -16,7 +16,7 @@ from pars.training.checkpoint import Checkpoint
 from pars.training.feed import Episodes, InMemory, Streamed, must_stream
 from pars.training.plan import DataIn
 from pars.training.policy import Policies
-from pars.training.program import Program
+from pars.training.program import program_for
 from pars.training.replay import Replay
 
 
@@ -25,7 +25,6 @@ class Learner:
 
     Args:
         extra: columns that the algorithm asks for, with the shapes of one value.
-        program: of a learner of the same algorithm, structure, size and spec; nothing compiles again then.
     """
 
     def __init__(
@@ -35,10 +34,9 @@ class Learner:
         seeds: Sequence[int],
         spec: Spec,
         extra: Extra = (),
-        program: Program | None = None,
     ) -> None:
         self.algo, self.configs, self.seeds, self.spec, self.extra = algo, [*configs], [*seeds], spec, extra
-        self.program = program or Program(algo, self.configs[0], len(self.seeds), spec, extra)
+        self.program = program_for(algo, self.configs, spec, extra)
         self.placement, self.width = self.program.placement, self.program.width
         self.cfg = self.placement.put(jax.tree.map(np.asarray, stack(self.configs)))
         self.seed = self.placement.put(np.asarray(self.seeds, np.int32))

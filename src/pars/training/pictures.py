@@ -22,11 +22,8 @@ def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
     obs, actions = typical_state(dataset)
     members = len(learner.seeds)
     policy = learner.act(np.repeat(obs[None, None], members, axis=0), 0, explore=0.0)[:, 0]
-    look = learner.placement.map(
-        lambda cfg, state, action, o, grid, line: landscape(learner.algo, cfg, state, o, action, grid, line),
-        shared=(3, 4, 5),
-    )
-    args = (learner.cfg, learner.state, learner.placement.put(policy), obs, GRID, LINE)
+    look = learner.program.over_members(landscape, shared=(2, 4, 5))
+    args = (learner.cfg, learner.state, obs, learner.placement.put(policy), GRID, LINE)
     q, q_line = learner.placement.take(look(*args))
     found = {"obs": obs, "grid": GRID, "q": q, "line": LINE, "q_line": q_line}
     with replacing(path) as aside:

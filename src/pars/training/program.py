@@ -6,9 +6,9 @@ can share it. Randomness: fold_in(key_of(seed, use), step). No generator is stor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -16,9 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from pars.config import structure
 from pars.core import OFFLINE, ONLINE, Algorithm, Draw, Index, Metrics, Phase, Spec, State, Step, step_keys
 from pars.nn.spread import is_max, trace_once
 from pars.packing import Extra, assemble, width
+from pars.system import limit
 from pars.training.placement import Placement, place
 from pars.training.source import Drawn, Source, fetch, named
 
@@ -130,6 +132,23 @@ def online_shapes(algo: Algorithm, cfg: Any, spec: Spec, start: State) -> State:
     return jax.eval_shape(lambda state, seed: algo.go_online(cfg, state, spec, jax.random.key(seed)), start, 0)
 
 
+KEPT = 16  # programs, of the populations that a process trained last
+_kept: dict[Any, Program] = {}
+
+
+def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extra = ()) -> Program:
+    """The program of a population. Another one of the same structure, size and data in this process has the same, so
+    that a sweep over seeds or floats, or the parts of a population, compile once."""
+    known = tuple(np.asarray(fact).tobytes() for fact in spec)
+    key = algo, structure(configs[0]), len(configs), known, extra, limit()
+    if key not in _kept:
+        while len(_kept) >= KEPT:
+            del _kept[next(iter(_kept))]
+        _kept[key] = Program(algo, configs[0], len(configs), spec, extra)
+    _kept[key] = _kept.pop(key)  # the last that goes
+    return _kept[key]
+
+
 class Program:
     """Compiled functions over P members of one structure. What they compile to is kept here, by phase."""
 
@@ -148,6 +167,7 @@ class Program:
         self.switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, spec, key_of(seed, Use.SWITCH)))
         self.act = self.placement.map(self._act, shared=(4, 5))
         self._traced: dict[str, tuple[TracedUpdate, dict[str, Any]]] = {}
+        self._looks: dict[Any, Callable[..., Any]] = {}
         self._blocks: dict[tuple[str, bool], Callable[..., Any]] = {}
 
     def nothing(self, phase: str) -> dict[str, np.ndarray]:
@@ -186,6 +206,15 @@ class Program:
 
     def _act(self, cfg: Any, seed: Array, state: State, obs: Any, step: Array, explore: Array) -> Array:
         return self.algo.act(cfg, state, obs, jax.random.fold_in(key_of(seed, Use.ACT), step), explore)
+
+    def over_members(self, function: Callable[..., Any], shared: tuple[int, ...]) -> Callable[..., Any]:
+        """`function(algo, cfg, state, ...)` of one member for all of them; compiled once for each function.
+
+        shared: places of arguments, counted from `cfg`, that have no member axis.
+        """
+        if function not in self._looks:
+            self._looks[function] = self.placement.map(partial(function, self.algo), shared=shared)
+        return self._looks[function]
 
     @cached_property
     def uniform(self) -> Callable[..., Array]:

@@ -22,8 +22,6 @@ class Replay:
     def __init__(self, placement: Placement, capacity: int, width: int, unknown: np.ndarray) -> None:
         self.placement, self.capacity, self.width, self.unknown = placement, capacity, width, unknown
         self.filled = 0
-        self._append = jax.jit(jax.vmap(append, in_axes=(0, 0, None)), donate_argnums=0)
-        self._annotate = jax.jit(annotate, donate_argnums=0)
 
     def fill(self, rows: np.ndarray, further: np.ndarray | None = None) -> None:
         """Begin anew with rows [T, P, W] of earlier steps and their further columns [T, P, X], by default unknown."""
@@ -41,7 +39,7 @@ class Replay:
         if further is None:
             further = np.broadcast_to(self.unknown, (*rows.shape[:2], len(self.unknown)))
         whole = np.concatenate([rows[..., : self.width - len(self.unknown)], further], axis=-1, dtype=np.float32)
-        self.array = self._append(self.array, self.placement.pad(whole.swapaxes(0, 1)), np.int32(self.filled))
+        self.array = _append(self.array, self.placement.pad(whole.swapaxes(0, 1)), np.int32(self.filled))
         self.filled += len(rows)
 
     def annotate(self, member: int, rows: np.ndarray, further: np.ndarray) -> None:
@@ -51,7 +49,7 @@ class Replay:
         at[: len(rows)] = rows
         padded = np.zeros((count, further.shape[1]), np.float32)
         padded[: len(rows)] = further
-        self.array = self._annotate(self.array, np.int32(member), at, padded)
+        self.array = _annotate(self.array, np.int32(member), at, padded)
 
 
 def append(replay: Array, rows: Array, filled: Array) -> Array:
@@ -61,3 +59,7 @@ def append(replay: Array, rows: Array, filled: Array) -> Array:
 
 def annotate(replay: Array, member: Array, at: Array, further: Array) -> Array:
     return replay.at[member, at, -further.shape[1] :].set(further, mode="drop")
+
+
+_append = jax.jit(jax.vmap(append, in_axes=(0, 0, None)), donate_argnums=0)
+_annotate = jax.jit(annotate, donate_argnums=0)

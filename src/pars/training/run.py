@@ -61,7 +61,7 @@ class _GroupRun:
         self.online: OnlineLoop | None = None
         place = self.learner.placement
         self.probes = [
-            place.map(lambda cfg, state, batch, look=look: look(group.algo, cfg, state, batch), shared=(2,))
+            self.learner.program.over_members(look, shared=(2,))
             for look in (find_probes(list(how.probes)) if sees.plain else [])
         ]
         picks = np.linspace(0, len(dataset.last) - 1, min(PROBE_ROWS, len(dataset.last))).astype(int)
