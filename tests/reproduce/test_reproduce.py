@@ -290,7 +290,7 @@ def test_a_member_that_diverges_does_not_take_the_others_with_it(few: None, tmp_
 
 
 def test_a_page_shows_what_other_calls_have_trained(few: None, tmp_path: Path) -> None:
-    grid = replace(GRID, arms=GRID.arms[:1])
+    grid = replace(GRID, arms=GRID.arms[:1], values=(1.0, 3.0, 10.0, 100.0))
     for values in ((10.0, 100.0), (1.0, 3.0)):  # populations of one size: one program
         call([Job(grid, replace(GRADE, values=values), tmp_path)])
     page = Job(grid, GRADE, tmp_path).page
