@@ -51,7 +51,10 @@ def look(root: Path) -> Seen:
         seen["figure"] = dict.fromkeys(map(str, sys.modules["matplotlib.pyplot"].get_fignums()))
     if "gymnasium" in sys.modules:
         registry = sys.modules["gymnasium"].registry
-        seen["gymnasium.registry"] = {k: v for k, v in registry.items() if "gymnasium" not in str(v.entry_point)}
+        homes = {name: getattr(spec.entry_point, "__module__", spec.entry_point) for name, spec in registry.items()}
+        seen["gymnasium.registry"] = {
+            name: registry[name] for name, home in homes.items() if "gymnasium" not in str(home)
+        }
     for name, table in tables(len(sys.modules)):
         seen[name] = table.copy()
     return seen

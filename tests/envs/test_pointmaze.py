@@ -123,6 +123,7 @@ def test_bits_do_not_depend_on_threads_neighbours_or_history():
     many = env("medium", 40, threads=4)
     assert (trajectories(many, seeds, seeds, pushes) == reference).all()
     assert (trajectories(many, seeds, seeds, pushes) == reference).all()  # second use of the same object
+    many.close()
     some = np.array([31, 2, 17])  # alone, in another order, in other slots
     alone = trajectories(env("medium", 3), np.array([2, 0, 1]), some, pushes[:, some])
     assert (alone == reference[:, some]).all()
