@@ -231,7 +231,12 @@ def _spec(algo: Algorithm, cfg: Any) -> tuple[Spec, Extra]:
     """What the algorithm knows of the data, and the columns that it asks for."""
     data = algo.data_for(cfg, tiny_dataset(algo))
     extra = data.shapes([column.name for column in algo.columns_of(cfg)])
-    return make_spec(data, cfg, capacity=ONLINE, goal_dim=2 * algo.sees.goal), extra
+    return make_spec(data, cfg, **_sizes(algo)), extra
+
+
+def _sizes(algo: Algorithm) -> dict[str, int]:
+    """As a run in the maze has them, so that its programs are those of the other checks."""
+    return {"capacity": ONLINE * algo.online, "goal_dim": make_task(TASK).goal_dim}
 
 
 def _batch(algo: Algorithm, phase: Phase, cfg: Any, spec: Spec, extra: Extra) -> Transition:
@@ -258,7 +263,7 @@ def tiny_learner(algo: Algorithm, members: list[tuple[Any, int]]) -> Learner:
     """Members before their first step, with data."""
     configs, seeds = [cfg for cfg, _ in members], [seed for _, seed in members]
     data = algo.data_for(configs[0], tiny_dataset(algo))
-    return Learner.on(data, algo, configs, seeds, capacity=ONLINE, goal_dim=2 * algo.sees.goal)
+    return Learner.on(data, algo, configs, seeds, **_sizes(algo))
 
 
 def _course(learner: Learner, start: Any, blocks: tuple[int, ...]) -> dict[str, Any]:

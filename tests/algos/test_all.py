@@ -1,4 +1,4 @@
-"""What holds for every algorithm: the contract of pars.testing, and what is ours alone. Equations are tested elsewhere."""
+"""What holds for every algorithm: the contract of pars.testing, and what is ours alone. Equations have other tests."""
 
 from __future__ import annotations
 
