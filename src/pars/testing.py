@@ -234,7 +234,7 @@ def _spec(algo: Algorithm, cfg: Any) -> tuple[Spec, Extra]:
     return make_spec(data, cfg, **_sizes(algo)), extra
 
 
-def _sizes(algo: Algorithm) -> dict[str, int]:
+def _sizes(algo: Algorithm) -> dict[str, Any]:
     """As a run in the maze has them, so that its programs are those of the other checks."""
     return {"capacity": ONLINE * algo.online, "goal_dim": make_task(TASK).goal_dim}
 
