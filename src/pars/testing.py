@@ -32,7 +32,7 @@ from pars.training.launch import train_groups
 from pars.training.learner import Learner, make_spec
 from pars.training.parts import make_group
 from pars.training.plan import How, Plan
-from pars.training.program import drawn_shapes, state_shapes
+from pars.training.program import drawn_shapes, forget_programs, state_shapes
 from pars.training.progress import make_view
 from pars.training.view import Stop
 
@@ -175,6 +175,7 @@ def check_run(algo: Algorithm, settings: Settings | None = None) -> None:
         _check_log(algo, whole)
         for most in (3, max(3, looks - 12)):  # behind the first dispatch, then within the last interval
             _train(algo, settings, stopped, most)
+        forget_programs()  # who goes on is another process
         _train(algo, settings, stopped)
         ends = {read_status(path.parent)["digest"] for path in Path(folder).glob("*/*/status.json")}
         mend = "all that it learns must be in its state, and all chance come from its keys"

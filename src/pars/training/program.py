@@ -149,6 +149,11 @@ def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extr
     return _kept[key]
 
 
+def forget_programs() -> None:
+    """Trace and compile anew from here on, as a new process would."""
+    _kept.clear()
+
+
 class Program:
     """Compiled functions over P members of one structure. What they compile to is kept here, by phase."""
 
