@@ -140,7 +140,7 @@ def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extr
     """The program of a population. Another one of the same structure, size and data in this process has the same, so
     that a sweep over seeds or floats, or the parts of a population, compile once."""
     known = tuple(np.asarray(fact).tobytes() for fact in spec)
-    key = algo, structure(configs[0]), len(configs), known, extra, limit()
+    key = algo, structure(configs[0]), len(configs), known, extra, limit(), jax.default_backend()
     if key not in _kept:
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
