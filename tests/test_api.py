@@ -32,6 +32,11 @@ def test_every_public_name_is_there() -> None:
         ({"settings": {"discount": 2.0}}, "setting discount=2 must be from 0 to 1"),
         ({"settings": {"discount": "high"}}, "setting discount='high' is not a finite number"),
         ({"settings": {"hidden": "256x0"}}, "setting hidden=256x0 must be at least 1"),
+        ({"settings": {"hidden": "32x"}}, "setting hidden='32x' is not a list of widths such as 256x256"),
+        ({"steps": "a"}, "steps='a' must be a whole number from 0 on"),
+        ({"steps": 1.5}, "steps=1.5 must be a whole number from 0 on"),
+        ({"eval_every": 0}, "eval_every=0 must be a whole number from 1 on"),
+        ({"eval_episodes": "5"}, "eval_episodes='5' must be a whole number from 1 on"),
         ({"seeds": 3}, "seeds=3: give a list of whole numbers from 0 to 2147483647, such as seeds=range(5)"),
     ],
 )
@@ -115,3 +120,17 @@ def test_the_same_call_has_the_same_folder(own_folders: Path) -> None:
     assert first == again and first.parent == Path("runs") and first.name.startswith(f"bc-{TASK}-")
     assert train(None, "bc", **options | {"steps": 3}) != first
     assert len(list(Path("runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        ((3, "hopper-medium-v2"), "algorithms=3: give a name or a list of names"),
+        (([], "hopper-medium-v2"), "algorithms=[]: name at least one, such as 'pars'"),
+        (("pars", 3), "task=3: give an id (pars tasks), a Task, or None to train without an environment"),
+    ],
+)
+def test_what_is_no_name_is_refused_in_one_line(args: Any, line: str) -> None:
+    with pytest.raises(UsageError) as error:
+        api.train(*args, data="nowhere.hdf5")
+    assert str(error.value) == line

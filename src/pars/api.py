@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,7 +76,11 @@ def train(
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
-    names = [algorithms] if isinstance(algorithms, str) else list(algorithms)
+    names, probes = _names("algorithms", algorithms), _names("probes", probes)
+    if not names:
+        raise UsageError("algorithms=[]: name at least one, such as 'pars'")
+    if not isinstance(task, str | Task | None):
+        raise UsageError(f"task={task!r}: give an id (pars tasks), a Task, or None to train without an environment")
     task = make_task(task, physics=physics, goal=goal) if isinstance(task, str) else task
     name = task.id if task else None
     groups = make_groups(names, name, settings or {}, seeds, preset)
@@ -154,6 +158,21 @@ def collected_twin(name: str) -> Path:
         return collect_twin(dataset_id, progress=advance)
 
 
+def _names(what: str, given: Any) -> list[str]:
+    """One name or several -> a list. Raises UsageError."""
+    names = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(name, str) for name in names):
+        raise UsageError(f"{what}={given!r}: give a name or a list of names")
+    return names
+
+
+def _steps(name: str, value: Any, least: int) -> None:
+    """Raises UsageError unless `value` is a whole number from `least` on, or None."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= least):
+        raise UsageError(f"{name}={value!r} must be a whole number from {least} on")
+
+
 def make_plan(
     task: Task | None,
     steps: int | None = None,
@@ -165,6 +184,14 @@ def make_plan(
 ) -> Plan:
     """The given lengths over the defaults of task and algorithm, in the phases that it has; at least ten evaluations a
     phase."""
+    for what, value in (("steps", steps), ("online_steps", online_steps)):
+        _steps(what, value, 0)
+    for what, value in (
+        ("eval_every", eval_every),
+        ("online_eval_every", online_eval_every),
+        ("eval_episodes", eval_episodes),
+    ):
+        _steps(what, value, 1)
     name, task_id = algo.name if algo else None, task.id if task else None
     usual = presets.lengths(task_id)
     steps = presets.offline_steps(name, task_id) if steps is None else steps
@@ -181,10 +208,8 @@ def make_plan(
         online_eval_every=online_eval_every or max(1, min(usual.online_eval_every, -(-online_steps // 10))),
         eval_episodes=eval_episodes or (task.eval_episodes if task else 1),
     )
-    if min(plan.offline_steps, plan.online_steps) < 0 or plan.offline_steps + plan.online_steps == 0:
+    if plan.offline_steps + plan.online_steps == 0:
         raise UsageError(f"{plan.offline_steps} offline and {plan.online_steps} online steps; give at least one")
-    if min(plan.eval_every, plan.online_eval_every, plan.eval_episodes) < 1:
-        raise UsageError("evaluations are at least one step apart and one episode long")
     return plan
 
 

@@ -174,7 +174,7 @@ def _convert(kind: Any, value: Any) -> Any:
         return number
     if typing.get_origin(kind) is tuple:
         parts = value.split("x") if isinstance(value, str) else value
-        return tuple(_convert(int, part) for part in parts if part != "")
+        return tuple(_convert(int, part) for part in parts)
     if typing.get_origin(kind) is typing.Literal:
         if value not in typing.get_args(kind):
             raise ValueError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -245,3 +246,19 @@ def test_an_environment_of_a_module_is_made_once_that_module_is_imported(site: P
     finally:
         del gymnasium.registry["Mine-v0"]
     assert result.task.id == "my_envs:Mine-v0" and result.scores.shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"name": "a b/../c"},
+            "an algorithm is called 'a b/../c'; a name has letters, digits and _, such as my_method",
+        ),
+        ({"name": "mine", "config": dict}, "'mine': its config is no class that inherits from pars.core.LoopSettings"),
+    ],
+)
+def test_what_cannot_be_a_method_is_not_registered(change: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(line)):
+        pars.register(replace(ALGORITHMS["bc"], **change))
+    assert "mine" not in ALGORITHMS

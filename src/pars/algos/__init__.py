@@ -84,6 +84,7 @@ def register(*algorithms: Algorithm) -> None:
     for algo in algorithms:
         if not isinstance(algo, Algorithm):
             raise UsageError(f"register takes a pars.Algorithm, got a {type(algo).__name__}")
+        outside.check(algo)
         there = ALGORITHMS.get(algo.name)
         if there is None:
             others = [point for point in outside.claims().get(algo.name, []) if not outside.brings(point, algo)]

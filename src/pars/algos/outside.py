@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pars.core import Algorithm
+from pars.core import Algorithm, LoopSettings
 from pars.errors import ParsError, UsageError
 
 GROUP = "pars.algorithms"
@@ -57,9 +58,18 @@ def load(point: EntryPoint) -> Algorithm:
         raise UsageError(f"{what} cannot be loaded: {_line(error)}; mend the package or uninstall it") from error
     if not isinstance(algo, Algorithm):
         raise UsageError(f"{what}: {point.value} is a {type(algo).__name__} and no pars.Algorithm; mend the package")
+    check(algo)
     if algo.name != point.name:
         raise UsageError(f"{what} calls itself {algo.name!r}; give the entry point the same name")
     return algo
+
+
+def check(algo: Algorithm) -> None:
+    """Raises UsageError for a name that cannot be a folder's and a word of the command, or a config that is none."""
+    if not re.fullmatch(r"[A-Za-z]\w*", algo.name, re.ASCII):
+        raise UsageError(f"an algorithm is called {algo.name!r}; a name has letters, digits and _, such as my_method")
+    if not (isinstance(algo.config, type) and issubclass(algo.config, LoopSettings)):
+        raise UsageError(f"algorithm {algo.name!r}: its config is no class that inherits from pars.core.LoopSettings")
 
 
 def brings(point: EntryPoint, algo: Algorithm) -> bool:
@@ -85,7 +95,8 @@ def import_module(name: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     """Its name is that of the file; what stands beside the file is not found by it."""
     if path.suffix != ".py" or not path.is_file():
-        raise UsageError(f"cannot import {str(path)!r}: it is not a .py file; give one, or the name of a module")
+        what = "it is not a .py file" if path.exists() else "there is no such file"
+        raise UsageError(f"cannot import {str(path)!r}: {what}; give one, or the name of a module")
     path, name = path.resolve(), path.stem
     there = sys.modules.get(name)
     if there is not None:

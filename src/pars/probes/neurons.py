@@ -20,6 +20,7 @@ def dormant_neurons(algo: Algorithm, cfg: Any, state: State, batch: Transition) 
     def one(params: Any) -> tuple[Array, Array, Array]:
         layers = hidden_activations(net, params, obs, batch.action)
         shares = [(zero_share(h), dormant_share(h, 0.0), dormant_share(h, 0.025)) for h in layers]
+        shares = shares or [(jnp.zeros(()),) * 3]  # without hidden layers no unit is dormant
         return jax.tree.map(lambda *x: jnp.mean(jnp.stack(x)), *shares)
 
     zero, dormant, nearly = (100.0 * jnp.mean(x) for x in map_ensemble(one, state.critic.params))

@@ -84,7 +84,7 @@ class GroupRecord:
         return float(value) if isinstance(value, int | float) else None
 
     @property
-    def has_offline_phase(self) -> bool:
+    def offline(self) -> bool:
         """Whether it trains on a dataset before it meets the environment; RLPD and SAC do not."""
         return bool(self.plan.get("offline_steps") != 0)
 

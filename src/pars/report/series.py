@@ -60,7 +60,7 @@ class Series:
         Without an offline phase the online one begins at its step 0 with what was logged of the untrained networks.
         """
         curve = self.group.metrics.get(phase, {}).get(name)
-        if phase in PHASES and not self.group.has_offline_phase:
+        if phase in PHASES and not self.group.offline:
             curve = None if phase == "offline" else _after(self.group.metrics.get("offline", {}).get(name), curve)
         if curve is None:
             return None
@@ -111,7 +111,7 @@ class Series:
 
 def when(phase: str, step: int, group: GroupRecord) -> str:
     """A place in training for people: `online step 3,000`, or `before any training`."""
-    untrained = step == 0 and (phase == "offline" or not group.has_offline_phase)
+    untrained = step == 0 and (phase == "offline" or not group.offline)
     return "before any training" if untrained else f"{phase} step {step:,}"
 
 

@@ -150,9 +150,8 @@ def filled_at(due: Callable[[Any, int], int], cfg: Any) -> Callable[[Array], Arr
 
     def least(number: int, low: int) -> int:
         high = max(low, 1)
-        while (
-            due(cfg, high) <= number and high < 2**30
-        ):  # beyond the last that will ever be due, where it does not matter
+        # a schedule may end: beyond its last step it does not matter
+        while due(cfg, high) <= number and high < 2**30:
             low, high = high, 2 * high
         while high - low > 1:
             middle = (low + high) // 2

@@ -152,11 +152,11 @@ class _GroupRun:
             if count := min(left, burst):
                 self.learner.run(updates, count, total, ONLINE)
             position = replace(self.position, step=step, updates=updates + count)
+            self.position = position
             if count < left:
                 self._move_to(position)
                 seconds = time.monotonic() - before
                 burst = max(1, min(4 * burst, int(count * CHUNK_SECONDS / seconds)))
-            self.position = position
             look = count == left and (step % self.plan.online_eval_every < each or step >= steps)
             if time.monotonic() - mark > CHUNK_SECONDS or look:
                 self._move_to(position)

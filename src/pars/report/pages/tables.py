@@ -143,7 +143,7 @@ def speed(run: Run) -> str:
         members = f"{len(group.members)} member{'s' if len(group.members) > 1 else ''} in one program"
         for phase in (*group.before, *PHASES):
             logged = group.timing.get(phase, {})
-            if logged and (phase != "offline" or group.has_offline_phase):
+            if logged and (phase != "offline" or group.offline):
                 rows.append([
                     f"{group.name}, {phase}",
                     members,

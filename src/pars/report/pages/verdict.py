@@ -104,7 +104,7 @@ def _alone(one: Series) -> str:
         at = when(phase, step, one.group)
         return f"{one.label} has no finite score at its last evaluation ({at}){_peak(one, score)}."
     basis = _basis(one, score)
-    if step == 0 and (phase == "offline" or not one.group.has_offline_phase):
+    if step == 0 and (phase == "offline" or not one.group.offline):
         return f"{one.label} scored {score.text()} ({basis}) before any training."
     if phase == "online" and (before := _before_online(one)) is not None:
         change = difference(_values(one, phase), before, paired=True)
@@ -112,7 +112,7 @@ def _alone(one: Series) -> str:
         return (
             f"{one.label} {verb} {score.text()} ({basis}) after {step:,} {STEPS[phase]}, "
             f"{_direction(change)} {estimate(before).text()} "
-            f"{'at the end of offline' if one.group.has_offline_phase else 'before any'} training."
+            f"{'at the end of offline' if one.group.offline else 'before any'} training."
         )
     return f"{one.label} ended at {score.text()} ({basis}) after {step:,} {STEPS[phase]}{_peak(one, score)}."
 
@@ -182,7 +182,7 @@ def _not_compared(one: Series, lead: Series) -> str:
 
 def _before_online(one: Series) -> np.ndarray | None:
     """Score of each seed with which the online phase began, its last offline or the untrained one; None if unknown."""
-    if one.group.has_offline_phase:
+    if one.group.offline:
         curve = one.curve("offline", "score")
         return None if curve is None else curve.values[:, -1]
     curve = one.curve("online", "score")
