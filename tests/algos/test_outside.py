@@ -147,7 +147,7 @@ def test_a_module_that_cannot_be_imported_is_one_line_and_adds_nothing(site: Pat
             sys.modules.pop(name, None)
     absent = {
         "nowhere": r"No module named 'nowhere'; install it or give the path of its file, such as \./nowhere\.py",
-        "./nowhere.py": "it is not a .py file; give one, or the name of a module",
+        "./nowhere.py": "there is no such file; give one, or the name of a module",
         str(site): "it is not a .py file",
     }
     for name, words in absent.items():
