@@ -196,3 +196,13 @@ def test_a_policy_with_a_history_sees_nan_before_the_episode(tmp_path: Path) -> 
     young[:-1] = np.nan
     np.testing.assert_allclose(policy(young), policy(obs))  # the mean of what is there
     assert policy(np.stack([obs, young])).shape == (2, 2)
+
+
+def test_what_is_due_from_the_start_waits_for_the_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy = replace(toys.PLAIN, due=lambda cfg, steps: 4 + steps)
+    monkeypatch.setitem(toys.TOYS, toy.name, toy)
+    monkeypatch.setitem(ALGORITHMS, toy.name, toy)
+    folder = train(tmp_path / "memory", toy.name, data_in="memory")
+    assert of(folder, "at")["online", 10] == [6.5, 6.5]  # the mean of 0 to 13
+    train(tmp_path / "streamed", toy.name, data_in="stream")
+    assert runs.digest(tmp_path / "streamed", toy.name) == runs.digest(tmp_path / "memory", toy.name)

@@ -42,8 +42,8 @@ class OnlineLoop:
         return number + self.each
 
     def due(self, steps: int) -> int:
-        """Gradient steps due after so many environment steps."""
-        return self._due(self.cfg, steps)
+        """Gradient steps due after so many environment steps; before the first there is nothing to learn from."""
+        return self._due(self.cfg, steps) if steps else 0
 
     def close(self) -> None:
         self.interaction.close()
