@@ -28,7 +28,8 @@ demo: $(READY) ## the demo (DEMO=short: a shorter one)
 	@$(VENV)/bin/pars demo $(if $(filter short,$(DEMO)),--short)
 
 test: $(READY) ## the tests, in two processes (PYTEST_ARGS="--slow": the longer tier too; "-n 0": in one process)
-	@$(PY) -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal --quick-compile $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal -m shipped $(PYTEST_ARGS)
 
 check: $(READY) ## formatting, lint and types
 	@$(PY) -m ruff format --check .

@@ -12,6 +12,8 @@ import pytest
 from pars.nn.layers import EPSILON, dense, normed_relu, product
 from pars.nn.nets import MLP, Critic, action_values, apply, apply_ensemble, init_ensemble
 
+pytestmark = pytest.mark.shipped
+
 SHAPES = [(7, 3, 5), (6, 5, 5), (4, 6, 2)]  # rows, inputs, outputs: narrower and wider than its input
 
 

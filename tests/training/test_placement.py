@@ -18,6 +18,8 @@ from pars.system import cache_folder, cores
 from pars.training.learner import Learner
 from pars.training.placement import Slot, place
 
+pytestmark = pytest.mark.shipped
+
 
 def test_each_is_a_loop_over_the_leading_axis() -> None:
     xs, ys = jnp.arange(6.0).reshape(3, 2), {"b": jnp.array([1.0, 2.0, 3.0])}

@@ -16,6 +16,8 @@ from pars.packing import pack
 from pars.training import rollout
 from pars.training.learner import Learner
 
+pytestmark = pytest.mark.shipped
+
 OBS, ACTION, ROWS = 4, 2, 200
 
 

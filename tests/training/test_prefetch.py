@@ -30,6 +30,8 @@ from pars.training.progress import make_view
 from tests import runs
 from tests.training.test_learner import assert_equal, compilations
 
+pytestmark = pytest.mark.shipped
+
 SPEC = Spec(3, 2)
 ROWS = 1000
 DATA = np.random.default_rng(0).normal(size=(ROWS, width(SPEC))).astype(np.float32)
