@@ -122,7 +122,7 @@ def differences(case: Case, steps: int) -> list[str]:
         position = checkpoint.Position(0, "offline", steps)
         saved = checkpoint.save(Path(folder), position, first.learner.tree("offline", 0), {})
         ended = whole.learner.tree("offline", 0)
-        whole.learner.restore(saved)
+        whole.learner.restore("offline", saved.restore)
     whole.learner.run(steps, steps, TOTAL)
     a, b = checkpoint.flatten(ended), checkpoint.flatten(whole.learner.tree("offline", 0))
     return [name for name in a if not np.array_equal(a[name], b[name], equal_nan=True)]

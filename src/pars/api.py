@@ -17,8 +17,8 @@ from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training.checkpoint import Position
-from pars.training.launch import make_groups, needs_data, train_groups
-from pars.training.plan import DataIn, Group, How, Plan
+from pars.training.launch import make_groups, needs_data, train_runs
+from pars.training.plan import DataIn, Group, How, Plan, Request
 from pars.training.progress import make_view, progress_bar
 from pars.training.restore import restore, run_folders
 from pars.training.rollout import Evaluation, Evaluator, uniform_rows
@@ -29,7 +29,7 @@ Data = str | Path | Dataset | Mapping[str, Any]
 
 def train(
     algorithms: str | Sequence[str],
-    task: str | Task | None = None,
+    task: str | Task | Sequence[str | Task] | None = None,
     *,
     data: Data | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -56,7 +56,8 @@ def train(
 
     Args:
         algorithms: one name or several, see pars.ALGORITHMS.
-        task: id, Task, or None to train without an environment (no scores, offline only).
+        task: id, Task, or None to train without an environment (no scores, offline only). Several: each is trained on
+            its own data, in a folder of its own below `out`, and those that fit together are one population.
         data: dataset id, path of a file, arrays by D4RL's keys, or a Dataset; by default the task's own. "twin" is the
             task's twin, "twin:ID" that of another id: data of our own making, see pars.collect.twins.
         settings: name -> a value or a list of values, as on the command line: 0.1, [0.1, 0.2], "256x256", (256, 256).
@@ -79,34 +80,60 @@ def train(
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
-    if not isinstance(task, str | Task | None):
-        raise UsageError(f"task={task!r}: give an id (pars tasks), a Task, or None to train without an environment")
-    task = make_task(task, physics=physics, goal=goal) if isinstance(task, str) else task
-    name = task.id if task else None
-    groups = make_groups(names, name, settings or {}, seeds, preset)
-    options: dict[str, Any] = dict(eval_every=eval_every, online_eval_every=online_eval_every)
-    options |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
-    plans = [make_plan(task, steps, algo=group.algo, **options) for group in groups]
-    if any(plan.online_steps for plan in plans) and task is None:
-        raise TaskError("online steps need an environment; name a task or give --env")
-    columns = sorted({name for group in groups for name in group.algo.stored_columns(group.configs[0])})
-    if data is None and task is not None and not any(map(needs_data, groups)):
-        dataset = from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file")
-    else:
-        dataset = open_dataset(data, task, next_obs, columns, mapping=mapping, goal=data_goal)
-    out = Path(out) if out else Path("runs") / _run_name(names, task, groups, plans, dataset)
+    tasks = _tasks(task, data, dict(physics=physics, goal=goal))
+    lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
+    lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
+    reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
+    requests = []
+    for one in tasks:
+        groups = make_groups(names, one.id if one else None, settings or {}, seeds, preset)
+        plans = [make_plan(one, algo=group.algo, **lengths) for group in groups]
+        requests.append(Request(groups, plans, _data_for(groups, plans, data, one, reading), one, Path()))
+    out = Path(out) if out else Path("runs") / _run_name(names, requests)
+    places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
+    requests = [replace(one, out=place) for one, place in zip(requests, places, strict=True)]
     view = make_view(quiet=quiet)
-    for warning in dataset.card["warnings"]:
-        view.note(f"data: {warning}")
+    for request in requests:
+        for warning in request.dataset.card["warnings"]:
+            view.note(f"data{f' of {request.name}' if len(requests) > 1 else ''}: {warning}")
     view.note(f"run: {out}")
-    for algo in dict.fromkeys(group.algo for group in groups):
+    for algo in dict.fromkeys(group.algo for request in requests for group in request.groups):
         if steps and not algo.offline:
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
         if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
     how = How(view, Stop(), probes, data_in, overlap)
-    train_groups(groups, dataset, task, plans, out, how, command)
+    train_runs(requests, how, command)
     return out
+
+
+def _tasks(given: Any, data: Data | None, options: Mapping[str, Any]) -> list[Task | None]:
+    """The tasks as a user gives them. Raises UsageError."""
+    several = not isinstance(given, str | Task | None) and isinstance(given, Sequence)
+    tasks = list(given) if several else [given]
+    if not tasks or not all(isinstance(one, str | Task) or (one is None and not several) for one in tasks):
+        raise UsageError(
+            f"task={given!r}: give an id (pars tasks), a Task, a list, or None to train without an environment"
+        )
+    if len(tasks) > 1 and data is not None and data != "twin":
+        raise UsageError(f"data={data!r} is that of one task, and {len(tasks)} are named; leave it out, or give twin")
+    made = [make_task(one, **options) if isinstance(one, str) else one for one in tasks]
+    ids = [one.id for one in made if one]
+    if twice := next((name for name in ids if ids.count(name) > 1), None):
+        raise UsageError(f"the task {twice} is given twice; name each task once")
+    return made
+
+
+def _data_for(
+    groups: Sequence[Group], plans: Sequence[Plan], data: Data | None, task: Task | None, reading: dict[str, Any]
+) -> Dataset:
+    """What the groups of one task train on."""
+    if any(plan.online_steps for plan in plans) and task is None:
+        raise TaskError("online steps need an environment; name a task or give --env")
+    if data is None and task is not None and not any(map(needs_data, groups)):
+        return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file")
+    columns = sorted({name for group in groups for name in group.algo.stored_columns(group.configs[0])})
+    return open_dataset(data, task, columns=columns, **reading)
 
 
 def open_dataset(
@@ -213,21 +240,17 @@ def make_plan(
     return plan
 
 
-def _run_name(
-    algorithms: Sequence[str], task: Task | None, groups: Sequence[Group], plans: Sequence[Plan], dataset: Dataset
-) -> str:
+def _run_name(algorithms: Sequence[str], requests: Sequence[Request]) -> str:
     """The same call gives the same folder, another one another."""
-    name = task.id if task else dataset.name
-    options = dict(task.options) if task else {}
-    text = json.dumps(
-        [
-            [group.name for group in groups],
-            [str(plan) for plan in plans],
-            dataset.fingerprint,
-            *([options] if options else []),
-        ]
-    )
-    return f"{'+'.join(algorithms)}-{name.replace('/', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+    facts = []
+    for one in requests:
+        options = dict(one.task.options) if one.task else {}
+        facts.append([[group.name for group in one.groups], [str(plan) for plan in one.plans], one.dataset.fingerprint])
+        facts[-1] += [options] if options else []
+    several = len(requests) > 1
+    name = f"{len(requests)}-tasks" if several else requests[0].name.replace("/", "-")
+    text = json.dumps(facts if several else facts[0])
+    return f"{'+'.join(algorithms)}-{name}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 class Result(NamedTuple):

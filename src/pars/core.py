@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from pars.config import Count, Range, check_ranges, config, from_dict, setting
@@ -41,7 +42,8 @@ class Transition(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What an algorithm may know of its data before it starts."""
+    """What an algorithm may know of its data before it starts: sizes, which a population shares, and facts, which are
+    those of each member's own dataset and traced."""
 
     obs_dim: int
     action_dim: int
@@ -49,10 +51,23 @@ class Spec(NamedTuple):
     obs_std: Any = 1.0  # [O]
     reward_mean: Any = 0.0  # over the dataset; these three are known where an algorithm normalises rewards
     reward_std: Any = 1.0
-    return_range: Any = 1000.0  # best less worst return of an episode
+    return_range: Any = 1.0  # best less worst return of an episode, in thousands
     goal_dim: int = 0  # G, where policies see goals
-    rows: int = 0  # N, of the dataset
+    rows: int = 0  # N, of the dataset, where batches are drawn by weight
     capacity: int = 0  # C, of a member's replay; 0 without an online phase
+
+    @property
+    def sizes(self) -> Spec:
+        """It without its facts: what a program depends on."""
+        return self._replace(**{name: Spec._field_defaults[name] for name in FACTS})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """float32 by name."""
+        return {name: np.asarray(getattr(self, name), np.float32) for name in FACTS}
+
+
+FACTS = ("obs_mean", "obs_std", "reward_mean", "reward_std", "return_range")  # of a Spec
 
 
 class Step(NamedTuple):

@@ -232,7 +232,7 @@ def _spec(algo: Algorithm, cfg: Any) -> tuple[Spec, Extra]:
     """What the algorithm knows of the data, and the columns that it asks for."""
     data = algo.data_for(cfg, tiny_dataset(algo))
     extra = data.shapes([column.name for column in algo.columns_of(cfg)])
-    return make_spec(data, cfg, **_sizes(algo)), extra
+    return make_spec(data, algo, cfg, **_sizes(algo)), extra
 
 
 def _sizes(algo: Algorithm) -> dict[str, Any]:
@@ -283,7 +283,7 @@ def _train(algo: Algorithm, settings: Settings | None, out: Path, most: float = 
 
     Returns how often it has looked.
     """
-    group, stop = make_group(algo, tiny_members(algo, settings)), _Looks(most)
+    group, stop = make_group(algo, tiny_members(algo, settings)), Looks(most)
     offline, online = (steps * (phase in _phases(algo)) for phase, steps in (("offline", OFFLINE), ("online", ONLINE)))
     plan = Plan(offline, online, *EVERY, eval_episodes=1)
     try:
@@ -295,7 +295,7 @@ def _train(algo: Algorithm, settings: Settings | None, out: Path, most: float = 
     return stop.looks
 
 
-class _Looks(Stop):
+class Looks(Stop):
     def __init__(self, most: float) -> None:
         super().__init__()
         self.most, self.looks = most, 0

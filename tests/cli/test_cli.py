@@ -88,7 +88,7 @@ WRONG_WORDS = [
     (["pars", TASK, "seed=x"], "seed=x: seeds are whole numbers"),
     (["pars", TASK, "seed=1,1"], "'seed=1,1' names a value twice"),
     (["pars", TASK, "critics=1"], "must lie between 1 and critics=1"),
-    (["pars", TASK, "extra"], f"give an algorithm ({', '.join(ALGORITHMS)}) and at most one task"),
+    (["pars", TASK, "extra"], f"give an algorithm ({', '.join(ALGORITHMS)}) and at most one word of tasks"),
     (["seed=1"], f"give an algorithm ({', '.join(ALGORITHMS)})"),
     (["pars"], "nothing to train on; name a task with a dataset"),
     (["pars", "Pendulum-v1"], "Pendulum-v1 has no dataset of its own; name a task with a dataset"),

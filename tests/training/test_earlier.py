@@ -13,7 +13,7 @@ import pytest
 from pars import api
 from pars.errors import CheckpointError
 from pars.report.load import read_run
-from pars.report.pages.page import write_report
+from pars.report.pages.overview import write_report
 from pars.training.checkpoint import MANIFEST, Position, latest
 from pars.training.restore import load_policy
 from tests.runs import description, few_rows, finished_run, group, train

@@ -18,6 +18,8 @@ from pars.core import Algorithm, LoopSettings, Metrics, Spec, Step, Transition
 from pars.packing import width
 from pars.training.learner import Learner
 
+pytestmark = pytest.mark.shipped
+
 SPEC = Spec(3, 2)
 DATA = np.random.default_rng(0).normal(size=(64, width(SPEC))).astype(np.float32)
 PARS = ALGORITHMS["pars"]

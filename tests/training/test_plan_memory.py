@@ -143,16 +143,16 @@ def test_parts_come_to_the_same_and_are_found_again(tmp_path: Path, monkeypatch:
     whole = runs.metrics(runs.group(runs.finished_run()), "score")  # of seeds 0 and 1
     monkeypatch.setenv("PARS_MEMORY", room_for(2, 4))
     out = tmp_path / "run"
-    run_group, calls = launch.run_group, []
+    run_jobs, calls = launch.run_jobs, []
     with monkeypatch.context() as context:  # the second part never starts
 
-        def once(job: Job, how: How) -> str:
-            calls.append(job.group)
+        def once(jobs: list[Job], how: How, at: None) -> None:
+            calls.extend(job.group for job in jobs)
             if len(calls) > 1:
                 raise KeyboardInterrupt
-            return run_group(job, how)
+            run_jobs(jobs, how, at)
 
-        context.setattr(launch, "run_group", once)
+        context.setattr(launch, "run_jobs", once)
         with pytest.raises(KeyboardInterrupt):
             runs.train(out, seeds=range(4), online_steps=0)
     assert [group.seeds for group in calls] == [(0, 1), (2, 3)]

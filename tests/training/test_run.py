@@ -109,7 +109,7 @@ def test_online_transitions_are_logged() -> None:
 
 def test_a_finished_run_returns_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     out, before = finished_run(), digest(finished_run())
-    monkeypatch.setattr(pars.training.run, "_GroupRun", None)  # nothing is built
+    monkeypatch.setattr(pars.training.run, "_Run", None)  # nothing is built
     assert train(out, seeds=(0, 1)) == out
     assert digest(out) == before
 

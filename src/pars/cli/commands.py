@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +33,30 @@ system.setup(cache=True)
 
 
 def train(words: Sequence[str], **options: Any) -> None:
-    algorithms, task, axes = split_words(words)
+    algorithms, tasks, axes = split_words(words)
     env = options.pop("env")
-    if task and env and task != env:
-        raise UsageError(f"the task is {task!r} and --env is {env!r}; name one of them")
+    if tasks and env and tasks != [env]:
+        raise UsageError(f"the task is {','.join(tasks)!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
     options["overlap"] = {"auto": None, "yes": True, "no": False}[options.pop("overlap_eval")]
     text = options.pop("map")
     options["mapping"] = parse_mapping(text) if text else None
     options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
-    run = api.train(algorithms, task or env, settings=axes, seeds=seeds, **options)
+    task = tasks if len(tasks) > 1 else tasks[0] if tasks else env
+    run = api.train(algorithms, task, settings=axes, seeds=seeds, **options)
     report(run, quiet=options["quiet"])
 
 
-def split_words(words: Sequence[str]) -> tuple[list[str], str | None, dict[str, list[str]]]:
-    """`["pars,bc", "pointmaze-umaze-diverse", "seed=0..4"]` -> algorithms, task id or None, axes."""
+def split_words(words: Sequence[str]) -> tuple[list[str], list[str], dict[str, list[str]]]:
+    """`["pars,bc", "pointmaze-umaze-diverse", "seed=0..4"]` -> algorithms, task ids, axes."""
     names = [word for word in words if "=" not in word]
     if not names or len(names) > 2:
         known = ", ".join(ALGORITHMS)
-        raise UsageError(f"give an algorithm ({known}) and at most one task, got {' '.join(names) or 'nothing'}")
+        raise UsageError(
+            f"give an algorithm ({known}) and at most one word of tasks (A,B), got {' '.join(names) or 'nothing'}"
+        )
     axes = parse_axes(word for word in words if "=" in word)
-    return names[0].split(","), names[1] if len(names) > 1 else None, axes
+    return names[0].split(","), names[1].split(",") if len(names) > 1 else [], axes
 
 
 def _seeds(values: Sequence[str]) -> list[int]:
@@ -63,16 +66,28 @@ def _seeds(values: Sequence[str]) -> list[int]:
 
 
 def evaluate(run: Path, episodes: int | None, first_episode: int) -> None:
-    table = Table("algorithm", "seed", "at", "score", "return mean", "std", "episodes", "length", "physics")
-    for result in api.evaluate(run, episodes, first_episode):
-        at = f"{result.position.phase} {result.position.step:,}"
-        returns, lengths = result.evaluation.returns, result.evaluation.lengths
-        for i, seed in enumerate(result.seeds):
-            std = f"{returns[i].std(ddof=1):.2f}" if len(returns[i]) > 1 else "-"
-            figures = (f"{result.scores[i].mean():.1f}", f"{returns[i].mean():.2f}", std)
-            sizes = (str(len(returns[i])), f"{lengths[i].mean():.0f}")
-            table.add_row(result.algorithm, str(seed), at, *figures, *sizes, result.task.physics)
-    Console().print(table)
+    results = api.evaluate(run, episodes, first_episode)
+    tasks = dict.fromkeys(result.task.id for result in results)
+    for task in tasks:
+        title = task if len(tasks) > 1 else None
+        table = Table(
+            "algorithm", "seed", "at", "score", "return mean", "std", "episodes", "length", "physics", title=title
+        )
+        for result in results:
+            for row in _rows(result) if result.task.id == task else []:
+                table.add_row(*row)
+        Console().print(table)
+
+
+def _rows(result: api.Result) -> Iterator[list[str]]:
+    """Of each member: algorithm, seed, position, scores and sizes."""
+    at = f"{result.position.phase} {result.position.step:,}"
+    returns, lengths = result.evaluation.returns, result.evaluation.lengths
+    for i, seed in enumerate(result.seeds):
+        std = f"{returns[i].std(ddof=1):.2f}" if len(returns[i]) > 1 else "-"
+        figures = (f"{result.scores[i].mean():.1f}", f"{returns[i].mean():.2f}", std)
+        sizes = (str(len(returns[i])), f"{lengths[i].mean():.0f}")
+        yield [result.algorithm, str(seed), at, *figures, *sizes, result.task.physics]
 
 
 def report(run: Path, quiet: bool = False) -> None:

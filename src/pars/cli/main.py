@@ -31,7 +31,7 @@ interrupted (the same command continues). --debug shows the traceback of an erro
 
 
 def train(
-    words: Annotated[Words, arg(metavar="ALGO[,ALGO] [TASK] [NAME=VALUE[,VALUE]]...")],
+    words: Annotated[Words, arg(metavar="ALGO[,ALGO] [TASK[,TASK]] [NAME=VALUE[,VALUE]]...")],
     data: str | None = None,
     env: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
@@ -60,12 +60,14 @@ def train(
 
     `pars train pars,td3_bc pointmaze-medium-play reward_scale=10,100 seed=0..2 --steps 20000 --online-steps 3000`
 
+    `pars train pars pointmaze-umaze,pointmaze-medium-play seed=0..4`: several tasks, in one program where they fit.
+
     `pars train pars --data logs.hdf5`: your own data, no environment, so offline only and no scores.
 
     `pars train pars --data logs.hdf5 --env Hopper-v5`: any Gymnasium environment with continuous actions.
 
     Args:
-        words: Algorithms, a task id (see `pars tasks`), and settings (see `pars algos ALGO`): a list of values or a
+        words: Algorithms, task ids (see `pars tasks`), and settings (see `pars algos ALGO`): a list of values or a
             range such as seed=0..4 trains a population.
         data: A dataset id or your own file (HDF5, npz, CSV, Parquet, a Minari folder); by default the task's dataset.
             `twin`: data of our own making for a D4RL task.

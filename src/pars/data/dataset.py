@@ -86,7 +86,7 @@ class Dataset:
         return replace(self, extra={**self.extra, **columns})
 
     def reward_facts(self) -> dict[str, float]:
-        """Mean and deviation of the rewards, and how far the best finished episode's return lies above the worst's."""
+        """Of pars.core.Spec: mean and deviation of the rewards, and the range of the finished episodes' returns."""
         reward = np.asarray(self.columns.reward, np.float64)
         returns = episode_returns(reward, self.last)
         whole = returns[: int(self.last.sum())]
@@ -96,7 +96,7 @@ class Dataset:
                 raise DataError(
                     f"{self.name}: every {what} is the same, so it cannot be normalised; set reward_norm=none"
                 )
-        return {"reward_mean": float(reward.mean()), "reward_std": float(reward.std()), "return_range": apart}
+        return {"reward_mean": float(reward.mean()), "reward_std": float(reward.std()), "return_range": apart / 1000.0}
 
     def select(self, kept: Array) -> "Dataset":
         """The transitions where `kept` [N] is true, whole episodes; means and deviations are theirs."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pars.report.pages.html import section
-from pars.report.pages.page import write_report
+from pars.report.pages.overview import write_report
 from pars.report.pages.reproduction import write_index, write_page
 from pars.reproduce.base import Finding, Study
 from pars.reproduce.cost import Machine

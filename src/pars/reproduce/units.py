@@ -14,7 +14,7 @@ from pars.api import open_dataset
 from pars.collect.twins import twin_path
 from pars.envs import make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, ParsError
-from pars.report.pages.page import write_report
+from pars.report.pages.overview import write_report
 from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
 from pars.reproduce.grid import Grade, Grid, make_groups, make_plan

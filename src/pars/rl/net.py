@@ -93,7 +93,7 @@ def make_normalizer(normalize: bool, spec: Spec, rewards: RewardNorm = "none") -
     """
     mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
     shape = (spec.obs_dim,)
-    affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range / 1000.0)}
+    affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range)}
     affine["standard"] = (spec.reward_mean, spec.reward_std)
     reward = (jnp.asarray(number, jnp.float32) for number in affine[rewards])
     return Normalizer(jnp.full(shape, mean, jnp.float32), jnp.full(shape, scale, jnp.float32), *reward)

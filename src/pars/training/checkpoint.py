@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,6 +51,9 @@ class Position:
         """Names sort as positions do."""
         taken = f"-{self.updates:09d}" if self.updates else ""
         return f"{self.number}-{self.phase}-{self.step:09d}{taken}"
+
+
+START = Position(-1, "", 0)  # before the first phase
 
 
 @dataclass(frozen=True)
@@ -146,14 +150,28 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], k
     return Checkpoint(position, final, dict(logs), digest)
 
 
-def latest(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint below `folder` that verifies; damaged ones are passed over with a warning."""
+def latest(folder: Path, at: Position | None = None) -> Checkpoint | None:
+    """The newest checkpoint below `folder` that verifies; damaged ones are passed over with a warning.
+
+    Args:
+        at: pass over those that are newer, too.
+    """
+    return next((found for found in _sound(folder) if at is None or found.position <= at), None)
+
+
+def kept(folder: Path) -> list[Position]:
+    """Where a run could go on, newest first; at its start, too, before its second checkpoint."""
+    found = [one.position for one in islice(_sound(folder), 2)]
+    return found if len(found) > 1 else [*found, START]
+
+
+def _sound(folder: Path) -> Iterator[Checkpoint]:
+    """The checkpoints below `folder` that verify, newest first."""
     for path in reversed(_checkpoints(folder)):
         try:
-            return verify(path)
+            yield verify(path)
         except CheckpointError as error:
             warnings.warn(f"{error}; falling back to the checkpoint before it", stacklevel=2)
-    return None
 
 
 def verify(path: Path) -> Checkpoint:

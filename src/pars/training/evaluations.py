@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,15 +26,15 @@ class Boundary(NamedTuple):
     position: Position
     values: dict[str, np.ndarray]  # [P] by name
     tree: dict[str, Any]  # of the checkpoint: NumPy copies
-    evaluation: Future[Timed] | None  # None without an environment, and before there is a policy
+    evaluations: list[Future[Timed]]  # of each job; none without environments, and before there is a policy
 
 
 class Evaluations:
-    """The evaluations of a run, one after another."""
+    """The evaluations of a job, one after another in `thread`."""
 
-    def __init__(self, task: Task, members: int, episodes: int, sees: Sight = PLAIN):
+    def __init__(self, task: Task, members: int, episodes: int, thread: Executor, sees: Sight = PLAIN):
         self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees)
-        self._thread = ThreadPoolExecutor(1, "evaluation")
+        self._thread = thread
 
     def start(self, policies: Policies) -> Future[Timed]:
         return self._thread.submit(self._run, policies)
@@ -54,6 +54,5 @@ class Evaluations:
         }
 
     def close(self) -> None:
-        """Wait for the evaluation under way, if any; then free the simulators."""
-        self._thread.shutdown()
+        """Free the simulators."""
         self.evaluator.close()

@@ -62,17 +62,39 @@ class Episodes(NamedTuple):
         return cls(*(np.repeat(x, lengths).astype(np.int32) for x in (ends - lengths + 1, ends)))
 
 
+class Table(NamedTuple):
+    """A dataset as training reads it: packed rows [N, W] and columns [N, ..] behind them."""
+
+    parts: list[Array]
+    episodes: Episodes | None = None  # for draws that know of them
+
+
+class Tables:
+    """The datasets of a population, one below another, and where each member's rows stand among them.
+
+    Args:
+        which: of each member, the number of its dataset.
+    """
+
+    def __init__(self, tables: Sequence[Table], which: Sequence[int]) -> None:
+        self.parts, known = [table.parts for table in tables], [table.episodes for table in tables]
+        rows = np.array([len(parts[0]) for parts in self.parts], np.int32)
+        begins, members = np.cumsum(rows, dtype=np.int32) - rows, np.asarray(which)
+        self.own: tuple[Array, Array] = rows[members], begins[members]  # int32 [P]: Index.rows and .offset
+        # first and last rows [N in all] are counted from where each dataset begins
+        self.episodes = () if None in known else tuple(map(np.concatenate, zip(*known, strict=True)))
+        self.rows = int(rows.sum())
+
+
 class InMemory:
-    """The whole dataset on the devices, shared by all members."""
+    """All datasets on the devices, shared by all members."""
 
     streaming = False
 
-    def __init__(
-        self, parts: list[Array], episodes: Episodes | None, program: Program, configs: Sequence[Any], seeds: list[int]
-    ) -> None:
+    def __init__(self, tables: Tables, program: Program, configs: Sequence[Any], seeds: list[int]) -> None:
         place = program.placement
-        self.data, self.episodes = place.share(joined(parts)), tuple(place.share(tuple(episodes or ())))
-        self.own = place.put(whole(len(seeds), len(parts[0])))
+        self.data, self.episodes = place.share(joined(tables.parts)), tuple(place.share(tables.episodes))
+        self.own = place.put(tables.own)
 
     def __call__(self, phase: str, start: int, count: int, total: int) -> Iterator[tuple[Any, Span]]:
         """Data for `Program.block` and what of it to train on."""
@@ -87,13 +109,10 @@ class Streamed:
 
     streaming = True
 
-    def __init__(
-        self, parts: list[Array], episodes: Episodes | None, program: Program, configs: Sequence[Any], seeds: list[int]
-    ) -> None:
-        place, self.parts, self.program = program.placement, parts, program
-        self.episodes = tuple(place.share(tuple(episodes or ())))
-        self.host_episodes, self.host_own = tuple(episodes or ()), whole(len(seeds), len(parts[0]))
-        self.own = place.put(self.host_own)
+    def __init__(self, tables: Tables, program: Program, configs: Sequence[Any], seeds: list[int]) -> None:
+        self.tables, self.program = tables, program
+        self.episodes = tuple(program.placement.share(tables.episodes))
+        self.own = program.placement.put(tables.own)
         self.cfg, self.seeds = jax.tree.map(np.asarray, stack(configs)), np.asarray(seeds, np.int32)
         self.phase = ""
         self.line: Prefetch | None = None
@@ -113,8 +132,8 @@ class Streamed:
     def _prefetch(self, phase: str) -> Prefetch:
         """Fetches the rows that the phase's draw will pick."""
         program, online = self.program, phase == ONLINE
-        draw, use, like, rows = program.phases[phase].draw, program.uses[phase], program.like, len(self.parts[0])
-        shapes = drawn_shapes(draw, like, program.width, rows, online).rows
+        draw, use, like = program.phases[phase].draw, program.uses[phase], program.like
+        shapes = drawn_shapes(draw, like, program.width, self.tables.rows, online).rows
         width = len(self.seeds) * sum(int(np.prod(one.shape)) for one in shapes.values())
         steps = chunk_steps(4 * width)
 
@@ -130,19 +149,14 @@ class Streamed:
 
         def indices(first: int) -> dict[str, Array]:
             numbers = np.arange(first, first + steps, dtype=np.int32)
-            return pick(self.cfg, self.seeds, self.host_own, self.host_episodes, numbers, filled(numbers))
+            return pick(self.cfg, self.seeds, self.tables.own, self.tables.episodes, numbers, filled(numbers))
 
-        return Prefetch(self.parts, indices, steps, program.placement.put)
+        return Prefetch(self.tables.parts, indices, steps, program.placement.put)
 
     def close(self) -> None:
         if self.line is not None:
             self.line.close()
         self.phase, self.line = "", None
-
-
-def whole(members: int, rows: int) -> tuple[Array, Array]:
-    """Every member's dataset is all the rows: their number and where they begin, int32 [P] each."""
-    return np.full(members, rows, np.int32), np.zeros(members, np.int32)
 
 
 def filled_at(due: Callable[[Any, int], int], cfg: Any) -> Callable[[Array], Array]:

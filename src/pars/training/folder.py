@@ -22,15 +22,19 @@ HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,v
 
 
 class RunFolder:
-    """Opened by the one process that trains. `checkpoint` is where it resumes, None at the start."""
+    """Opened by the one process that trains. `checkpoint` is where it resumes, None at the start.
 
-    def __init__(self, path: Path, description: Mapping[str, Any]):
+    Args:
+        at: where it may resume at most, if not at its newest checkpoint.
+    """
+
+    def __init__(self, path: Path, description: Mapping[str, Any], at: Position | None = None):
         self.path = path
         check_description(path, description)
         if not (path / "run.json").exists():
             path.mkdir(parents=True, exist_ok=True)
             write_whole(path / "run.json", json.dumps(description, indent=1))
-        self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints")
+        self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints", at)
         lengths = self.checkpoint.logs if self.checkpoint else {}
         self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
         for name, header in HEADERS.items():

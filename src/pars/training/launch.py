@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.metadata
-import platform
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from pars import presets
-from pars.algos import find_algorithm, origin_of
+from pars.algos import find_algorithm
 from pars.config import as_axis, coerce, facts, from_dict, grid, structure, to_dict
 from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
 from pars.probes import find_probes
-from pars.system import cores
 from pars.training.folder import FORMAT, check_description, earlier, read_description, read_status
-from pars.training.parts import fitting, make_group
-from pars.training.plan import Group, How, Job, Plan
+from pars.training.parts import make_group
+from pars.training.plan import Group, How, Job, Plan, Request
 from pars.training.restore import group_folders
-from pars.training.run import run_group
+from pars.training.run import run_jobs
+from pars.training.teams import in_step, populations, shown, teams
 
 Axes = Mapping[str, Sequence[Any]]
 
@@ -108,120 +104,64 @@ def train_groups(
     how: How,
     command: str = "",
 ) -> Path:
-    """Train all groups, one after another, into folders below `out`; continues what is unfinished. -> `out`
-
-    Each has a plan of its own and trains on the dataset as its algorithm prepares it, when its turn comes. A group that
-    does not fit into memory is trained in parts, each a group with a folder of its own.
-
-    Raises ResourceError if not even one member fits, Interrupted, and after all other groups DivergenceError if one
-    diverged.
-    """
-    find_probes(list(how.probes))  # an unknown one is refused before anything trains
-    for group, plan in zip(groups, plans, strict=True):
-        _check_batches(group, plan)
-    _check_fit(dataset, task)
-    _check_company(out, groups, dataset, task)
-    diverged = []
-    with how.stop.listening():
-        for whole, plan in zip(groups, plans, strict=True):
-            prepared = whole.algo.data_for(whole.configs[0], dataset)
-            for group in fitting(whole, prepared, plan, out, how):
-                description = describe(group, prepared, task, plan, command, whole, rows=len(dataset.last))
-                job = Job(group, prepared, task, plan, out / group.name, description)
-                try:
-                    _train(job, whole, how)
-                except DivergenceError as error:
-                    how.view.note(str(error))
-                    diverged.append(str(error))
-    if diverged:
-        raise DivergenceError(diverged[0])
+    """Train groups on one dataset into folders below `out`: `train_runs` of one run. -> `out`"""
+    train_runs([Request(groups, plans, dataset, task, out)], how, command)
     return out
 
 
-def _train(job: Job, whole: Group, how: How) -> None:
-    """One group, or the part of one that fits, with its live view."""
-    group, view = job.group, how.view
-    if finished(job.folder, job.description):
-        view.note(f"already finished: {job.folder}")
-        return
-    members = [_member(group, i, whole) for i in range(len(group.seeds))]
-    phases = [(name, steps) for name, steps in group.phases(job.plan) if steps]
-    view.start(f"{group.algo.title} on {job.task.id if job.task else job.dataset.name}", members, phases)
-    try:
-        run_group(job, how)
-    finally:
-        view.close()
+def train_runs(requests: Sequence[Request], how: How, command: str = "") -> None:
+    """Train all groups of all runs; continues what is unfinished. Groups of different runs that fit together, of one
+    structure and one length, are one population, each member with the data and the task of its own run.
+
+    Every group trains on its dataset as its algorithm prepares it, when its turn comes. What does not fit into memory
+    is trained in parts, each a group with a folder of its own, or a population of fewer runs.
+
+    Raises ResourceError if not even one member fits, Interrupted, and after all others DivergenceError if one diverged.
+    """
+    find_probes(list(how.probes))  # an unknown one is refused before anything trains
+    for request in requests:
+        for group, plan in zip(request.groups, request.plans, strict=True):
+            _check_batches(group, plan)
+        _check_fit(request.dataset, request.task)
+        _check_company(request)
+    diverged: list[str] = []
+    with how.stop.listening():
+        for team in teams(requests, how.view.note):
+            for jobs in populations(team, how, command):
+                diverged += _train(jobs, how)
+    if diverged:
+        raise DivergenceError(diverged[0])
+
+
+def _train(jobs: Sequence[Job], how: How) -> list[str]:
+    """Jobs that fit together, with their live view. -> what is wrong with those that diverged"""
+    left, diverged = [], []
+    for job in jobs:
+        if finished(job.folder, job.description):
+            how.view.note(f"already finished: {job.folder}")
+        elif read_status(job.folder)["state"] == "diverged":
+            diverged.append(read_status(job.folder)["message"])
+        else:
+            left.append(job)
+    while left:
+        for team, at in in_step(left):
+            how.view.start(*shown(team))
+            try:
+                run_jobs(team, how, at)
+            except DivergenceError as error:
+                diverged += str(error).splitlines()
+            finally:
+                how.view.close()
+        left = [job for job in left if read_status(job.folder)["state"] not in ("finished", "diverged")]
+    for message in diverged:
+        how.view.note(message)
+    return diverged
 
 
 def finished(folder: Path, description: Mapping[str, Any]) -> bool:
     """Whether this training is done in a group's `folder`. Raises CheckpointError if another one is there."""
     check_description(folder, description)
     return bool(read_status(folder)["state"] == "finished")
-
-
-def describe(
-    group: Group,
-    dataset: Dataset,
-    task: Task | None,
-    plan: Plan,
-    command: str,
-    whole: Group | None = None,
-    rows: int | None = None,
-) -> dict[str, Any]:
-    """run.json: everything that a reader of the folder needs to know, as plain JSON.
-
-    Args:
-        whole: what `group` is a part of, if it is.
-        rows: of the dataset before the algorithm prepared it, if that are not those it trains on.
-    """
-    whole = whole or group
-    settings = [to_dict(cfg) for cfg in group.configs]
-    maze = task.maze.card() if task and task.maze else None
-    columns = [column.name for column in group.algo.columns_of(group.configs[0])]
-    return {
-        "format": FORMAT,
-        "algorithm": group.algo.name,
-        "title": group.algo.title,
-        "origin": origin_of(group.algo),
-        "task": task.id if task else None,
-        "physics": task.physics if task else None,
-        "task_options": dict(task.options) if task else {},
-        "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
-        "varied": _varied(whole),
-        "part_of": None if whole.name == group.name else whole.name,
-        "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
-        "goal_dim": task.goal_dim if task else 0,
-        "columns": [[name, list(shape)] for name, shape in dataset.shapes(columns)],
-        "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
-        "dataset": {
-            "name": dataset.name,
-            "fingerprint": dataset.fingerprint,
-            "source": dataset.source,
-            "rows": len(dataset.last) if rows is None else rows,
-            "trained_on": len(dataset.last),
-            "card": dataset.card,
-        },
-        "task_card": {
-            "time_limit": task.time_limit if task else None,
-            "max_return": task.max_return if task else None,
-            "reference": list(task.reference) if task and task.reference else None,
-            "maze": maze,
-        },
-        "command": command,
-        "versions": versions(),
-        "machine": {"cpu": cpu_name(), "cores": cores(), "devices": [str(d) for d in jax.devices()]},
-    }
-
-
-def _member(group: Group, index: int, whole: Group) -> str:
-    """How a member is called: its seed, and the settings in which the members of the whole group differ."""
-    settings = to_dict(group.configs[index])
-    return " ".join([f"{name}={settings[name]}" for name in _varied(whole)] + [f"seed={group.seeds[index]}"])
-
-
-def _varied(group: Group) -> list[str]:
-    settings = [to_dict(cfg) for cfg in group.configs]
-    return [name for name in settings[0] if any(own[name] != settings[0][name] for own in settings)]
 
 
 def _check_batches(group: Group, plan: Plan) -> None:
@@ -249,9 +189,10 @@ def _check_fit(dataset: Dataset, task: Task | None) -> None:
         )
 
 
-def _check_company(out: Path, groups: Sequence[Group], dataset: Dataset, task: Task | None) -> None:
+def _check_company(request: Request) -> None:
     """Groups in one folder are compared with each other, so they share task and data. None is trained a second time
     beside its like of an earlier version, which had another name."""
+    out, groups, dataset, task = request.out, request.groups, request.dataset, request.task
     for folder in group_folders(out):
         there = read_description(folder)
         if there["task"] != (task.id if task else None) or there["dataset"]["fingerprint"] != dataset.fingerprint:
@@ -273,23 +214,3 @@ def _holds(there: Mapping[str, Any], group: Group) -> bool:
     known = [(heeded(cfg), seed) for cfg, seed in zip(group.configs, group.seeds, strict=True)]
     found = [(heeded(from_dict(algo.config, member["settings"])), member["seed"]) for member in there["members"]]
     return all(member in known for member in found)
-
-
-def versions() -> dict[str, str]:
-    packages = ("pars", "jax", "jaxlib", "flax", "optax", "mujoco", "gymnasium", "numpy")
-    found = {"python": platform.python_version()}
-    for name in packages:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def cpu_name() -> str:
-    """The processor's model, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,8 +12,7 @@ from pars.config import stack
 from pars.core import OFFLINE, ONLINE, Algorithm, Metrics, Spec, State
 from pars.nn.spread import is_max
 from pars.packing import Extra, width
-from pars.training.checkpoint import Checkpoint
-from pars.training.feed import Episodes, InMemory, Streamed, must_stream
+from pars.training.feed import Episodes, InMemory, Streamed, Table, Tables, must_stream
 from pars.training.plan import DataIn
 from pars.training.policy import Policies
 from pars.training.program import program_for
@@ -24,6 +23,7 @@ class Learner:
     """A population: P configs and seeds of one structure, their state, and the data that they learn from.
 
     Args:
+        spec: of all members, or of each: sizes are those of the first.
         extra: columns that the algorithm asks for, with the shapes of one value.
     """
 
@@ -32,15 +32,17 @@ class Learner:
         algo: Algorithm,
         configs: Sequence[Any],
         seeds: Sequence[int],
-        spec: Spec,
+        spec: Spec | Sequence[Spec],
         extra: Extra = (),
     ) -> None:
-        self.algo, self.configs, self.seeds, self.spec, self.extra = algo, [*configs], [*seeds], spec, extra
-        self.program = program_for(algo, self.configs, spec, extra)
+        specs = [spec] * len(seeds) if isinstance(spec, Spec) else spec
+        self.algo, self.configs, self.seeds, self.spec, self.extra = algo, [*configs], [*seeds], specs[0].sizes, extra
+        self.program = program_for(algo, self.configs, specs[0], extra)
         self.placement, self.width = self.program.placement, self.program.width
         self.cfg = self.placement.put(jax.tree.map(np.asarray, stack(self.configs)))
+        self.facts = self.placement.put(jax.tree.map(lambda *facts: np.stack(facts), *(one.facts for one in specs)))
         self.seed = self.placement.put(np.asarray(self.seeds, np.int32))
-        self.state: State = self.program.init(self.cfg, self.seed)
+        self.state: State = self.program.init(self.cfg, self.facts, self.seed)
         self.sums: dict[str, Metrics] = {}  # of the interval under way, by phase
         self.feed: InMemory | Streamed | None = None
         self.replay: Replay | None = None
@@ -60,13 +62,21 @@ class Learner:
         """A population that learns from a Dataset, which has the columns that its configs ask for.
 
         Args:
+            dataset: of all members, or a sequence with that of each; columns and widths agree.
             capacity: environment steps of each member online.
             goal_dim: of the task's goals.
         """
-        cfg = configs[0]
-        extra = dataset.shapes([column.name for column in algo.columns_of(cfg)])
-        learner = cls(algo, configs, seeds, make_spec(dataset, cfg, capacity, goal_dim), extra)
-        learner.load(dataset.packed, dataset.extra, dataset.last, data_in)
+        own = list(dataset) if isinstance(dataset, Sequence) else [dataset] * len(seeds)
+        distinct = {id(data): data for data in own}
+        numbers = {key: i for i, key in enumerate(distinct)}
+        names = [column.name for column in algo.columns_of(configs[0])]
+        specs = {key: make_spec(data, algo, configs[0], capacity, goal_dim) for key, data in distinct.items()}
+        learner = cls(algo, configs, seeds, [specs[id(data)] for data in own], own[0].shapes(names))
+        tables = [
+            Table([data.packed, *(data.extra[name] for name in names)], Episodes.of(data.last))
+            for data in distinct.values()
+        ]
+        learner.feed_from(Tables(tables, [numbers[id(data)] for data in own]), data_in)
         return learner
 
     def load(
@@ -82,12 +92,15 @@ class Learner:
             last: [N] bool, whether a row ends its episode; for draws that know of episodes.
             data_in: "memory" of the devices; "stream": the host fetches the rows of coming steps; "auto": as it fits.
         """
-        self.close()
         parts = [packed, *((extra or {})[name] for name, _ in self.extra)]
-        episodes = Episodes.of(last) if last is not None else None
-        stream = must_stream(self.algo, 4 * len(packed) * self.width, self.placement, data_in)
-        kind = Streamed if stream else InMemory
-        self.feed = kind(parts, episodes, self.program, self.configs, self.seeds)
+        table = Table(parts, Episodes.of(last) if last is not None else None)
+        self.feed_from(Tables([table], [0] * len(self.seeds)), data_in)
+
+    def feed_from(self, tables: Tables, data_in: DataIn = "auto") -> None:
+        """The members' datasets. data_in: see `load`."""
+        self.close()
+        stream = must_stream(self.algo, 4 * tables.rows * self.width, self.placement, data_in)
+        self.feed = (Streamed if stream else InMemory)(tables, self.program, self.configs, self.seeds)
 
     def close(self) -> None:
         """Stop fetching."""
@@ -125,14 +138,16 @@ class Learner:
         take = self.placement.take
         return {"state": take(self.state), "sums": take(self.sums[phase]), "since": np.asarray(since, np.int64)}
 
-    def restore(self, saved: Checkpoint) -> int:
-        """Take over a checkpoint of such a tree; where its metrics interval began.
+    def restore(self, phase: str, saved: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+        """Take over such a tree; where its metrics interval began.
 
         For one of the online phase call `go_online` first: an algorithm may then have another state.
+
+        Args:
+            saved: a tree of that shape -> the saved one; `Checkpoint.restore`.
         """
-        phase = saved.position.phase
         self.start_interval(phase)
-        tree = saved.restore(self.tree(phase, 0))
+        tree = saved(self.tree(phase, 0))
         self.state, self.sums[phase] = self.placement.put(tree["state"]), self.placement.put(tree["sums"])
         return int(tree["since"])
 
@@ -156,7 +171,7 @@ class Learner:
 
         rows, further: those of earlier steps, see Replay.fill.
         """
-        self.state = self.program.switch(self.cfg, self.seed, self.state)
+        self.state = self.program.switch(self.cfg, self.facts, self.seed, self.state)
         unknown = [
             np.full(int(np.prod(shape)), column.unknown, np.float32)
             for column, (_, shape) in zip(self.algo.columns_of(self.configs[0]), self.extra, strict=True)
@@ -166,8 +181,9 @@ class Learner:
         self.replay.fill(np.zeros((0, len(self.seeds), base), np.float32) if rows is None else rows, further)
 
 
-def make_spec(dataset: Any, cfg: Any, capacity: int = 0, goal_dim: int = 0) -> Spec:
+def make_spec(dataset: Any, algo: Algorithm, cfg: Any, capacity: int = 0, goal_dim: int = 0) -> Spec:
     """What an algorithm may know of a Dataset; its rewards only where they are wanted, for that reads all of them."""
     spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
-    spec = spec._replace(goal_dim=goal_dim, rows=len(dataset.last), capacity=capacity)
+    rows = len(dataset.last) if algo.weights else 0
+    spec = spec._replace(goal_dim=goal_dim, rows=rows, capacity=capacity)
     return spec._replace(**dataset.reward_facts()) if cfg.reads_rewards else spec

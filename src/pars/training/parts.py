@@ -66,25 +66,29 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
     return parts + [_part(group, [left[i] for i in part]) for part in new]
 
 
-def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn) -> Need:
-    """What the group's members need in memory, foreseen."""
+def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn, rows: int | None = None) -> Need:
+    """What the group's members need in memory, foreseen.
+
+    Args:
+        rows: of all datasets of the population, which then lie in memory one below another; None: this is all.
+    """
     algo, cfg = group.algo, group.configs[0]
     spec = Spec(dataset.obs_dim, dataset.action_dim, rows=len(dataset.last), capacity=plan.online_steps)
     row = width(spec, dataset.shapes([column.name for column in algo.columns_of(cfg)]))
-    data = _resident(algo, dataset, row, data_in)
+    data = _resident(algo, dataset, row, data_in, rows)
     return predict(algo, cfg, spec, plan.online_steps, row, data)
 
 
-def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn) -> int:
+def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn, rows: int | None = None) -> int:
     """Bytes of the dataset in the memory that members take theirs from. A CPU reads the map of a file in place, and
     the system can drop its pages at any time.
 
     Args:
         row: floats in a packed row with its extra columns.
     """
-    size = 4 * len(dataset.last) * row
+    size = 4 * (rows or len(dataset.last)) * row
     mapped = isinstance(dataset.packed, np.memmap) and row == dataset.packed.shape[1]
-    in_place = mapped and jax.default_backend() == "cpu"
+    in_place = rows is None and mapped and jax.default_backend() == "cpu"
     return 0 if in_place or must_stream(algo, size, place(1), data_in) else size
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,24 @@ from pars.probes.landscape import landscape
 from pars.system import replacing
 from pars.training.learner import Learner
 from pars.training.rollout import Evaluation
+from pars.training.share import Share
 
 GRID = np.linspace(-3.0, 3.0, 61, dtype=np.float32)
 LINE = np.concatenate([-np.geomspace(2000, 0.01, 80), [0.0], np.geomspace(0.01, 2000, 80)]).astype(np.float32)
 NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to the one looked at
 
 
-def save_landscape(path: Path, learner: Learner, dataset: Dataset) -> None:
-    """Q over a slice of the action space, as `pars.report` reads it."""
-    obs, actions = typical_state(dataset)
-    members = len(learner.seeds)
-    policy = learner.act(np.repeat(obs[None, None], members, axis=0), 0, explore=0.0)[:, 0]
-    look = learner.program.over_members(landscape, shared=(2, 4, 5))
-    args = (learner.cfg, learner.state, obs, learner.placement.put(policy), GRID, LINE)
-    q, q_line = learner.placement.take(look(*args))
-    found = {"obs": obs, "grid": GRID, "q": q, "line": LINE, "q_line": q_line}
-    with replacing(path) as aside:
-        np.savez(aside, **found, policy_action=policy, data_action=actions)
+def save_landscapes(name: str, learner: Learner, shares: Sequence[Share]) -> None:
+    """Q over a slice of the action space, as `pars.report` reads it, in every job's folder: of a state of its data."""
+    typical = [typical_state(share.job.dataset) for share in shares]
+    obs = np.repeat([one for one, _ in typical], [share.count for share in shares], axis=0)
+    policy = learner.act(obs[:, None], 0, explore=0.0)[:, 0]
+    look, put = learner.program.over_members(landscape, shared=(4, 5)), learner.placement.put
+    q, q_line = learner.placement.take(look(learner.cfg, learner.state, put(obs), put(policy), GRID, LINE))
+    for share, (obs, actions) in zip(shares, typical, strict=True):
+        found = {"obs": obs, "grid": GRID, "q": share.of(q), "line": LINE, "q_line": share.of(q_line)}
+        with replacing(share.folder.path / "probes" / name) as aside:
+            np.savez(aside, **found, policy_action=share.of(policy), data_action=actions)
 
 
 def typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

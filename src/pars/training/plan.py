@@ -40,6 +40,22 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Request:
+    """The groups of one run, which share data, task and the folder `out`, with a plan for each."""
+
+    groups: Sequence[Group]
+    plans: Sequence[Plan]
+    dataset: Any  # pars.data.Dataset
+    task: Any  # pars.envs.Task; None without an environment
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """What it trains on."""
+        return str(self.task.id if self.task else self.dataset.name)
+
+
+@dataclass(frozen=True)
 class Job:
     """A group on its way: what it trains on and where it is written. task: None without an environment."""
 

@@ -7,6 +7,7 @@ goes on: `Policies` copies what it needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cache
 from typing import Any
 
@@ -53,6 +54,13 @@ class Policies:
             return np.asarray(self._run(self._own, obs))
         episodes = np.broadcast_to(np.asarray(episodes, np.int32), jax.tree.leaves(obs)[0].shape[1:2])
         return np.asarray(self._run(self._own, obs, self._seeds, episodes, np.int32(step)))
+
+    def part(self, members: slice) -> Policies:
+        """The policies of some members."""
+        own = copy(self)
+        own._own, own._seeds = [leaf[members] for leaf in self._own], self._seeds[members]
+        own.members = len(own._seeds)
+        return own
 
     def member(self, number: int) -> Callable[[Any], np.ndarray]:
         """The policy of one member: obs [..] -> action [.., A]."""

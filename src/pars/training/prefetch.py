@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import jax
@@ -26,21 +26,23 @@ class Prefetch:
     Chunk i has the steps [i K, (i + 1) K): however training is cut into calls, a chunk is fetched once.
 
     Args:
-        parts: packed rows [N, W] and extra columns [N, ..], read-only; they are joined in a batch.
+        tables: of each dataset, packed rows [N, W] and extra columns [N, ..], read-only; they are joined in a batch.
+            Rows are numbered through all datasets.
         indices: first step -> by name, rows of the members' batches [P, K, B] or [P, K, B, T].
         steps: K.
     """
 
     def __init__(
         self,
-        parts: Sequence[Array],
+        tables: Sequence[Sequence[Array]],
         indices: Callable[[int], dict[str, Array]],
         steps: int,
         put: Callable[[Any], Any],
     ) -> None:
-        self.parts, self.indices, self.steps, self.put = list(parts), indices, steps, put
-        self.width = sum(_width(part) for part in parts)
-        for part in parts:
+        self.tables, self.indices, self.steps, self.put = tables, indices, steps, put
+        self.begins = np.cumsum([0, *(len(parts[0]) for parts in tables)])
+        self.width = sum(_width(part) for part in tables[0])
+        for part in chain(*tables):
             advise_random(part)
         self._line: dict[int, Future[Any]] = {}
         self._chunks = ThreadPoolExecutor(AHEAD, "pars-chunk")
@@ -69,13 +71,16 @@ class Prefetch:
 
     def _read(self, rows: Array, target: Array) -> None:
         """The rows of all parts into target [n, W]. NumPy lets other threads run meanwhile."""
-        if len(self.parts) == 1:
-            np.take(self.parts[0], rows, axis=0, out=target, mode="clip")  # any other mode would copy `target`
+        if len(self.tables) == len(self.tables[0]) == 1:
+            np.take(self.tables[0][0], rows, axis=0, out=target, mode="clip")  # any other mode would copy `target`
             return
-        at = 0
-        for part in self.parts:
-            target[:, at : at + _width(part)] = np.take(part, rows, axis=0).reshape(len(rows), _width(part))
-            at += _width(part)
+        tables = np.searchsorted(self.begins, rows, side="right") - 1
+        for number in np.unique(tables):
+            here, at = np.flatnonzero(tables == number), 0
+            own = rows[here] - self.begins[number]
+            for part in self.tables[number]:
+                target[here, at : at + _width(part)] = np.take(part, own, axis=0).reshape(len(own), _width(part))
+                at += _width(part)
 
     def close(self) -> None:
         for pool in (self._chunks, self._readers):
@@ -87,19 +92,25 @@ def chunk_steps(bytes_per_step: int) -> int:
     return max(1, min(CHUNK_STEPS, CHUNK_BYTES // max(1, bytes_per_step)))
 
 
-def joined(parts: Sequence[Array]) -> Array:
-    """Parts side by side as one array [N, W], which a CPU's devices can read in place: all of them the same one.
+def joined(tables: Sequence[Sequence[Array]]) -> Array:
+    """Datasets one below another, the parts of each side by side, as one array [N, W], which a CPU's devices can read
+    in place: all of them the same one.
 
     One part alone is taken as it is if it lies in memory as they ask for, as the map of a file does.
     """
-    if len(parts) == 1 and parts[0].dtype == np.float32 and parts[0].ctypes.data % ALIGNED == 0:
-        return np.asarray(parts[0])
-    rows, widths = len(parts[0]), [_width(part) for part in parts]
+    first = tables[0][0]
+    if len(tables) == len(tables[0]) == 1 and first.dtype == np.float32 and first.ctypes.data % ALIGNED == 0:
+        return np.asarray(first)
+    rows, widths = sum(len(parts[0]) for parts in tables), [_width(part) for part in tables[0]]
     room = np.empty(4 * rows * sum(widths) + ALIGNED, np.uint8)
     begin = -room.ctypes.data % ALIGNED
     whole = room[begin : begin + 4 * rows * sum(widths)].view(np.float32).reshape(rows, sum(widths))
-    for part, end, width in zip(parts, np.cumsum(widths), widths, strict=True):
-        whole[:, end - width : end] = np.asarray(part).reshape(rows, width)
+    at = 0
+    for parts in tables:
+        here = whole[at : at + len(parts[0])]
+        for part, end, width in zip(parts, np.cumsum(widths), widths, strict=True):
+            here[:, end - width : end] = np.asarray(part).reshape(len(here), width)
+        at += len(here)
     return whole
 
 

@@ -42,6 +42,7 @@ def key_of(seed: Any, use: int) -> Array:
     return jax.random.fold_in(jax.random.key(seed), use)
 
 
+Facts = dict[str, Any]  # of a Spec
 TracedUpdate = Callable[[Any, State, Drawn, Array, Array, Array], tuple[State, Metrics]]
 
 
@@ -137,14 +138,14 @@ _kept: dict[Any, Program] = {}
 
 
 def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extra = ()) -> Program:
-    """The program of a population. Another one of the same structure, size and data in this process has the same, so
-    that a sweep over seeds or floats, or the parts of a population, compile once."""
-    known = tuple(np.asarray(fact).tobytes() for fact in spec)
-    key = algo, structure(configs[0]), len(configs), known, extra, limit(), jax.default_backend()
+    """The program of a population. Another one of the same structure and sizes in this process has the same, so that a
+    sweep over seeds or floats, the parts of a population, and other data compile nothing."""
+    shapes = tuple(fact.shape for fact in spec.facts.values())
+    key = algo, structure(configs[0]), len(configs), spec.sizes, shapes, extra, limit(), jax.default_backend()
     if key not in _kept:
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
-        _kept[key] = Program(algo, configs[0], len(configs), spec, extra)
+        _kept[key] = Program(algo, configs[0], len(configs), spec.sizes, extra)
     _kept[key] = _kept.pop(key)  # the last that goes
     return _kept[key]
 
@@ -158,7 +159,7 @@ class Program:
     """Compiled functions over P members of one structure. What they compile to is kept here, by phase."""
 
     def __init__(self, algo: Algorithm, cfg: Any, members: int, spec: Spec, extra: Extra = ()) -> None:
-        """cfg: of any member. extra: the columns that it asks for, with the shapes of one value."""
+        """cfg: of any member. spec: sizes. extra: the columns that it asks for, with the shapes of one value."""
         self.algo, self.like, self.members, self.spec, self.extra = algo, cfg, members, spec, extra
         self.width = width(spec, extra)
         self.phases = {phase.name: phase for phase in algo.course}
@@ -168,8 +169,8 @@ class Program:
         critics = len(jax.tree.leaves(self.start.critic.params)[0]) if algo.critic else 1
         self.placement: Placement = place(members, critics)
         # under jit, so that targets do not alias parameters and the state can be donated
-        self.init = self.placement.map(lambda cfg, seed: algo.init(cfg, spec, key_of(seed, Use.INIT)))
-        self.switch = self.placement.map(lambda c, seed, s: algo.go_online(c, s, spec, key_of(seed, Use.SWITCH)))
+        self.init = self.placement.map(self._init)
+        self.switch = self.placement.map(self._switch)
         self.act = self.placement.map(self._act, shared=(4, 5))
         self._traced: dict[str, tuple[TracedUpdate, dict[str, Any]]] = {}
         self._looks: dict[Any, Callable[..., Any]] = {}
@@ -198,6 +199,12 @@ class Program:
             source = source._replace(fetched=data, start=span[3])
         key, draw = key_of(seed, self.uses[phase]), self.phases[phase].draw
         return block(self._update(phase)[0], draw, cfg, state, sums, source, key, span[:3], self.algo.weights)
+
+    def _init(self, cfg: Any, facts: Facts, seed: Array) -> State:
+        return self.algo.init(cfg, self.spec._replace(**facts), key_of(seed, Use.INIT))
+
+    def _switch(self, cfg: Any, facts: Facts, seed: Array, state: State) -> State:
+        return self.algo.go_online(cfg, state, self.spec._replace(**facts), key_of(seed, Use.SWITCH))
 
     def _update(self, phase: str) -> tuple[TracedUpdate, dict[str, Any]]:
         if phase not in self._traced:

@@ -24,10 +24,12 @@ from pars.training.program import state_shapes
 
 
 def group_folders(run: Path) -> list[Path]:
-    """The groups' folders of a run, in the order they were started; a group's own folder counts as a run of one."""
+    """The groups' folders of a run, in the order they were started; a group's own folder counts as a run of one, and a
+    folder of runs, one for each task, as all of them."""
     if (run / "run.json").exists():
         return [run]
-    return sorted((path.parent for path in run.glob("*/run.json")), key=lambda p: (p / "run.json").stat().st_mtime_ns)
+    found = [*run.glob("*/run.json")] or [*run.glob("*/*/run.json")]
+    return sorted((path.parent for path in found), key=lambda p: (p / "run.json").stat().st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def restore(folder: Path) -> Restored:
     plan, data = description["plan"], description["dataset"]
     spec = Spec(*description["spec"])._replace(
         goal_dim=description.get("goal_dim", 0),
-        rows=data["trained_on"],
+        rows=data["trained_on"] if algo.weights else 0,
         capacity=rounded(plan["online_steps"], configs[0].environments),
     )
     state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))

@@ -1,10 +1,11 @@
-"""One group of a run from its first step to its last, in a folder that survives being killed at any time."""
+"""A population from its first step to its last, in folders that survive being killed at any time."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from contextlib import closing
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,14 +16,14 @@ from pars.core import OFFLINE, ONLINE
 from pars.errors import DivergenceError, Interrupted, TaskError
 from pars.probes import find_probes
 from pars.training import checkpoint
-from pars.training.checkpoint import Position
-from pars.training.evaluations import Boundary, Evaluations
-from pars.training.folder import METRICS, REPLAY, RunFolder, check_description, read_status
+from pars.training.checkpoint import START, Position
+from pars.training.evaluations import Boundary, Timed
+from pars.training.folder import RunFolder, check_description
 from pars.training.learner import Learner
 from pars.training.online import OnlineLoop, rounded
-from pars.training.pictures import save_landscape, save_trajectories
+from pars.training.pictures import save_landscapes, save_trajectories
 from pars.training.plan import How, Job
-from pars.training.rollout import Evaluation
+from pars.training.share import Share, restored
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
@@ -31,80 +32,93 @@ BURST = 32  # gradient steps at once online, until their time is known
 PROBE_ROWS = 2048
 
 
-def run_group(job: Job, how: How) -> str:
-    """Train a group to the end of its plan; idempotent: resumes from its folder's newest checkpoint. -> its digest.
+def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
+    """Train unfinished jobs of one structure and one length, as one population, to the end of their plan.
 
-    Raises Interrupted after a checkpoint when a stop is asked for, DivergenceError (the last finite checkpoint stays).
+    Idempotent: they resume from their folders' newest checkpoints, or from those at `at`, where all of them have one.
+
+    Raises Interrupted after a checkpoint when a stop is asked for, DivergenceError (the last finite checkpoints stay).
     """
-    with checkpoint.lock(job.folder):
-        check_description(job.folder, job.description)
-        status = read_status(job.folder)
-        if status["state"] == "finished":
-            return str(status["digest"])
-        if status["state"] == "diverged":
-            raise DivergenceError(status["message"])
-        with closing(RunFolder(job.folder, job.description)) as folder, closing(_GroupRun(job, how, folder)) as run:
-            return run.finish()
+    with ExitStack() as stack:
+        shares: list[Share] = []
+        for job in jobs:
+            stack.enter_context(checkpoint.lock(job.folder))
+            check_description(job.folder, job.description)
+        thread = stack.enter_context(ThreadPoolExecutor(1, "evaluation"))
+        for job in jobs:
+            folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at)))
+            begin = shares[-1].members.stop if shares else 0
+            shares.append(stack.enter_context(closing(Share(job, folder, begin, thread))))
+        stack.enter_context(closing(_Run(shares, how))).finish()
 
 
-class _GroupRun:
-    def __init__(self, job: Job, how: How, folder: RunFolder):
-        group, dataset, plan = job.group, job.dataset, job.plan
-        self.group, self.folder, self.dataset, self.task, self.plan = group, folder, dataset, job.task, plan
-        self.view, self.stop, self.members = how.view, how.stop, len(group.seeds)
+class _Run:
+    def __init__(self, shares: Sequence[Share], how: How):
+        self.shares, (group, self.plan) = shares, (shares[0].job.group, shares[0].job.plan)
+        self.algo, self.configs = group.algo, [cfg for share in shares for cfg in share.job.group.configs]
+        self.phases = group.phases(self.plan)
+        seeds = [seed for share in shares for seed in share.job.group.seeds]
+        self.view, self.stop, self.members = how.view, how.stop, len(seeds)
         self.overlap = jax.default_backend() != "cpu" if how.overlap is None else how.overlap
-        self.capacity = rounded(plan.online_steps, group.configs[0].environments)
-        sizes = {"capacity": self.capacity, "goal_dim": job.task.goal_dim if job.task else 0}
-        self.learner = Learner.on(dataset, group.algo, group.configs, group.seeds, **sizes, data_in=how.data_in)
-        sees = group.algo.sees
-        self.evaluations = Evaluations(job.task, self.members, plan.eval_episodes, sees) if job.task else None
+        self.capacity = rounded(self.plan.online_steps, self.configs[0].environments)
+        data = [share.job.dataset for share in shares for _ in share.job.group.seeds]
+        sizes = {"capacity": self.capacity, "goal_dim": shares[0].task.goal_dim if shares[0].task else 0}
+        self.learner = Learner.on(data, self.algo, self.configs, seeds, **sizes, data_in=how.data_in)
         self.online: OnlineLoop | None = None
-        place = self.learner.placement
-        self.probes = [
-            self.learner.program.over_members(look, shared=(2,))
-            for look in (find_probes(list(how.probes)) if sees.plain else [])
-        ]
-        picks = np.linspace(0, len(dataset.last) - 1, min(PROBE_ROWS, len(dataset.last))).astype(int)
-        self.probe_batch = place.share(jax.tree.map(lambda x: np.asarray(x[picks], np.float32), dataset.columns))
-        self.pending: Boundary | None = None  # whose evaluation is under way
-        self.evaluation: Evaluation | None = None  # the last one
-        self.position = Position(-1, "", 0)
+        place, looks = self.learner.placement, find_probes(list(how.probes)) if self.algo.sees.plain else []
+        self.probes = [self.learner.program.over_members(look, shared=()) for look in looks]
+        self.probe_batch = place.put(_probe_batch(data)) if looks else None
+        self.pending: Boundary | None = None  # whose evaluations are under way
+        self.position = START
         self.since = 0  # step at which the metrics interval under way began
         self.saved = time.monotonic()
-        self.started = self.saved - folder.elapsed()
+        self.started = self.saved - max(share.folder.elapsed() for share in shares)
 
     def close(self) -> None:
-        for part in (self.evaluations, self.online, self.learner):
+        for part in (self.online, self.learner):
             if part is not None:
                 part.close()
 
-    def finish(self) -> str:
-        """All phases, from wherever the folder stands."""
+    def finish(self) -> None:
+        """All phases, from wherever the folders stand."""
         self._resume()
-        for number, (phase, steps) in enumerate(self.group.phases(self.plan)):
+        for number, (phase, steps) in enumerate(self.phases):
             if number < self.position.number or not (steps or phase == OFFLINE):
                 continue
             if number > self.position.number:
                 self._enter(Position(number, phase, 0), steps)
             self._train_online(steps) if phase == ONLINE else self._train_on_data(steps)
-        digest = self._digest()
-        self.folder.status("finished", self.position, digest=digest)
-        return digest
+        for share in self.shares:
+            share.folder.status("finished", self.position, digest=share.digest())
 
     def _resume(self) -> None:
-        saved = self.folder.checkpoint
+        saved = self.shares[0].folder.checkpoint
         if saved is None:
             return
-        if saved.position.phase == ONLINE:
+        self.position = saved.position
+        if self.position.phase == ONLINE:
             self._go_online()
-        self.position, self.since = saved.position, self.learner.restore(saved)
-        self.view.note(f"resuming {self.group.name} at {self.position}")
-        self.folder.status("running", self.position)
+        self.since = self.learner.restore(self.position.phase, lambda like: restored(self.shares, like))
+        self.view.note(f"resuming {self._names()} at {self.position}")
+        self._status("running")
+
+    def _names(self) -> str:
+        return ", ".join(share.job.folder.name for share in self.shares)
+
+    def _status(self, state: str) -> None:
+        for share in self.shares:
+            share.folder.status(state, self.position)
+
+    def _timing(self, rates: dict[str, float], position: Position | None = None) -> None:
+        """Per second of each job: its members' part of what the population did."""
+        for share in self.shares:
+            part = share.count / self.members
+            share.folder.timing(position or self.position, {name: part * rate for name, rate in rates.items()})
 
     def _enter(self, position: Position, steps: int) -> None:
         """Begin a phase. The first policy is evaluated before it is trained."""
         self.position, self.since = position, 0
-        self.folder.status("running", position)
+        self._status("running")
         if position.phase == ONLINE:
             self._go_online()
         self.learner.start_interval(position.phase)
@@ -112,9 +126,9 @@ class _GroupRun:
             self._at_evaluation(wait=not steps)
 
     def _go_online(self) -> None:
-        if self.task is None:
+        if any(share.task is None for share in self.shares):
             raise TaskError("online steps need an environment; name a task or give --env")
-        self.online = OnlineLoop(self.learner, self.folder, self.task, self.plan.online_steps)
+        self.online = OnlineLoop(self.learner, self.shares, self.plan.online_steps)
 
     def _train_on_data(self, steps: int) -> None:
         count, compiled, phase = FIRST, False, self.position.phase
@@ -129,9 +143,10 @@ class _GroupRun:
             rate = count * self.members / seconds
             self.view.advance(phase, self.position.step, rate if compiled else None)
             if not compiled:
-                self.folder.timing(self.position, {"compile_seconds": seconds})
+                for share in self.shares:
+                    share.folder.timing(self.position, {"compile_seconds": seconds})
             if self.position.step == goal:
-                self.folder.timing(self.position, {"updates_per_second": rate} if compiled else {})
+                self._timing({"updates_per_second": rate} if compiled else {})
                 self._at_evaluation(wait=goal == steps)
             count = max(1, min(4 * count, int(count * CHUNK_SECONDS / seconds))) if compiled else count
             compiled = True
@@ -141,7 +156,7 @@ class _GroupRun:
 
     def _train_online(self, steps: int) -> None:
         assert self.online is not None
-        due, each, total = self.online.due, self.group.configs[0].environments, self.online.due(self.capacity)
+        due, each, total = self.online.due, self.configs[0].environments, self.online.due(self.capacity)
         mark, marked, burst = time.monotonic(), self.position, BURST
         while self.position.step < steps or self.position.updates < due(self.position.step):
             self._save_if_due()
@@ -164,7 +179,7 @@ class _GroupRun:
                 self.view.advance(ONLINE, step, (position.updates - marked.updates) / seconds * self.members)
                 if look:
                     rate = (step - marked.step) / seconds
-                    self.folder.timing(position, {"env_steps_per_second": rate * self.members})
+                    self._timing({"env_steps_per_second": rate * self.members}, position)
                     self._at_evaluation()
                 mark, marked = time.monotonic(), position
         self._pictures()
@@ -190,21 +205,27 @@ class _GroupRun:
         """Before a dispatch: save now and then, stop on a signal. Not on arrival: a run that resumes from a checkpoint
         written between a boundary and its evaluation would never do that evaluation."""
         due = self.stop.asked or time.monotonic() - self.saved > SAVE_SECONDS
-        if self.pending and self.pending.evaluation and (due or self.pending.evaluation.done()):
+        running = self.pending.evaluations if self.pending else []
+        if running and (due or all(one.done() for one in running)):
             self._finish_evaluation()
         if due:
             self._save(self.position, self._tree())
         if self.stop.asked:
-            self.folder.status("interrupted", self.position)
+            self._status("interrupted")
             raise Interrupted(f"stopped at {self.position}; run the same command to continue")
 
     def _stop_diverged(self, what: str, members: list[int]) -> None:
-        kept = self.folder.checkpoint
-        where = f"the checkpoint at {kept.position} is kept" if kept else "none is kept"
-        seeds = ", ".join(f"{m} (seed {self.group.seeds[m]})" for m in members)
-        message = f"{self.group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
-        self.folder.status("diverged", self.position, message, diverged=members)
-        raise DivergenceError(message)
+        """Those jobs that have a bad member end here; the others can go on from their checkpoints."""
+        finite, messages = ~np.isin(np.arange(self.members), members), []
+        for share in self.shares:
+            own, kept, group = share.bad(finite), share.folder.checkpoint, share.job.group
+            where = f"the checkpoint at {kept.position} is kept" if kept else "none is kept"
+            if own:
+                seeds = ", ".join(f"{m} (seed {group.seeds[m]})" for m in own)
+                message = f"{group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
+                share.folder.status("diverged", self.position, message, diverged=own)
+                messages.append(message)
+        raise DivergenceError("\n".join(messages))
 
     def _at_evaluation(self, wait: bool = False) -> None:
         """Log the interval's averages, probe, evaluate, save; with overlap, the evaluation and what follows come later,
@@ -220,7 +241,7 @@ class _GroupRun:
             values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
         self.learner.start_interval(phase)
         self.since = self.position.step
-        under_way = self.evaluations.start(self.learner.policies()) if self.evaluations and policy else None
+        under_way = self._evaluate() if policy else []
         self.pending = Boundary(self.position, values, self._tree(), under_way)
         if not self.overlap or phase == ONLINE or wait:
             self._finish_evaluation()
@@ -230,26 +251,41 @@ class _GroupRun:
         if self.pending is None:
             return
         (position, values, tree, under_way), self.pending = self.pending, None
-        if under_way and self.evaluations:
-            self.evaluation, seconds = under_way.result()
-            scores = self.evaluations.scores(self.evaluation)
-            values |= scores
-            rate = self.evaluation.lengths.sum() / seconds
-            self.folder.timing(position, {"evaluation_steps_per_second": rate})
-            self.view.scores(position.phase, position.step, [float(score) for score in scores["score"]])
-        self.folder.metrics(position, values)
-        self.folder.timing(position, {"elapsed_seconds": time.monotonic() - self.started})
+        shown: list[float] = []
+        for number, share in enumerate(self.shares):
+            own = {name: share.of(value) for name, value in values.items()}
+            if under_way and share.evaluations:
+                share.evaluation, seconds = under_way[number].result()
+                own |= share.evaluations.scores(share.evaluation)
+                rate = share.evaluation.lengths.sum() / seconds
+                share.folder.timing(position, {"evaluation_steps_per_second": rate})
+                shown += own["score"].tolist()
+            share.folder.metrics(position, own)
+            share.folder.timing(position, {"elapsed_seconds": time.monotonic() - self.started})
+        if shown:
+            self.view.scores(position.phase, position.step, shown)
         self._save(position, tree)
+
+    def _evaluate(self) -> list[Future[Timed]]:
+        """Evaluations of the policies as they are now, of every job that has a task; they run one after another."""
+        if not any(share.evaluations for share in self.shares):
+            return []
+        policies = self.learner.policies()
+        return [share.evaluations.start(policies.part(share.members)) for share in self.shares if share.evaluations]
 
     def _pictures(self) -> None:
         """What the report draws of the policy at the end of a phase."""
         name = f"{self.position.phase}-{self.position.step}"
-        folder, algo = self.folder.path / "probes", self.group.algo
-        if algo.critic is not None and algo.sees.plain:
-            save_landscape(folder / f"landscape-{name}.npz", self.learner, self.dataset)
-        if self.evaluations and self.task and self.task.maze:
-            evaluation = self.evaluation or self.evaluations.start(self.learner.policies()).result().evaluation
-            save_trajectories(folder / f"trajectories-{name}.npz", evaluation)
+        if self.algo.critic is not None and self.algo.sees.plain:
+            save_landscapes(f"landscape-{name}.npz", self.learner, self.shares)
+        if not any(share.task and share.task.maze for share in self.shares):
+            return
+        if any(share.evaluation is None for share in self.shares):
+            for share, fresh in zip(self.shares, self._evaluate(), strict=True):
+                share.evaluation = fresh.result().evaluation
+        for share in self.shares:
+            assert share.evaluation is not None
+            save_trajectories(share.folder.path / "probes" / f"trajectories-{name}.npz", share.evaluation)
 
     def _tree(self) -> dict[str, Any]:
         """What a checkpoint of this moment holds. With overlap it is written later, so it may not share memory with
@@ -262,13 +298,17 @@ class _GroupRun:
         bad = sorted({m for leaf in state for m in range(self.members) if not np.all(np.isfinite(leaf[m]))})
         if bad:
             self._stop_diverged(f"not finite in its parameters at {position}", bad)
-        self.folder.save(position, tree)
+        for share in self.shares:
+            share.folder.save(position, share.checkpoint(tree))
         self.saved = time.monotonic()
 
-    def _digest(self) -> str:
-        """SHA-256 over everything that a resumed run must repeat: final state, metrics, online transitions."""
-        assert self.folder.checkpoint is not None
-        digest = hashlib.sha256(self.folder.checkpoint.digest.encode())
-        for name in (METRICS, REPLAY):
-            digest.update((self.folder.path / name).read_bytes())
-        return digest.hexdigest()
+
+def _probe_batch(data: Sequence[Any]) -> Any:
+    """Rows that probes look at, spread over each member's dataset (some twice where it has fewer): a Transition
+    [P, PROBE_ROWS, ..]."""
+    drawn: dict[int, Any] = {}
+    for one in data:
+        if id(one) not in drawn:
+            picks = np.linspace(0, len(one.last) - 1, PROBE_ROWS).astype(int)
+            drawn[id(one)] = jax.tree.map(lambda x, picks=picks: np.asarray(x[picks], np.float32), one.columns)
+    return jax.tree.map(lambda *parts: np.stack(parts), *(drawn[id(one)] for one in data))

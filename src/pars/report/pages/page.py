@@ -1,33 +1,13 @@
-"""RUN/report.html: one file that opens without a server and loads nothing from elsewhere."""
+"""A run's page: one file that opens without a server and loads nothing from elsewhere."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pars.report.charts import ends, figures, landscape, maze
-from pars.report.load import read_run
 from pars.report.pages import html, tables
 from pars.report.pages.verdict import RunVerdict, verdict
-from pars.report.pages.verdict import summary as verdict_summary
 from pars.report.records import GroupRecord, Run
 from pars.report.series import STEP_NAMES, all_series, show
-from pars.system import write_whole
-
-
-def write_report(run: Path | str) -> Path:
-    """Write report.html into the run folder (or the group folder given) and return its path.
-
-    Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
-    """
-    found = read_run(run)
-    target = found.folder / "report.html"
-    write_whole(target, render(found))
-    return target
-
-
-def summary(run: Path | str) -> list[str]:
-    """Lines for the terminal: result, comparisons, data, speed, state. Raises as `write_report`."""
-    return verdict_summary(read_run(run))
 
 
 def render(run: Run) -> str:

@@ -1,0 +1,100 @@
+"""The page above several runs, one for each task: what every algorithm came to on each, and the pages of the runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pars.report.charts import figures
+from pars.report.load import read_run
+from pars.report.pages import html
+from pars.report.pages.page import render
+from pars.report.pages.verdict import summary as verdict_summary
+from pars.report.records import PHASES, Run
+from pars.report.series import Series, all_series
+from pars.report.stats.statistics import number
+from pars.system import write_whole
+
+PAGE = "report.html"
+
+
+def runs_below(folder: Path) -> list[Path]:
+    """The runs of a folder that has one for each task, in the order they were started; none if it is itself a run."""
+    if (folder / "run.json").exists() or any(folder.glob("*/run.json")):
+        return []
+    first: dict[Path, int] = {}
+    for path in folder.glob("*/*/run.json"):
+        run, began = path.parent.parent, path.stat().st_mtime_ns
+        first[run] = min(began, first.get(run, began))
+    return sorted(first, key=lambda run: (first[run], run.name))
+
+
+def write_report(folder: Path | str) -> Path:
+    """Write report.html into the run folder (or the group folder) given and return its path; of several tasks one page
+    for each, and one above them.
+
+    Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
+    """
+    folder = Path(folder)
+    below = runs_below(folder)
+    runs = [read_run(path) for path in below or [folder]]
+    for run in runs:
+        write_whole(run.folder / PAGE, render(run))
+    if below:
+        write_whole(folder / PAGE, _render(folder, runs))
+    return folder / PAGE
+
+
+def summary(folder: Path | str) -> list[str]:
+    """Lines for the terminal: result, comparisons, data, speed, state; of several tasks those of each, and what each
+    algorithm came to over all of them. Raises as `write_report`."""
+    folder = Path(folder)
+    below = runs_below(folder)
+    if not below:
+        return verdict_summary(read_run(folder))
+    runs = [read_run(path) for path in below]
+    lines = [line for run in runs for line in [run.folder.name, *(f"  {line}" for line in verdict_summary(run))]]
+    return lines + [f"over all  {' '.join(means)}" for means in _means(runs)]
+
+
+def _render(folder: Path, runs: Sequence[Run]) -> str:
+    rows, links, pictures = [], [], []
+    for run in runs:
+        series = all_series(run)
+        for one in series:
+            rows.append([run.folder.name, *_cells(one)])
+            links.append(f"{run.folder.name}/{PAGE}")
+        if (curve := figures.score_curve(series)) is not None:
+            pictures.append(replace(curve, title=run.folder.name))
+    header = [
+        "task",
+        "algorithm",
+        *(f"end of {phase}: mean ± std" for phase in PHASES),
+        "95 % interval of the last",
+        "n",
+    ]
+    means = [html.note(" ".join(words)) for words in _means(runs)]
+    body = [
+        f"<header><h1>{len(runs)} tasks · {html.text(folder.name)}</h1></header>",
+        html.section("Scores by task", html.table(header, rows, links=links), *means),
+        html.section("Curves by task", html.figures(pictures, "third")),
+    ]
+    return html.page(f"{len(runs)} tasks: {folder.name}"[:120], "\n".join(body))
+
+
+def _cells(one: Series) -> list[str]:
+    finals = [one.final(phase) for phase in PHASES]
+    last = next((score for score in reversed(finals) if score is not None), None)
+    interval, n = (last.interval_text(), str(last.n)) if last else ("—", "0")
+    return [one.label, *(score.text() if score else "—" for score in finals), interval, n]
+
+
+def _means(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Of each algorithm the mean over the tasks of its scores at the end of a phase, with how many tasks have one."""
+    all_of = [one for run in runs for one in all_series(run)]
+    for label in dict.fromkeys(one.label for one in all_of):
+        for phase in PHASES:
+            found = [score.mean for one in all_of if one.label == label and (score := one.final(phase)) is not None]
+            if found:
+                yield f"{label}, {phase}:", f"mean over {len(found)} tasks {number(float(np.mean(found)))}."

@@ -1,0 +1,76 @@
+"""A job's share of the population that trains: its members, its folder, its task and its data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Any
+
+import jax
+import numpy as np
+
+from pars.training.evaluations import Evaluations
+from pars.training.folder import METRICS, REPLAY, RunFolder
+from pars.training.plan import Job
+from pars.training.rollout import Evaluation
+
+Tree = Any
+WHOLE = "since"  # of a checkpoint's tree: no member has its own
+
+
+class Share:
+    """What is written of a job is what would be if it trained alone, to the last bit on a CPU.
+
+    Args:
+        begin: number of its first member in the population.
+        thread: where evaluations run, one after another.
+    """
+
+    def __init__(self, job: Job, folder: RunFolder, begin: int, thread: Executor) -> None:
+        self.job, self.folder, self.task = job, folder, job.task
+        self.count = len(job.group.seeds)
+        self.members = slice(begin, begin + self.count)
+        sees, episodes = job.group.algo.sees, job.plan.eval_episodes
+        self.evaluations = Evaluations(job.task, self.count, episodes, thread, sees) if job.task else None
+        self.evaluation: Evaluation | None = None  # the last one
+
+    def of(self, tree: Tree) -> Tree:
+        """Its members' part of arrays [P, ..]."""
+        return jax.tree.map(lambda x: x[self.members], tree)
+
+    def checkpoint(self, tree: Mapping[str, Tree]) -> dict[str, Tree]:
+        """Its part of what `Learner.tree` gives."""
+        return {name: part if name == WHOLE else self.of(part) for name, part in tree.items()}
+
+    def bad(self, finite: np.ndarray) -> list[int]:
+        """Numbers, within the job, of the members that are not `finite` [P]."""
+        return [int(member) for member in np.flatnonzero(~finite[self.members])]
+
+    def digest(self) -> str:
+        """SHA-256 over everything that a resumed run must repeat: final state, metrics, online transitions."""
+        assert self.folder.checkpoint is not None
+        digest = hashlib.sha256(self.folder.checkpoint.digest.encode())
+        for name in (METRICS, REPLAY):
+            digest.update((self.folder.path / name).read_bytes())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        if self.evaluations:
+            self.evaluations.close()
+
+
+def restored(shares: Sequence[Share], like: Mapping[str, Tree]) -> dict[str, Tree]:
+    """The tree of the whole population, of the shape of `like`, from the checkpoints where the folders resume."""
+    parts = []
+    for share in shares:
+        assert share.folder.checkpoint is not None
+        parts.append(share.folder.checkpoint.restore(share.checkpoint(like)))
+    if len(parts) == 1:
+        return parts[0]
+    both = {
+        name: jax.tree.map(lambda *xs: np.concatenate(xs), *(part[name] for part in parts))
+        for name in like
+        if name != WHOLE
+    }
+    return {**both, WHOLE: parts[0][WHOLE]}
