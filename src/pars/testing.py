@@ -78,7 +78,7 @@ def check_settings(algo: Algorithm, settings: Settings | None = None) -> None:
     for rows in (algo.presets.family, algo.presets.robot, algo.presets.task, *choices):
         for name, row in rows.items():
             try:
-                algo.configure(row)
+                algo.configure(row).check()
             except UsageError as error:
                 _fail(algo, f"its preset for {name} does not fit its config: {error}")
 

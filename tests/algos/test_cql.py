@@ -134,7 +134,7 @@ def test_returns_of_data_and_of_episodes_met_online_are_the_same() -> None:
         episode = Transition(*(column[first : first + 4] for column in data.columns[:5]))
         np.testing.assert_allclose(column.late(cfg, episode), returns[first : first + 4])
     with pytest.raises(UsageError, match="add reward_norm=none"):
-        algo.configure(dict(reward_norm="range"))
+        algo.configure(dict(reward_norm="range")).check()
 
 
 def test_cql_that_calibrates_is_cal_ql() -> None:

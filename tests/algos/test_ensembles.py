@@ -93,7 +93,7 @@ def test_diversity_is_finite_and_without_effect_where_a_critic_is_flat() -> None
 
 def test_one_critic_cannot_be_diverse() -> None:
     with pytest.raises(UsageError, match="critics=1: one critic cannot be diverse; give at least 2"):
-        edac.Config(critics=1)
+        edac.Config(critics=1).check()
 
 
 def test_weight_zero_makes_edac_sac_n() -> None:

@@ -118,6 +118,7 @@ def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
     ("settings", "words"),
     [
         ({"hidden": ["8x0"]}, "setting hidden=8x0 must be at least 1"),
+        ({"critics": ["0"]}, "setting critics=0 must be at least 1"),  # and not what it must be beside others
         ({"updates_per_step": ["0"]}, "setting updates_per_step=0 must be at least 1"),
         ({"discount": ["0.9", "2"]}, "setting discount=2 must be from 0 to 1"),
         ({"actor_lr": [-1e-3]}, "setting actor_lr=-0.001 must be at least 0"),

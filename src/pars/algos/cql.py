@@ -53,7 +53,8 @@ class Config(SACSettings):
     failure_reward: float = setting(0.0, "that reward, before scaling", on="failure")
     online_conservative: bool = setting(False, "keep pushing down online", phase="online")
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        super().check()
         if self.calibrate and self.reward_norm != "none":
             raise UsageError("calibrate=true knows returns of scaled and shifted rewards only; add reward_norm=none")
 

@@ -40,7 +40,8 @@ class Config(SACSettings):
     max_backup: bool = setting(False, "target from the best of several next actions, without entropy")
     backup_actions: Count = setting(10, "how many", on="max_backup")
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        super().check()
         if self.critics < 2:
             raise UsageError(f"critics={self.critics}: one critic cannot be diverse; give at least 2")
 

@@ -56,7 +56,8 @@ class Config(TD3Settings):
     # online
     updates_per_step: Count = 20
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        super().check()
         if not 1 <= self.target_critics <= self.critics or not 1 <= self.actor_critics <= self.critics:
             raise UsageError(
                 f"target_critics={self.target_critics} and actor_critics={self.actor_critics} must lie between 1 and "

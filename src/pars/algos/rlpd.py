@@ -38,7 +38,8 @@ class Config(SACSettings):
     updates_per_step: Count = setting(20, symbol="G")
     random_steps: int = 5000
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        super().check()
         if not 1 <= self.target_critics <= self.critics:
             raise UsageError(f"target_critics={self.target_critics} must lie between 1 and critics={self.critics}")
 
