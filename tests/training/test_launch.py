@@ -13,9 +13,11 @@ from pars.algos import find_algorithm
 from pars.config import parse_axes, structure
 from pars.errors import UsageError
 from pars.training.launch import make_groups, train_groups
+from pars.training.parts import make_group
 from pars.training.plan import How, Plan
 from pars.training.progress import make_view
 from pars.training.view import Stop
+from tests.training import toys
 
 HOW = How(make_view(quiet=True), Stop())
 
@@ -85,6 +87,13 @@ def test_what_data_are_prepared_by_splits_groups_too() -> None:
     assert [len(group.configs) for group in make_groups(["cql", "cal_ql"], None, axes, [0])] == [2, 1, 1]
     halves = make_groups(["bc"], None, {"best_fraction": ["0.1", "0.5"]}, [0, 1])
     assert [len(group.configs) for group in halves] == [2, 2]
+
+
+def test_phases_come_in_one_order() -> None:
+    cfg = toys.PRETRAINED.configure()
+    steps = [("behaviour", cfg.model_steps), ("offline", 5), ("online", 7)]
+    assert make_group(toys.PRETRAINED, [(cfg, 0)]).phases(Plan(5, 7)) == steps
+    assert [phase.name for phase in toys.PRETRAINED.course] == [name for name, _ in steps]
 
 
 def test_uniform_actions_alone_are_no_training(tmp_path: Path) -> None:

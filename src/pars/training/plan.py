@@ -35,8 +35,9 @@ class Group:
 
     def phases(self, plan: Plan) -> list[tuple[str, int]]:
         """Name and steps of every phase, in order; offline is there without steps, too: a run begins in it."""
-        before = [(phase.name, phase.steps(self.configs[0])) for phase in self.algo.before]
-        return [*before, (OFFLINE, plan.offline_steps), (ONLINE, plan.online_steps)]
+        planned = {OFFLINE: plan.offline_steps, ONLINE: plan.online_steps}
+        planned |= {phase.name: phase.steps(self.configs[0]) for phase in self.algo.before}
+        return [(phase.name, planned[phase.name]) for phase in self.algo.course]
 
 
 @dataclass(frozen=True)
