@@ -18,6 +18,7 @@ from pars import algos, api, presets
 from pars.algos import ALGORITHMS, bc, every_algorithm, find_algorithm, import_modules, outside, register
 from pars.cli import main as cli
 from pars.collect.runs import collect_run
+from pars.core import Phase
 from pars.errors import UsageError
 from pars.report import read_run
 from pars.training.restore import load_policy
@@ -248,6 +249,10 @@ def test_an_environment_of_a_module_is_made_once_that_module_is_imported(site: P
     assert result.task.id == "my_envs:Mine-v0" and result.scores.shape == (2, 1)
 
 
+def phases(*names: str) -> tuple[Phase, ...]:
+    return tuple(Phase(name, lambda cfg: 1, bc.update) for name in names)
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
@@ -256,6 +261,12 @@ def test_an_environment_of_a_module_is_made_once_that_module_is_imported(site: P
             "an algorithm is called 'a b/../c'; a name has letters, digits and _, such as my_method",
         ),
         ({"name": "mine", "config": dict}, "'mine': its config is no class that inherits from pars.core.LoopSettings"),
+        (
+            {"name": "mine", "before": phases("offline")},
+            "'mine': its phases are 'offline', 'offline', 'online'; each needs a name of its own, such as model",
+        ),
+        ({"name": "mine", "before": phases("model", "model")}, "'model', 'model', 'offline', 'online'; each needs a"),
+        ({"name": "mine", "before": phases("a/b")}, "its phases are 'a/b', 'offline', 'online'; each needs a name"),
     ],
 )
 def test_what_cannot_be_a_method_is_not_registered(change: dict[str, Any], line: str) -> None:

@@ -65,11 +65,22 @@ def load(point: EntryPoint) -> Algorithm:
 
 
 def check(algo: Algorithm) -> None:
-    """Raises UsageError for a name that cannot be a folder's and a word of the command, or a config that is none."""
-    if not re.fullmatch(r"[A-Za-z]\w*", algo.name, re.ASCII):
+    """Raises UsageError for a name that cannot be a folder's and a word of the command, a config that is none, and
+    phases that one could not tell apart."""
+    if not _is_word(algo.name):
         raise UsageError(f"an algorithm is called {algo.name!r}; a name has letters, digits and _, such as my_method")
     if not (isinstance(algo.config, type) and issubclass(algo.config, LoopSettings)):
         raise UsageError(f"algorithm {algo.name!r}: its config is no class that inherits from pars.core.LoopSettings")
+    phases = [phase.name for phase in algo.course]
+    if len({*phases}) < len(phases) or not all(map(_is_word, phases)):
+        known = ", ".join(map(repr, phases))
+        raise UsageError(
+            f"algorithm {algo.name!r}: its phases are {known}; each needs a name of its own, such as model"
+        )
+
+
+def _is_word(name: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII))
 
 
 def brings(point: EntryPoint, algo: Algorithm) -> bool:
