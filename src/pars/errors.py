@@ -52,9 +52,9 @@ class Interrupted(ParsError):
     exit_code = 75
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """One line for an unknown name: the nearest known ones first, else all of them."""
+def unknown(kind: str, name: str, known: Iterable[str], beyond: str = "") -> str:
+    """One line for an unknown name: the nearest known ones, else all of them, and what there is `beyond` them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}{beyond}"
     return f"unknown {kind} {name!r}; {hint}"

@@ -55,7 +55,8 @@ def find_algorithm(name: str, origin: Any = None) -> Algorithm:
             raise UsageError(f"algorithm {name!r} is in several packages ({_packages(name)}); uninstall all but one")
         if not points:
             known = {*ALGORITHMS, *outside.claims()}
-            raise UsageError(outside.absent(name, origin) if origin else unknown("algorithm", name, known))
+            own = "; give one of your own with --import (or pars.register)"
+            raise UsageError(outside.absent(name, origin) if origin else unknown("algorithm", name, known, own))
         _add(outside.load(points[0]))
         _homes[name] = outside.home(points[0].module, points[0].dist)
     return ALGORITHMS[name]
