@@ -180,6 +180,16 @@ def test_the_command_imports_what_it_is_told(
         assert said.err.startswith("pars: cannot import 'nowhere': ModuleNotFoundError")
 
 
+@pytest.mark.filterwarnings("default")
+def test_the_command_says_that_a_module_brings_nothing(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.py").write_text("METHOD = 1")
+    cli.main(["algos", "bc", "--import", str(tmp_path / "empty.py")])
+    told = "brings no algorithm: it has no ALGORITHM or ALGORITHMS and calls no pars.register\n"
+    assert capsys.readouterr().err == f"pars: warning: '{tmp_path / 'empty.py'}' is imported and {told}"
+
+
 EVIL = """
 from pathlib import Path
 Path(__file__).with_name("executed").touch()
@@ -208,7 +218,8 @@ def test_nothing_that_a_run_names_is_imported(site: Path, tmp_path: Path, monkey
     (folder / "run.json").write_text(json.dumps(honest | {"origin": origin}))
     load_policy(folder)  # ours, whatever else it says
     assert not (site / "executed").exists() and "evil" not in sys.modules
-    import_modules(["evil"])
+    with pytest.warns(UserWarning, match="'evil' is imported and brings no algorithm"):
+        import_modules(["evil"])
     assert (site / "executed").exists()  # it would have been seen
 
 

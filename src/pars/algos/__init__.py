@@ -4,9 +4,12 @@ Others come from installed packages and from modules that a user names, see `out
 """
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import Any
+
+import gymnasium
 
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
@@ -106,14 +109,17 @@ def _add(algo: Algorithm) -> None:
 
 def import_modules(names: Iterable[str]) -> None:
     """Import modules, each by its name or by the path of its file, and register their algorithms: what a module
-    registers itself, its ALGORITHM and its ALGORITHMS. Raises UsageError, and then has added nothing of that module."""
+    registers itself, its ALGORITHM and its ALGORITHMS. Raises UsageError, and then has added nothing of that module.
+
+    A new module that brings none, and no environment either, is warned of."""
     for name in names:
-        before = dict(ALGORITHMS)
+        before, loaded, tasks = dict(ALGORITHMS), set(sys.modules), len(gymnasium.registry)
         try:
             module = outside.import_module(name)
             if replaced := [other for other in before if ALGORITHMS.get(other) is not before[other]]:
                 raise UsageError(f"cannot import {name!r}: it replaces the algorithm {replaced[0]!r}; rename its own")
-            register(*outside.algorithms_of(module))
+            found = outside.algorithms_of(module)
+            register(*found)
         except UsageError:
             for new in ALGORITHMS.keys() - before.keys():
                 PRESETS.pop(new, None)
@@ -122,6 +128,10 @@ def import_modules(names: Iterable[str]) -> None:
             raise
         for new in ALGORITHMS.keys() - before.keys():
             _homes[new] = outside.home(module.__name__)
+        brought = found or len(ALGORITHMS) > len(before) or len(gymnasium.registry) > tasks
+        if module.__name__ not in loaded and not brought:
+            what = "no algorithm: it has no ALGORITHM or ALGORITHMS and calls no pars.register"
+            warnings.warn(f"{name!r} is imported and brings {what}", stacklevel=2)
 
 
 def import_wanted() -> None:
