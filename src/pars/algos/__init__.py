@@ -5,6 +5,7 @@ Others come from installed packages and from modules that a user names, see `out
 
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -145,6 +146,26 @@ def origin_of(algo: Algorithm) -> dict[str, str]:
     if algo.name in OURS and ALGORITHMS[algo.name] is algo:
         return {"module": module}
     return _homes.get(algo.name) or outside.home(module)
+
+
+def fault(error: BaseException) -> str | None:
+    """One line about an error in an algorithm from elsewhere: which, and where in its code; None if it is in none."""
+    roots = {name: _root(origin_of(algo)["module"]) for name, algo in ALGORITHMS.items() if name not in OURS}
+    frames = [(frame.f_code, number, _root(frame.f_globals.get("__name__", "")))
+              for frame, number in traceback.walk_tb(error.__traceback__)]  # fmt: skip
+    theirs = [(code, number, root) for code, number, root in frames if root in roots.values() and root != "pars"]
+    if not theirs:
+        return None
+    last, number, root = theirs[-1]
+    beside = [name for name, own in roots.items() if own == root]
+    codes = {code for code, _, _ in theirs}
+    names = [name for name in beside if codes & {getattr(x, "__code__", None) for x in vars(ALGORITHMS[name]).values()}]
+    who = " or ".join(repr(name) for name in names or beside)
+    return f"algorithm {who} failed at {last.co_filename}:{number}: {outside.one_line(error)}"
+
+
+def _root(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _packages(name: str) -> str:

@@ -55,7 +55,7 @@ def load(point: EntryPoint) -> Algorithm:
     try:
         algo = point.load()
     except Exception as error:
-        raise UsageError(f"{what} cannot be loaded: {_line(error)}; mend the package or uninstall it") from error
+        raise UsageError(f"{what} cannot be loaded: {one_line(error)}; mend the package or uninstall it") from error
     if not isinstance(algo, Algorithm):
         raise UsageError(f"{what}: {point.value} is a {type(algo).__name__} and no pars.Algorithm; mend the package")
     check(algo)
@@ -100,7 +100,7 @@ def import_module(name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         absent = isinstance(error, ModuleNotFoundError) and (name + ".").startswith(f"{error.name}.")
         hint = f"install it or give the path of its file, such as ./{name}.py" if absent else "mend it"
-        raise UsageError(f"cannot import {name!r}: {_line(error)}; {hint}") from error
+        raise UsageError(f"cannot import {name!r}: {one_line(error)}; {hint}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -168,6 +168,6 @@ def absent(name: str, origin: Any) -> str:
     )
 
 
-def _line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     """Type and first line of an error."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}".removesuffix(": ")

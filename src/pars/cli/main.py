@@ -299,10 +299,11 @@ def gather(words: list[str]) -> list[str]:
 
 def _explain(error: Exception) -> int:
     """Print one line about `error`; the exit code."""
-    known = error if isinstance(error, ParsError) else _resource(error)
+    known = error if isinstance(error, ParsError) else _resource(error) or _theirs(error)
     if known is None:
         line = str(error).partition("\n")[0]
-        print(f"pars: internal error: {type(error).__name__}: {line} (--debug shows where)", file=sys.stderr)
+        where = "--debug shows where" + ("; see pars.testing.check_algorithm, too, for your own" if _others() else "")
+        print(f"pars: internal error: {type(error).__name__}: {line} ({where})", file=sys.stderr)
         return 1
     print(f"pars: {known}", file=sys.stderr)
     return known.exit_code
@@ -321,6 +322,18 @@ def _resource(error: Exception) -> ParsError | None:
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return ResourceError("out of memory; train fewer members at once or smaller networks")
     return None
+
+
+def _theirs(error: Exception) -> ParsError | None:
+    """A mistake in the code of an algorithm from elsewhere."""
+    line = sys.modules["pars.algos"].fault(error) if _others() else None
+    return UsageError(f"{line} (--debug shows the traceback)") if line else None
+
+
+def _others() -> bool:
+    """Whether algorithms from elsewhere are known. Imports nothing: what is imported may be what has failed."""
+    algos = sys.modules.get("pars.algos")
+    return bool(algos and algos.ALGORITHMS.keys() - algos.OURS)
 
 
 def _one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
