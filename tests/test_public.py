@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pars
+from pars import errors
 from pars.cli import main as cli
 
 ROOM = Path(pars.__file__).parent
@@ -23,6 +24,14 @@ def test_type_checkers_see_the_names_that_are_there() -> None:
     seen = {node.names[0].name: node.module for node in block.body if isinstance(node, ast.ImportFrom)}
     assert seen == pars._HOME
     assert (ROOM / "py.typed").exists()
+
+
+def test_every_error_can_be_caught_by_its_public_name() -> None:
+    """`pars.train` raises them."""
+    kinds = {
+        name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)
+    }
+    assert len(kinds) > 5 and all(getattr(pars, name) is kind for name, kind in kinds.items())
 
 
 def test_no_room_has_the_name_of_a_function() -> None:

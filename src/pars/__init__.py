@@ -22,7 +22,14 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from pars.data import load_dataset as load_dataset
     from pars.envs import TASKS as TASKS
     from pars.envs import make_task as make_task
+    from pars.errors import CheckpointError as CheckpointError
+    from pars.errors import DataError as DataError
+    from pars.errors import DivergenceError as DivergenceError
+    from pars.errors import Interrupted as Interrupted
     from pars.errors import ParsError as ParsError
+    from pars.errors import ResourceError as ResourceError
+    from pars.errors import TaskError as TaskError
+    from pars.errors import UsageError as UsageError
     from pars.presets import Preset as Preset
     from pars.report import summary as summary
     from pars.report import write_report as write_report
@@ -35,13 +42,20 @@ _HOME = {
     "ALGORITHMS": "pars.algos",
     "TASKS": "pars.envs",
     "Algorithm": "pars.core",
+    "CheckpointError": "pars.errors",
+    "DataError": "pars.errors",
     "Dataset": "pars.data",
+    "DivergenceError": "pars.errors",
+    "Interrupted": "pars.errors",
     "ParsError": "pars.errors",
     "Policy": "pars.training.restore",
     "Preset": "pars.presets",
+    "ResourceError": "pars.errors",
     "Spec": "pars.core",
     "Step": "pars.core",
+    "TaskError": "pars.errors",
     "Transition": "pars.core",
+    "UsageError": "pars.errors",
     "collect_dataset": "pars.data",
     "collect_twin": "pars.collect.twins",
     "evaluate": "pars.api",
