@@ -96,7 +96,6 @@ def train(
     for request in requests:
         for warning in request.dataset.card["warnings"]:
             view.note(f"data{f' of {request.name}' if len(requests) > 1 else ''}: {warning}")
-    view.note(f"run: {out}")
     for algo in dict.fromkeys(group.algo for request in requests for group in request.groups):
         if steps and not algo.offline:
             view.note(f"{algo.name} has no offline phase: --steps is not for it")

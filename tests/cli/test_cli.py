@@ -96,6 +96,8 @@ WRONG_WORDS = [
     (["pars", TASK, "--env", "Hopper-v5"], f"the task is '{TASK}' and --env is 'Hopper-v5'; name one of them"),
     (["td3_bc", TASK, "--preset", "single"], "unknown preset 'single'; td3_bc has paper, tuned"),
     (["pars", TASK, "--preset", "single"], f"pars has no preset 'single' for {TASK}; leave it out or choose paper"),
+    (["pars", TASK, "batch_size=64", "--online-steps", "9"], "offline_rows=128 of pars must lie between 0 and batch"),
+    (["rlpd", TASK, "--online-steps", "9"], "rlpd takes random_steps=500 uniform actions before it learns, and 9"),
     (["pars", TASK, "--steps", "0"], "0 offline and 0 online steps; give at least one"),
 ]
 
@@ -103,8 +105,9 @@ WRONG_WORDS = [
 @pytest.mark.parametrize(("line", "message"), WRONG_WORDS, ids=[" ".join(line) for line, _ in WRONG_WORDS])
 def test_words_that_do_not_fit(pars: Pars, own_folders: Path, line: list[str], message: str) -> None:
     data = [] if "--data" in line or line in (["pars"], ["pars", "Pendulum-v1"]) else ["--data", few_rows_file()]
-    one_line(pars("train", *line, *data), 2, message)
-    assert not any(own_folders.iterdir())  # and nothing was begun
+    said = pars("train", *line, *data)
+    one_line(said, 2, message)
+    assert "run: " not in said.out and not any(own_folders.iterdir())  # nothing was begun, nor said to be
 
 
 @pytest.mark.parametrize(

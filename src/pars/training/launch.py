@@ -124,6 +124,7 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "") -> None
             _check_batches(group, plan)
         _check_fit(request.dataset, request.task)
         _check_company(request)
+    how.view.note(f"run: {requests[0].out if len(requests) == 1 else requests[0].out.parent}")
     diverged: list[str] = []
     with how.stop.listening():
         for team in teams(requests, how.view.note):
