@@ -18,6 +18,7 @@ PARTS = {
     "loading": "from a file on disk to the first gradient step, cold and from the cache",
     "online": "online training: time of an environment step beside its updates and physics",
     "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
+    "paper": "a column of the paper's Table 2 as one population, as far as the minutes go (--dry: tiny)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",

@@ -1,0 +1,65 @@
+"""A column of the paper as one population: what is trained, and what is taken home."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from benchmarks import paper
+from pars import api, load_policy
+from pars.collect.twins import twin_path
+from pars.data import load_dataset
+from pars.errors import UsageError
+from tests.benchmarks.test_benchmarks import read_csv
+
+
+def test_columns_are_those_of_table_2() -> None:
+    counts = {column: len(paper.tasks_of(column)) for column in paper.COLUMNS}
+    assert counts == {"antmaze": 8, "mujoco": 12, "adroit": 8}
+    assert paper.tasks_of("antmaze")[0] == "antmaze-umaze-v2"
+
+
+def test_data_are_the_tasks_own_or_twins(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[list[str]] = []
+
+    class Child:
+        def __init__(self, line: list[str], env: dict[str, str], stdout: int) -> None:
+            assert env["JAX_PLATFORMS"] == "cpu"
+            lines.append(line[3:])
+
+        def wait(self) -> int:
+            return "hammer-human-v1" in lines[-1]
+
+    monkeypatch.setattr(paper.subprocess, "Popen", Child)
+    found = paper.data_for(["pointmaze-umaze-fixed", "pen-human-v1"], 500)
+    assert found == {"pointmaze-umaze-fixed": None, "pen-human-v1": str(twin_path("pen-human-v1", 500))}
+    assert lines == [["data", "collect", "pen-human-v1", "--rows", "500"]]
+    with pytest.raises(UsageError, match=r"^no data for hammer-human-v1: neither D4RL's file nor a twin could be had$"):
+        paper.data_for(["hammer-human-v1"], None)
+
+
+def test_a_column_runs_dry_and_is_taken_home(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(api, "load_dataset", lambda *args, **options: load_dataset(*args, rows=400, **options))
+    options = ["--dry", "--minutes", "30", "--seeds", "2", "--episodes", "2"]
+    paper.run([*options, "--out", "out", "--work", "work"])
+    out = own_folders / "out" / "paper-antmaze"
+    rows = read_csv(out / "table.csv")
+    names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"]
+    assert [row["task"] for row in rows] == names and {row["steps"] for row in rows} == {"40"}
+    assert "PARS on 2 datasets: 4 members" in capsys.readouterr().out
+    assert (out / "table.txt").read_text().startswith("pars, cpu, ") and (out / "report.html").is_file()
+    (group,) = (own_folders / "work" / "column-antmaze" / names[0]).glob("pars-*")
+    arrays = load_file(out / names[0] / "actors.safetensors")
+    assert arrays and not [name for name in arrays if "critic" in name]
+    assert all(len(array) == 2 for array in arrays.values())
+    kept = sum(path.stat().st_size for path in (out / names[0]).glob("*.safetensors"))
+    whole = sum(path.stat().st_size for path in group.glob("checkpoints/*/*.safetensors"))
+    assert kept < whole / 4
+    assert np.isfinite(load_policy(group)(np.zeros(4, np.float32))).all()
+    paper.run([*options, "--out", "out", "--work", "work"])  # the same folder goes on, and is done
+    assert capsys.readouterr().out.count("already finished") == 2
