@@ -14,7 +14,7 @@ import pytest
 
 from pars import api
 from pars.data import Dataset, collect_dataset, load_dataset
-from pars.training.checkpoint import latest
+from pars.training.checkpoint import MANIFEST, latest
 from pars.training.folder import read_status
 
 TASK = "pointmaze-umaze-diverse"
@@ -58,6 +58,22 @@ def train(out: Path | None, algorithms: str = "pars", task: str | None = TASK, *
 def finished_run() -> Path:
     """An undisturbed run of two seeds. Do not write below it."""
     return train(SESSION / "runs" / "finished", seeds=(0, 1))
+
+
+def as_format_1(folder: Path) -> Path:
+    """Rewrite a group's folder as an earlier version would have left it. -> where it is now"""
+    folder = folder.rename(folder.with_name(f"{folder.name.partition('-')[0]}-abc123"))  # made of fewer settings
+    described = {name: value for name, value in description(folder).items() if name not in ("origin", "goal_dim")}
+    for member in described["members"]:
+        del member["settings"]["environments"]
+    (folder / "run.json").write_text(json.dumps(described | {"format": 1}))
+    for path in list((folder / "checkpoints").iterdir()):
+        manifest = json.loads((path / MANIFEST).read_text())
+        place = manifest.pop("position")
+        phase, step = place["phase"], place["step"]
+        (path / MANIFEST).write_text(json.dumps(manifest | {"format": 1, "phase": phase, "step": step}))
+        path.rename(path.with_name(f"{phase}-{step:09d}"))
+    return folder
 
 
 def group(out: Path, algorithm: str = "pars") -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,24 +15,13 @@ from pars.report.load import read_run
 from pars.report.pages.overview import write_report
 from pars.training.checkpoint import MANIFEST, Position, latest
 from pars.training.restore import load_policy
-from tests.runs import description, few_rows, finished_run, group, train
+from tests.runs import as_format_1, few_rows, finished_run, group, train
 
 
 def format_1(run: Path) -> Path:
     """The finished run as an earlier version would have left it, copied to `run`. -> its group's folder"""
     shutil.copytree(finished_run(), run)
-    folder = group(run).rename(run / "pars-abc123")  # names came from fewer settings
-    described = {name: value for name, value in description(folder).items() if name not in ("origin", "goal_dim")}
-    for member in described["members"]:
-        del member["settings"]["environments"]
-    (folder / "run.json").write_text(json.dumps(described | {"format": 1}))
-    for path in list((folder / "checkpoints").iterdir()):
-        manifest = json.loads((path / MANIFEST).read_text())
-        place = manifest.pop("position")
-        phase, step = place["phase"], place["step"]
-        (path / MANIFEST).write_text(json.dumps(manifest | {"format": 1, "phase": phase, "step": step}))
-        path.rename(path.with_name(f"{phase}-{step:09d}"))
-    return folder
+    return as_format_1(group(run))
 
 
 def test_it_is_evaluated(tmp_path: Path) -> None:

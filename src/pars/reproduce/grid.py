@@ -249,6 +249,11 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
     return found
 
 
+def same(cfg: Any, settings: Mapping[str, Any]) -> bool:
+    """Whether settings out of a run.json are those of a config; any that came later stand at their defaults."""
+    return {**to_dict(type(cfg)()), **settings} == to_dict(cfg)
+
+
 def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
     """Environment steps before the first update shrink with all others."""
     usual = algo.configure(settings)

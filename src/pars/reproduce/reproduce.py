@@ -130,7 +130,7 @@ def _show_grid(job: Job, command: str) -> list[str]:
             write_report(job.folder / task)
     shown, (table, profiles) = grid.show(results), results.across()
     pictures = [*shown.pictures, *([profiles] if profiles else [])]
-    reading = [*results.diverged, *results.silence(), *shown.reading]
+    reading = [*results.diverged, *results.earlier, *results.silence(), *shown.reading]
     finding = Finding([*results.comparisons(), *shown.comparisons], pictures, reading)
     wanted = [key for task in asked.tasks for key in make_configs(grid, asked, task)]
     counted = {"planned_cells": len(wanted), "finished_cells": sum(key in results.cells for key in wanted)}

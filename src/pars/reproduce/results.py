@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from pars.config import to_dict
 from pars.report.charts.plot import Picture
 from pars.report.load import read_run
 from pars.report.records import Curve, GroupRecord
@@ -18,7 +16,8 @@ from pars.report.series import show
 from pars.report.stats.across import across
 from pars.report.stats.comparison import Comparison
 from pars.reproduce import say
-from pars.reproduce.grid import Cell, Grade, Grid, Key, Quantity, make_configs
+from pars.reproduce.grid import Cell, Grade, Grid, Key, Quantity, make_configs, same
+from pars.training.folder import FORMAT, read_description
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class FoundResults:
     planned: int  # cells
     physics: tuple[str, ...] = ()
     diverged: tuple[str, ...] = ()  # a sentence for each population that did
+    earlier: tuple[str, ...] = ()  # and for each task with results of an earlier version
 
     @property
     def comparable(self) -> bool:
@@ -95,7 +95,7 @@ class FoundResults:
 def read_results(grid: Grid, grade: Grade, folder: Path) -> FoundResults:
     """What there is in the folder of a grade, which holds a run for each task."""
     cells: dict[Key, Cell] = {}
-    planned, physics, diverged = 0, set(), []
+    planned, physics, diverged, earlier = 0, set(), [], []
     for task_id in grade.tasks:
         configs = make_configs(grid, grade, task_id)
         planned += len(configs)
@@ -105,21 +105,22 @@ def read_results(grid: Grid, grade: Grade, folder: Path) -> FoundResults:
         found = read_run(run).groups
         diverged += [f"{task_id}: {group.message.rstrip('.')}." for group in found if group.state == "diverged"]
         groups = [group for group in found if group.state == "finished"]
+        if any(read_description(group.folder)["format"] != FORMAT for group in groups):
+            earlier.append(f"{task_id}: finished results of an earlier version of pars are taken as they are.")
         physics |= {group.physics for group in groups}
         for key, (name, cfg) in configs.items():
             curves = _curves(groups, name, cfg, grade.seeds)
             if curves:
                 cells[key] = Cell(key, curves, f"{task_id}/report.html")
-    return FoundResults(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged))
+    return FoundResults(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged), tuple(earlier))
 
 
 def _curves(groups: list[GroupRecord], algorithm: str, cfg: Any, seeds: int) -> dict[tuple[str, str], Curve]:
     """The metrics of an algorithm with this config, its seeds as rows; {} unless one group has all of them."""
-    wanted = json.loads(json.dumps(to_dict(cfg)))
     for group in groups:
         if group.algorithm != algorithm:
             continue
-        own = {member.seed: i for i, member in enumerate(group.members) if member.settings == wanted}
+        own = {member.seed: i for i, member in enumerate(group.members) if same(cfg, member.settings)}
         if set(range(seeds)) <= own.keys():
             rows = [own[seed] for seed in range(seeds)]
             return {

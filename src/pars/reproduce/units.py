@@ -17,12 +17,13 @@ from pars.errors import CheckpointError, DivergenceError, Interrupted, ParsError
 from pars.report.pages.overview import write_report
 from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
-from pars.reproduce.grid import Grade, Grid, make_groups, make_plan
+from pars.reproduce.grid import Grade, Grid, make_groups, make_plan, same
 from pars.system import replacing
-from pars.training.folder import read_description, read_status
+from pars.training.folder import FORMAT, read_description, read_status
 from pars.training.launch import train_groups
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Plan
+from pars.training.restore import group_folders
 from pars.training.view import Stop, View
 
 TWIN = "twin of "  # begins the label of a unit that collects one
@@ -147,14 +148,24 @@ def is_done(group: Group, plan: Plan, run: Path) -> bool:
     """Whether the population, or what divergence has left of it, is trained by this plan, whole or in parts."""
     folder = run / group.name
     if not (folder / "run.json").exists():
-        folders = [path.parent for path in run.glob("*/run.json")]
-        parts = [path for path in folders if read_description(path).get("part_of") == group.name]
+        parts = [path for path in group_folders(run) if _holds_part(path, group)]
         members = sum(len(read_description(part)["members"]) for part in parts)
         return members == len(group.seeds) and all(_ended(part, plan) for part in parts)
     if read_status(folder)["state"] == "diverged":
         rest = survivors(group, folder)
         return rest is None or is_done(rest, plan, run)
     return _ended(folder, plan)
+
+
+def _holds_part(folder: Path, group: Group) -> bool:
+    """Whether a folder is of a part of the population, or an earlier version has finished it by another name."""
+    there = read_description(folder)
+    if there["format"] == FORMAT or there["algorithm"] != group.algo.name:
+        return bool(there.get("part_of") == group.name)
+    members = [*zip(group.seeds, group.configs, strict=True)]
+    return read_status(folder)["state"] == "finished" and all(
+        any(seed == own["seed"] and same(cfg, own["settings"]) for seed, cfg in members) for own in there["members"]
+    )
 
 
 def _ended(folder: Path, plan: Plan) -> bool:
