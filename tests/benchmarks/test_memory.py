@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
+import h5py
+import numpy as np
 import pytest
 
 from benchmarks import memory
+from pars.data import from_file
 
 SMALL = {"hidden": [16], "actor_hidden": [16], "critics": 2, "batch_size": 64}
+
+
+def test_the_file_is_of_rows_as_large_as_said(tmp_path: Path) -> None:
+    memory.write(tmp_path / "few.hdf5", 450)
+    with h5py.File(tmp_path / "few.hdf5") as file:
+        assert np.flatnonzero(file["timeouts"][:]).tolist() == [199, 399] and not file["terminals"][:].any()
+        assert file["observations"].shape == (450, memory.OBS) and np.abs(file["actions"][:]).max() <= 1.0
+    data = from_file(tmp_path / "few.hdf5")
+    assert data.packed.nbytes == memory.ROW * len(data.last) and len(data.last) > 440
+
+
+def test_figures_are_medians_with_their_range() -> None:
+    rates = [[50.0, 30.0, 40.0], [80.0, 90.0, 10.0]]
+    found = {"bytes": 20.5e9, "converted": 61.0, "opened": 0.25, "rates": rates, "peak": 1.5e9}
+    assert memory.ratio(found) == 0.5
+    assert memory.lines(found) == [
+        "packed rows 20.50 GB, limit of own memory 2.0 GB, peak RssAnon 1.50 GB",
+        "converted in 61.0 s, opened again in 0.25 s",
+        "steps/s streaming 40.0 [30.0 50.0], in memory 80.0 [10.0 90.0], n = 3; ratio 0.50",
+    ]
+
+
+def test_a_rate_is_that_of_whole_blocks_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learner of 100 steps a second, by a clock of its own."""
+    clock, blocks = SimpleNamespace(now=0.0), []
+
+    def run(at: int, count: int, total: int) -> None:
+        blocks.append((at, count))
+        clock.now += count / 100
+
+    monkeypatch.setattr(memory, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    rate = memory.Rate(SimpleNamespace(run=run, metrics=lambda steps: None))
+    assert blocks == [(0, 8), (8, 50)]  # compiles, then finds blocks of half a second
+    assert rate(1.2) == pytest.approx(100.0)
+    assert blocks[2:] == [(58, 50), (108, 50), (158, 50)]
 
 
 @pytest.mark.slow
