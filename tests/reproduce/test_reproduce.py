@@ -128,8 +128,8 @@ def test_a_signal_stops_all_of_it(clock: Clock) -> None:
     assert clock.now == 0.0
 
 
-def call(jobs: Sequence[Job], budget: float | None = None) -> Outcome:
-    units = [unit for own in plan_units(jobs, Machine(), "") for unit in own]
+def call(jobs: Sequence[Job], budget: float | None = None, together: bool = False) -> Outcome:
+    units = [unit for own in plan_units(jobs, Machine(together=together), "") for unit in own]
     return reproduce(jobs, units, budget, VIEW, "pars reproduce it")
 
 
@@ -248,6 +248,22 @@ def test_a_reproduction_that_is_stopped_again_and_again_loses_nothing(
     assert results.last(TASK, "LN", 10.0).shape == (2,) and results.planned == 4
     more = replace(GRADE, seeds=3)
     assert not read_results(GRID, more, whole.folder).cells  # two seeds do not count as three
+
+
+def test_on_a_gpu_the_tasks_of_an_experiment_are_one_population(few: None, tmp_path: Path) -> None:
+    """Their cells are those of each trained by itself; of what diverges the rest is trained on its task alone."""
+    tasks = (TASK, "pointmaze-umaze-fixed")
+    grid = replace(GRID, tasks=tasks, arms=GRID.arms[1:], axis="critic_lr", values=(3e-4, 1e30))
+    grade = replace(GRADE, tasks=tasks)
+    apart, together = Job(grid, grade, tmp_path / "apart"), Job(grid, grade, tmp_path / "together")
+    assert len(call([apart]).finished) == 2
+    (unit,) = together.units(Machine(together=True), "")
+    assert unit.label == "2 tasks: TD3+BC, 8 members"
+    assert len(call([together], together=True).finished) == 1
+    assert cells(together.page) == cells(apart.page)
+    assert {row["dataset"] for row in cells(together.page)} == {*tasks}
+    (unit,) = together.units(Machine(together=True), "")
+    assert unit.done
 
 
 def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> None:

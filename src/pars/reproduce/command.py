@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -52,7 +53,7 @@ def run(
     if all(isinstance(one, Study) for one in found) and (axes or tasks or changes.keys() - {"seeds"}):
         raise UsageError(f"{', '.join(one.id for one in found)}: computed, not trained; only --seeds changes anything")
     jobs = [make_job(one, changes, tasks, axes, small, out) for one in found]
-    console, machine = Console(), Machine()
+    console, machine = Console(), Machine(together=jax.default_backend() != "cpu")
     with progress_bar("estimating") as advance:
         units = plan_units(jobs, machine, command, advance)
     if not quiet or dry_run:

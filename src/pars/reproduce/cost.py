@@ -50,6 +50,7 @@ class Seconds:
 class Machine:
     """Rates of this machine, each measured when it is first asked for, in a fraction of a second."""
 
+    together: bool = False  # whether the tasks of an experiment are trained at once: on a GPU members are nearly free
     speeds: dict[str, float | None] = field(default_factory=dict)
     counted: dict[Any, float] = field(default_factory=dict)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,9 +21,9 @@ from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
 from pars.reproduce.grid import Grade, Grid, make_groups, make_plan, same
 from pars.system import replacing
 from pars.training.folder import FORMAT, read_description, read_status
-from pars.training.launch import train_groups
+from pars.training.launch import train_runs
 from pars.training.parts import make_group
-from pars.training.plan import Group, How, Plan
+from pars.training.plan import Group, How, Plan, Request
 from pars.training.restore import group_folders
 from pars.training.view import Stop, View
 
@@ -119,29 +120,54 @@ def part_path(folder: Path, name: str) -> Path:
 
 
 def grid_units(grid: Grid, grade: Grade, folder: Path, machine: Machine, command: str) -> Iterator[Unit]:
-    """The twin of each task, if it is to be collected, and the populations on it."""
-    for task_id in grade.tasks:
-        missing = data_seconds(grade, task_id, machine.physics(task_id))
-        there = lambda task_id=task_id: not data_seconds(grade, task_id, 1.0)  # noqa: E731
-        if missing:
-            gather = lambda stop, view, task_id=task_id: collect(grade, task_id)  # noqa: E731
-            label = f"{TWIN}{twin_path(task_id, grade.rows).stem}"
-            yield Unit(grid.id, label, Seconds(missing, missing), False, gather, divisible=False, group=label)
-        for group in make_groups(grid, grade, task_id):
-            plan = make_plan(grid, grade, task_id, group.algo)
-            run = folder / task_id
-            label = f"{task_id}: {group.algo.title}, {len(group.seeds)} members"
-            yield Unit(
-                grid.id,
-                label,
-                machine.group(group, plan, task_id),
-                is_done(group, plan, run),
-                _training(group, plan, task_id, grade, run, command),
-                divisible=True,
-                group=f"{grid.id} {task_id}",
-                begun=(run / group.name).exists(),
-                ready=there,
-            )
+    """The twin of each task, if it is to be collected, and the populations on it: of each task by itself, or, where
+    members are nearly free, of all tasks at once, after all twins."""
+    columns: list[tuple[str, ...]] = [(task_id,) for task_id in grade.tasks]
+    for tasks in [tuple(grade.tasks)] if machine.together else columns:
+        for task_id in tasks:
+            if missing := data_seconds(grade, task_id, machine.physics(task_id)):
+                gather = lambda stop, view, task_id=task_id: collect(grade, task_id)  # noqa: E731
+                label = f"{TWIN}{twin_path(task_id, grade.rows).stem}"
+                yield Unit(grid.id, label, Seconds(missing, missing), False, gather, divisible=False, group=label)
+        by_task = [make_groups(grid, grade, task_id) for task_id in tasks]
+        for groups in zip_longest(*by_task):
+            parts = [
+                Part(task_id, group, make_plan(grid, grade, task_id, group.algo), folder / task_id)
+                for task_id, group in zip(tasks, groups, strict=True)
+                if group is not None
+            ]
+            yield _population(grid, grade, parts, machine, command)
+
+
+class Part(NamedTuple):
+    """What a population trains on one task."""
+
+    task_id: str
+    group: Group
+    plan: Plan
+    run: Path
+
+    @property
+    def done(self) -> bool:
+        return is_done(self.group, self.plan, self.run)
+
+
+def _population(grid: Grid, grade: Grade, parts: Sequence[Part], machine: Machine, command: str) -> Unit:
+    algo, members = parts[0].group.algo, sum(len(part.group.seeds) for part in parts)
+    on = parts[0].task_id if len(parts) == 1 else f"{len(parts)} tasks"
+    left = [part for part in parts if not part.done] or parts
+    costs = [machine.group(part.group, part.plan, part.task_id) for part in left]
+    return Unit(
+        grid.id,
+        f"{on}: {algo.title}, {members} members",
+        sum(costs[1:], costs[0]),
+        all(part.done for part in parts),
+        _training(left, grade, command),
+        divisible=True,
+        group=f"{grid.id} {on}",
+        begun=any((part.run / part.group.name).exists() for part in parts),
+        ready=lambda: not any(data_seconds(grade, part.task_id, 1.0) for part in parts),
+    )
 
 
 def is_done(group: Group, plan: Plan, run: Path) -> bool:
@@ -181,22 +207,35 @@ def survivors(group: Group, folder: Path) -> Group | None:
     return make_group(group.algo, kept) if kept else None
 
 
-def _training(group: Group, plan: Plan, task_id: str, grade: Grade, run: Path, command: str) -> Run:
-    """Train the population; what has not diverged of it is trained anew without those that have."""
+def _training(parts: Sequence[Part], grade: Grade, command: str) -> Run:
+    """Train the populations, as one where they fit together; what has not diverged of one is trained anew without those
+    that have."""
 
     def train(stop: Stop, view: View) -> None:
-        task, left = make_task(task_id), group
-        columns = group.algo.stored_columns(group.configs[0])
-        dataset = open_dataset(data_of(grade, task_id), task, columns=columns)
-        while left is not None:
+        left = list(parts)
+        tasks = {part.task_id: make_task(part.task_id) for part in left}
+        columns = left[0].group.algo.stored_columns(left[0].group.configs[0])
+        data = {name: open_dataset(data_of(grade, name), task, columns=columns) for name, task in tasks.items()}
+        while left:
+            asked = [Request([p.group], [p.plan], data[p.task_id], tasks[p.task_id], p.run) for p in left]
             try:
-                train_groups([left], dataset, task, [plan], run, How(view, stop), command)
+                train_runs(asked, How(view, stop), command)
                 break
             except DivergenceError:
-                left = survivors(left, run / left.name)  # type: ignore[assignment]
-        write_report(run)
+                left = [part for part in map(_rest, left) if part is not None]
+        for part in parts:
+            write_report(part.run)
 
     return train
+
+
+def _rest(part: Part) -> Part | None:
+    """What is left to train of a part."""
+    folder = part.run / part.group.name
+    if read_status(folder)["state"] != "diverged":
+        return None if part.done else part
+    rest = survivors(part.group, folder)
+    return part._replace(group=rest) if rest else None
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
