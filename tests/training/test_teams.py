@@ -17,7 +17,7 @@ from pars import api
 from pars.cli import main as cli
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
-from pars.errors import DivergenceError, Interrupted, UsageError
+from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
 from pars.testing import Looks
 from pars.training import memory, teams
 from pars.training.checkpoint import START, Position
@@ -185,6 +185,19 @@ def test_the_others_go_on_where_one_diverges(tmp_path: Path) -> None:
     assert states == ["finished", "diverged", "finished"]
 
 
+def test_a_folder_is_of_one_task_or_of_several(tmp_path: Path) -> None:
+    (one,) = requests(tmp_path, [0], seeds=[0])
+    with pytest.raises(
+        CheckpointError, match=r"run holds a run of one task, and 2 are to be trained; use a new --out$"
+    ):
+        (tmp_path / "run" / "pars-abcdef").mkdir(parents=True)
+        (tmp_path / "run" / "pars-abcdef" / "run.json").write_text("{}")
+        train(requests(tmp_path / "run", [0, 1], seeds=[0]))
+    train([replace(one, out=tmp_path / "two" / one.name, plans=[Plan(1)])])
+    with pytest.raises(CheckpointError, match=rf"two holds a run on {TASKS[0]} with other data; use a new --out$"):
+        train([replace(request, out=tmp_path / "two") for request in requests(tmp_path, [1], seeds=[0])])
+
+
 def test_several_tasks_are_one_command(
     own_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,7 +217,7 @@ def test_several_tasks_are_one_command(
     cli.main(["eval", str(run), "--episodes", "1"])
     shown = capsys.readouterr().out
     assert [shown.count(word) for word in (*tasks, "td3_bc")] == [1, 1, 4]
-    with pytest.raises(UsageError, match=r"has several groups; name one: bc-"):
+    with pytest.raises(UsageError, match=rf"has several groups; name one: {tasks[0]}/bc-\w+, "):
         load_policy(run)
     cli.main(["train", "bc,td3_bc", ",".join(tasks), *tiny, "hidden=8x8", "--steps", "4", "--eval-episodes", "1"])
     assert capsys.readouterr().out.count("already finished") == 4

@@ -124,7 +124,10 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "") -> None
             _check_batches(group, plan)
         _check_fit(request.dataset, request.task)
         _check_company(request)
-    how.view.note(f"run: {requests[0].out if len(requests) == 1 else requests[0].out.parent}")
+    root = requests[0].out if len(requests) == 1 else requests[0].out.parent
+    if len(requests) > 1 and any(root.glob("*/run.json")):
+        raise CheckpointError(f"{root} holds a run of one task, and {len(requests)} are to be trained; use a new --out")
+    how.view.note(f"run: {root}")
     diverged: list[str] = []
     with how.stop.listening():
         for team in teams(requests, how.view.note):

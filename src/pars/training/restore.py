@@ -69,7 +69,8 @@ def only_folder(run: Path | str) -> Path:
     """The folder of a run's only group. Raises UsageError if it has several."""
     folders = run_folders(run)
     if len(folders) > 1:
-        raise UsageError(f"{run} has several groups; name one: {', '.join(path.name for path in folders)}")
+        names = ", ".join(str(path.relative_to(run)) for path in folders)
+        raise UsageError(f"{run} has several groups; name one: {names}")
     return folders[0]
 
 
