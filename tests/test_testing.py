@@ -110,6 +110,11 @@ MISTAKES: dict[str, tuple[Callable[..., None], Algorithm, str]] = {
         updated(CLONE, hidden_chance),
         "member 0 of a population ends elsewhere than alone: ['metrics']['chance'] differs by",
     ),
+    "on a GPU": (
+        testing.check_placement,
+        updated(CLONE, lambda s, m, b: (s, {**m, "cpu": jnp.float32(jax.default_backend() == "cpu")})),
+        "vmapped, as a GPU runs it, it ends elsewhere than in turn: ['offline']['metrics']['cpu'] differs by 1",
+    ),
     "box": (
         testing.check_actions,
         replace(CLONE, act=lambda *args: 2.0 + bc.act(*args)),

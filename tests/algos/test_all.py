@@ -23,6 +23,11 @@ def test_a_population_is_its_members(name: str) -> None:
     testing.check_members(ALGORITHMS[name])
 
 
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_all_at_once_as_on_a_gpu_it_ends_where_it_ends_in_turn(name: str) -> None:
+    testing.check_placement(ALGORITHMS[name])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_actions_are_in_the_box_and_still_without_exploration(name: str) -> None:
     algo = ALGORITHMS[name]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pars.algos import find_algorithm
-from pars.core import Spec, Step, Transition
+from pars.core import Spec, Transition
 from pars.errors import UsageError
 from pars.nn.spread import map_ensemble, take_members
 from pars.packing import pack
@@ -138,20 +138,6 @@ def test_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "pars"
     assert cores() >= 1
-
-
-def test_vmapped_as_on_a_gpu_an_update_is_the_same_up_to_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    algo = find_algorithm("pars")
-    cfg = algo.config(critics=3, hidden=(8,), actor_hidden=(8,), policy_delay=1)
-    state = algo.init(cfg, Spec(2, 1), jax.random.key(0))
-    keys = jax.random.split(jax.random.key(1), 3)
-    obs, action = jax.random.normal(keys[0], (4, 2)), jax.random.uniform(keys[1], (4, 1), minval=-1.0)
-    batch = Transition(obs, action, action[:, 0], obs[::-1], jnp.zeros(4))
-    step = Step(jnp.int32(0), jnp.int32(10), "offline")
-    in_turn = algo.update(cfg, state, batch, keys[2], step)
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    at_once = algo.update(cfg, state, batch, keys[2], step)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), in_turn, at_once)
 
 
 @two_devices

@@ -18,7 +18,7 @@ from pars.cli import main as cli
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
-from pars.testing import Looks
+from pars.testing.tiny import Looks
 from pars.training import memory, teams
 from pars.training.checkpoint import START, Position
 from pars.training.folder import read_status
