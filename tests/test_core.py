@@ -58,6 +58,20 @@ def test_maybe_scales_the_metrics_of_a_step_that_happens_so_that_averages_are_ri
     assert (float(state), float(metrics["loss"])) == (10.0, 18.0)  # three times the loss of 6
 
 
+@pytest.mark.parametrize("happens", [False, True])
+def test_maybe_of_a_step_whose_place_is_known_has_neither_loop_nor_branch(happens: bool) -> None:
+    def update(x: jax.Array, index: jax.Array, due: dict[int, bool | None]) -> jax.Array:
+        return Step(index, index, "offline", due).maybe(2, lambda x: (jnp.sin(x), {"sin_max": x}), x)
+
+    noted: dict[int, bool | None] = {}
+    unknown = jax.make_jaxpr(lambda x, i: update(x, i, noted))(jnp.zeros(3), jnp.asarray(1))
+    assert noted == {2: None} and "while[" in str(unknown)
+    known = str(jax.make_jaxpr(lambda x, i: update(x, i, {2: happens}))(jnp.zeros(3), jnp.asarray(1)))
+    assert ("sin" in known) == happens and "while[" not in known and "cond[" not in known
+    for index in (0, 1):
+        assert bool(Step(jnp.asarray(index), jnp.asarray(2), "offline", {2: happens}).every(2)) == happens
+
+
 def test_maybe_does_not_run_in_vain_when_members_share_the_step() -> None:
     def update(x: jax.Array, index: jax.Array) -> jax.Array:
         return Step(index, index, "offline").maybe(2, lambda x: (jnp.sin(x), {}), x)[0]

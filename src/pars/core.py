@@ -76,6 +76,8 @@ class Step(NamedTuple):
     number: Array  # gradient steps taken in this phase, from 0
     total: Array  # gradient steps planned in this phase
     phase: str  # static: each phase is a program of its own
+    # delay -> whether this step is due, where the loop knows it at compile time; delays that are asked for are noted
+    due: dict[int, bool | None] | None = None
 
     @property
     def online(self) -> bool:
@@ -83,7 +85,11 @@ class Step(NamedTuple):
 
     def every(self, delay: int) -> Array:
         """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3."""
-        return (self.number + 1) % delay == 0
+        known = self._known(delay)
+        return (self.number + 1) % delay == 0 if known is None else jnp.asarray(known)
+
+    def _known(self, delay: int) -> bool | None:
+        return None if self.due is None else self.due.setdefault(delay)
 
     def maybe(
         self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State
@@ -93,7 +99,8 @@ class Step(NamedTuple):
         Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right;
         maxima are not.
         """
-        return now_and_then(self.every(delay), delay, function, state)
+        known = self._known(delay)
+        return now_and_then(self.every(delay) if known is None else known, delay, function, state)
 
 
 class Index(NamedTuple):

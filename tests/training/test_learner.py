@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from pars.algos import ALGORITHMS
 from pars.config import config, grid, stack
 from pars.core import Algorithm, LoopSettings, Metrics, Spec, Step, Transition
 from pars.packing import width
+from pars.testing.tiny import as_on_a_gpu
 from pars.training.learner import Learner
 
 pytestmark = pytest.mark.shipped
@@ -242,8 +243,15 @@ TOY = Algorithm(
 )
 
 
-def test_metrics_are_the_averages_of_an_interval_by_hand() -> None:
-    """Three members on the machine's devices: on two of them one row is padding, which must not come back."""
+@pytest.mark.parametrize("where", [nullcontext, as_on_a_gpu])
+def test_metrics_are_the_averages_of_an_interval_by_hand(where: Any) -> None:
+    """Three members on the machine's devices: on two of them one row is padding, which must not come back. On a GPU
+    nothing may come of the steps of a chunk that lie outside."""
+    with where():
+        averages_by_hand()
+
+
+def averages_by_hand() -> None:
     learner = Learner(TOY, [Toy(gain=1.0), Toy(gain=10.0), Toy(gain=-1.0)], [0, 1, 2], SPEC)
     learner.load(DATA)
     learner.start_interval("offline")

@@ -21,8 +21,9 @@ from pars.core import Index, Spec, Transition
 from pars.envs.base import BatchEnv
 from pars.packing import pack, width
 from pars.rl.soft import sample
+from pars.training.block import block
 from pars.training.placement import Slot
-from pars.training.program import Use, block, key_of, trace_update
+from pars.training.program import Use, key_of, trace_update
 from pars.training.rollout import EPISODE, environment_seed
 from pars.training.source import Source
 

@@ -19,6 +19,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 Tree = Any
 
 
+def in_turn() -> bool:
+    """Whether slices run one after another: on a CPU."""
+    return jax.default_backend() == "cpu"
+
+
 def now_and_then(happens: Any, delay: int, function: Callable[[Tree], tuple[Tree, dict[str, Any]]], state: Tree) -> Any:
     """`function(state)` where `happens`, which is on every `delay`-th step, else the state and the metrics of nothing.
 
@@ -32,6 +37,8 @@ def now_and_then(happens: Any, delay: int, function: Callable[[Tree], tuple[Tree
         state, metrics = traced(carry[0])
         return state, {name: x if is_max(name) else delay * x for name, x in metrics.items()}
 
+    if isinstance(happens, bool):
+        return take(0, (state, none)) if happens else (state, none)
     # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
     return jax.lax.fori_loop(0, happens.astype(jnp.int32), take, (state, none))
 
@@ -79,7 +86,7 @@ def map_ensemble(function: Callable[..., Tree], *stacked: Tree) -> Tree:
 
 
 def map_locally(function: Callable[..., Tree], *stacked: Tree) -> Tree:
-    if jax.default_backend() == "cpu":
+    if in_turn():
         return jax.lax.map(lambda slices: function(*slices), stacked)
     return jax.vmap(function)(*stacked)
 
@@ -88,7 +95,7 @@ def map_in_place(function: Callable[..., tuple[Tree, ...]], stacked: list[Tree],
     """`function(number, *slices)` for every slice; its results take the places of the arguments at `replaced`, where
     `map_locally` would fill fresh arrays at every call."""
     count = len(jax.tree.leaves(stacked)[0])
-    if jax.default_backend() != "cpu":
+    if not in_turn():
         return map_locally(function, jnp.arange(count), *stacked)
 
     def body(number: Any, successors: tuple[Tree, ...]) -> tuple[Tree, ...]:
@@ -137,7 +144,7 @@ def materialized(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> ja
     element it takes three times as long as a plain transposition. Nothing is fused across the borders of a loop, and
     this one turns once (or twice for NaN, which stays NaN), but the compiler cannot know.
     """
-    if jax.default_backend() != "cpu":
+    if not in_turn():
         return function(x)
     turns = 1 + jnp.isnan(x.ravel()[0]).astype(jnp.int32)
     return jax.lax.fori_loop(0, turns, lambda _, x: function(x), x)
@@ -145,4 +152,4 @@ def materialized(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> ja
 
 def transposed(x: jax.Array) -> jax.Array:
     """x.T as an operand of a product. On a CPU it is not folded into the product, which would take a slower kernel."""
-    return jax.lax.optimization_barrier(x.T) if jax.default_backend() == "cpu" else x.T
+    return jax.lax.optimization_barrier(x.T) if in_turn() else x.T

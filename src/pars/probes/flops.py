@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.interpreters import partial_eval
 
 from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
@@ -61,16 +60,10 @@ def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> Update:
 
     batch = jax.eval_shape(drawn, key)
 
-    delays: list[int] = []
-
-    class Noted(Step):
-        def every(self, delay: int) -> Array:
-            if delay not in delays:
-                delays.append(delay)
-            return super().every(delay)
+    delays: dict[int, bool | None] = {}
 
     def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
-        return algo.update(cfg, state, batch, key, Noted(number, jnp.int32(10**6), OFFLINE))
+        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), OFFLINE, delays))
 
     args = state, batch, key
     jax.eval_shape(partial(function, np.int32(0)), *args)  # notes the delays

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from pars.config import field_types
@@ -19,11 +20,12 @@ from pars.data import Dataset, from_arrays
 from pars.envs import make_task
 from pars.errors import Interrupted
 from pars.packing import Extra, assemble, width
+from pars.training import block
 from pars.training.launch import train_groups
 from pars.training.learner import Learner, make_spec
 from pars.training.parts import make_group
 from pars.training.plan import How, Plan
-from pars.training.program import drawn_shapes
+from pars.training.program import drawn_shapes, forget_programs
 from pars.training.progress import make_view
 from pars.training.view import Stop
 
@@ -134,10 +136,24 @@ def whole_course(algo: Algorithm, members: list[tuple[Any, int]], blocks: tuple[
 
 
 @contextmanager
-def as_on_a_gpu() -> Iterator[None]:
-    """What is traced in here is what a single GPU would compile: members and critics all at once."""
-    with mock.patch.object(jax, "default_backend", lambda: "gpu"), mock.patch.dict(os.environ, PARS_DEVICES="1"):
+def as_on_a_gpu(apart: bool = True) -> Iterator[None]:
+    """What is traced in here is what a single GPU would compile: members and critics all at once, steps in chunks.
+
+    apart: put each step into a loop whose length the compiler cannot know; on a processor it has no other barrier.
+    """
+
+    def loops(steps: int, step: Callable[[Any, Any], Any], carry: Any) -> Any:
+        some = next(x for x in jax.tree.leaves(carry) if jnp.issubdtype(x.dtype, jnp.floating))
+        return jax.lax.fori_loop(0, steps + jnp.isnan(some.ravel()[0]), step, carry)
+
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(jax, "default_backend", lambda: "gpu"))
+        stack.enter_context(mock.patch.dict(os.environ, PARS_DEVICES="1"))
+        if apart:
+            stack.enter_context(mock.patch.object(block, "in_a_row", loops))
+        forget_programs()
         yield
+    forget_programs()
 
 
 def train(algo: Algorithm, settings: Settings | None, out: Path, most: float = np.inf) -> int:

@@ -17,12 +17,13 @@ import numpy as np
 from jax import Array
 
 from pars.config import structure
-from pars.core import OFFLINE, ONLINE, Algorithm, Draw, Index, Metrics, Phase, Spec, State, Step, step_keys
+from pars.core import OFFLINE, ONLINE, Algorithm, Draw, Index, Metrics, Phase, Spec, State, Step
 from pars.nn.spread import is_max, trace_once
 from pars.packing import Extra, assemble, width
 from pars.system import limit
+from pars.training.block import TracedUpdate, block
 from pars.training.placement import Placement, place
-from pars.training.source import Drawn, Source, fetch, named
+from pars.training.source import Drawn, Source, named
 
 
 class Use(IntEnum):
@@ -43,27 +44,29 @@ def key_of(seed: Any, use: int) -> Array:
 
 
 Facts = dict[str, Any]  # of a Spec
-TracedUpdate = Callable[[Any, State, Drawn, Array, Array, Array], tuple[State, Metrics]]
 
 
 def trace_update(
     algo: Algorithm, phase: Phase, cfg: Any, spec: Spec, state: State, extra: Extra = ()
 ) -> tuple[TracedUpdate, dict[str, Any]]:
-    """A phase's update as (cfg, state, drawn rows, key, step, steps planned) -> (state, metrics), and its metrics of no
-    steps: sums and maxima, NumPy arrays [] or [E].
+    """A phase's update, and its metrics of no steps: sums and maxima, NumPy arrays [] or [E].
 
     Traced here, once: it takes half a second. cfg and state need only have the right shapes.
     """
 
-    def update(cfg: Any, state: State, drawn: Drawn, key: Array, number: Array, total: Array) -> Any:
+    def update(
+        due: dict[int, bool | None], cfg: Any, state: State, drawn: Drawn, key: Array, number: Array, total: Array
+    ) -> Any:
         batch = assemble(drawn.picks, drawn.rows, spec.obs_dim, extra, numbered=algo.weights is not None)
-        return phase.update(cfg, state, batch, key, Step(number, total, phase.name))
+        return phase.update(cfg, state, batch, key, Step(number, total, phase.name, due))
 
     cfg, count, key = jax.tree.map(np.float32, cfg), np.int32(0), jax.random.key(0)
     rows = drawn_shapes(phase.draw, cfg, width(spec, extra), spec.rows, phase.name == ONLINE, algo.weights is not None)
-    traced, (_, shapes) = trace_once(update, cfg, state, rows, key, count, count)
+    trace = lambda due: trace_once(partial(update, due), cfg, state, rows, key, count, count)  # noqa: E731
+    delays: dict[int, bool | None] = {}
+    traced, (_, shapes) = trace(delays)
     none = {name: np.full(x.shape, -np.inf if is_max(name) else 0.0, np.float32) for name, x in shapes.items()}
-    return traced, none
+    return TracedUpdate(traced, tuple(delays), lambda due: trace(due)[0]), none
 
 
 def drawn_shapes(draw: Draw, cfg: Any, row: int, rows: int, online: bool, weighted: bool = False) -> Drawn:
@@ -78,48 +81,6 @@ def drawn_shapes(draw: Draw, cfg: Any, row: int, rows: int, online: bool, weight
     found = jax.eval_shape(picks, cfg)
     shapes = {name: jax.ShapeDtypeStruct((*at.shape, row), np.float32) for name, at in named(found).items()}
     return Drawn(found, shapes)
-
-
-def block(
-    update: TracedUpdate,
-    draw: Draw,
-    cfg: Any,
-    state: State,
-    sums: Metrics,
-    source: Source,
-    key: Array,
-    span: tuple[Any, Any, Any],
-    weights: Callable[..., Array] | None = None,
-) -> tuple[State, Metrics]:
-    """`count` gradient steps of one member from step `start` on; metrics are added to `sums`.
-
-    Args:
-        update: of `trace_update`.
-        sums: running sums, but running maxima for names that end in `_max`; they make an interval's average
-            independent of how it was cut into blocks.
-        span: start, count, and the steps planned in this phase; traced, so that no length compiles again.
-        weights: `Algorithm.weights`.
-    """
-    start, count, total = span
-
-    def drawn(number: Array, state: State) -> Drawn:
-        mass = jnp.cumsum(weights(cfg, state, source.rows, source.filled)) if weights else None
-        return fetch(source, draw, cfg, key, number, mass)
-
-    def body(number: Array, carry: tuple[State, Metrics, Drawn]) -> tuple[State, Metrics, Drawn]:
-        state, sums, rows = carry
-        state, metrics = update(cfg, state, rows, step_keys(key, number)[1], number, total)
-        # the next rows are fetched here and carried over, so that no part of the update is fused with their fetching:
-        # it is compiled alike, to the last bit, wherever they come from
-        sums = {name: fold(name, sums[name], value) for name, value in metrics.items()}
-        return state, sums, drawn(number + 1, state)
-
-    state, sums, _ = jax.lax.fori_loop(start, start + count, body, (state, sums, drawn(start, state)))
-    return state, sums
-
-
-def fold(name: str, total: Array, value: Array) -> Array:
-    return jnp.maximum(total, value) if is_max(name) else total + value
 
 
 def state_shapes(algo: Algorithm, cfg: Any, spec: Spec, phase: str) -> State:
