@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import jax
@@ -155,7 +156,7 @@ def test_rlpds_actor_climbs_the_mean_once_per_environment_step() -> None:
         assert plain.same(new.log_temperature, state.log_temperature) != moved
     critics = plain.constant_output(state.critic.params, [1.0, 2.0, 3.0, 6.0])
     flat = state._replace(critic=state.critic._replace(params=critics))
-    _, metrics = actor_then_temperature(cfg, flat, BATCH, KEY, jnp.mean)
+    _, metrics = actor_then_temperature(cfg, flat, BATCH, KEY, partial(jnp.mean, axis=0))
     assert float(metrics["actor_loss"]) == pytest.approx(-float(metrics["entropy"]) - 3.0, rel=1e-4)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,6 +14,7 @@ from benchmarks.peers.record import RECORDS, main
 from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
 from pars.core import Spec, Step
 from pars.nn.nets import apply, apply_ensemble
+from pars.rl import ensemble
 from pars.rl.critics import critic_loss, critic_net, scaled_td_target
 from pars.rl.deterministic import State, twin_target
 from pars.rl.net import make_net, make_normalizer
@@ -190,12 +192,13 @@ def test_rlpd_has_the_losses_of_its_authors(name: str, monkeypatch: pytest.Monke
     settings = {"backup_entropy": bool(record["backup_entropy"]), **record.settings("discount")}
     cfg: Any = rlpd.Config(critics=4, **sizes(record), **settings)
     state, batch = soft_state(record, cfg), record.batch()
-    monkeypatch.setattr(rlpd, "subset", lambda *args: jnp.asarray(record["subset"], jnp.int32))
+    monkeypatch.setattr(ensemble, "subset", lambda *args: jnp.asarray(record["subset"], jnp.int32))
     with drawing(record.noise[:1]):
         y = rlpd.target(cfg, state, batch, KEY)
     check_critics(record, state.critic.params, lambda p: critic_loss(cfg, p, batch, y, None)[0], 0.25)
+    mean = partial(jnp.mean, axis=0)
     with drawing(record.noise[1:]):
-        check_actor(record, state.actor.params, lambda p: soft_actor_loss(cfg, p, state, batch, KEY, jnp.mean)[0])
+        check_actor(record, state.actor.params, lambda p: soft_actor_loss(cfg, p, state, batch, KEY, mean)[0])
     with drawing(record.noise[1:]):
         check_temperature(record, cfg, state, -sample(cfg, state.actor.params, batch.obs, KEY)[1].mean())
 

@@ -22,6 +22,7 @@ from pars.rl.losses import (
     infeasible_actions,
     normalized_value,
     penalty_loss,
+    ranks,
     smoothed_action,
     subset,
     tanh_sample,
@@ -134,6 +135,17 @@ def test_subset_is_without_replacement_and_uniform() -> None:
     assert sorted(subset(KEY, 4, 4).tolist()) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 10, 300])
+def test_a_subset_is_the_beginning_of_a_permutation(count: int) -> None:
+    keys = jax.random.split(KEY, 50)
+    whole = jax.vmap(lambda key: jax.random.permutation(key, count))(keys)
+    for size in {1, (count + 1) // 2, count}:
+        got = jax.vmap(lambda key, size=size: subset(key, count, size))(keys)
+        np.testing.assert_array_equal(got, whole[:, :size])
+    np.testing.assert_array_equal(jnp.argsort(jax.vmap(lambda key: ranks(key, count))(keys), axis=1), whole)
+    assert "sort" not in str(jax.make_jaxpr(lambda key: subset(key, count, 1))(KEY))
+
+
 LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {  # with arguments of one member
     "td_target": (td_target, (VALUES[0], FLAGS, VALUES[1], 0.9)),
     "td_loss": (td_loss, (VALUES[0], VALUES[1])),
@@ -147,6 +159,7 @@ LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {  # with argume
     "bc_loss": (partial(bc_loss, reduce="sum"), (ACTIONS, 0.5 * ACTIONS)),
     "normalized_value": (normalized_value, (VALUES[0],)),
     "cosine_decay": (cosine_decay, (jnp.asarray(2), 8.0)),
+    "ranks": (lambda key: ranks(key, 5), (KEY,)),
     "subset": (lambda key: subset(key, 5, 2), (KEY,)),
 }
 

@@ -23,8 +23,9 @@ from jax import Array
 from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Column, Data, Metrics, Params, Spec, Step, Transition
 from pars.errors import UsageError
-from pars.nn.nets import Initializer, apply, apply_ensemble
+from pars.nn.nets import Initializer, apply
 from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
+from pars.rl.ensemble import least_q
 from pars.rl.net import Net, Normalizer, descend, make_net
 from pars.rl.returns import mc_return
 from pars.rl.soft import SACSettings, actor_then_temperature, make_soft_state, sample, soft_act
@@ -85,7 +86,7 @@ def target(cfg: Config, state: State, batch: Transition, key: Array) -> Array:
     count = cfg.sampled_actions if cfg.max_backup else 1
     obs = jnp.repeat(batch.next_obs, count, axis=0)
     action = sample(cfg, state.actor.params, obs, key)[0]
-    next_q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, obs, action), axis=0)
+    next_q = least_q(critic_net(cfg), state.critic.target, obs, action)
     return scaled_td_target(cfg, batch, next_q.reshape(-1, count).max(axis=1))
 
 

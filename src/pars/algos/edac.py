@@ -49,7 +49,7 @@ class Config(SACSettings):
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi), or with `max_backup`. -> [B]"""
     if not cfg.max_backup:
-        return scaled_td_target(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+        return scaled_td_target(cfg, batch, soft_next_value(cfg, state, batch, key))
     obs = jnp.repeat(batch.next_obs, cfg.backup_actions, axis=0)
     action = sample(cfg, state.actor.params, obs, key)[0]
 

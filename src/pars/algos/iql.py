@@ -20,7 +20,7 @@ from jax import Array
 
 from pars.config import NotNegative, Range, Share, config, setting
 from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
-from pars.nn.nets import Initializer, TanhMeanActor, Value, apply, apply_ensemble
+from pars.nn.nets import Initializer, TanhMeanActor, Value, apply
 from pars.rl.critics import (
     CriticSettings,
     critic_net,
@@ -29,6 +29,7 @@ from pars.rl.critics import (
     scaled_td_target,
     update_critics,
 )
+from pars.rl.ensemble import least_q
 from pars.rl.losses import cosine_decay, expectile_loss, gaussian_log_prob
 from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer, value_mlp
 
@@ -96,7 +97,7 @@ def actor_loss(cfg: Config, params: Params, batch: Transition, advantage: Array,
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
     k_dropout, k_infeasible = jax.random.split(key)
-    q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.obs, batch.action), axis=0)
+    q = least_q(critic_net(cfg), state.critic.target, batch.obs, batch.action)
     grads, metrics = jax.grad(value_loss, argnums=1, has_aux=True)(cfg, state.value.params, batch, q)
     value = descend(state.value, grads, cfg.value_lr)
     v_params = value.params if cfg.value_first else state.value.params

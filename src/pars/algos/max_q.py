@@ -8,14 +8,14 @@ both learn at once: the critic never sees the policy, so all that differs is how
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 from jax import Array
 
 from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
-from pars.nn.nets import Initializer, action_values, apply, apply_ensemble
+from pars.nn.nets import Initializer, action_values, apply
 from pars.rl.critics import CriticSettings, critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.deterministic import State, act, actor_net, actor_step, make_state
+from pars.rl.ensemble import least, least_q
 from pars.rl.losses import normalized_value
 
 
@@ -32,14 +32,14 @@ class Config(CriticSettings):
 
 def target(cfg: Config, state: State, batch: Transition) -> Array:
     """y = r + discount (1 - terminal) Q'(s', a') at the dataset's next action. -> [B]"""
-    next_q = apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, batch.extra["next_action"])
-    return scaled_td_target(cfg, batch, jnp.min(next_q, axis=0))
+    next_q = least_q(critic_net(cfg), state.critic.target, batch.next_obs, batch.extra["next_action"])
+    return scaled_td_target(cfg, batch, next_q)
 
 
 def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) -> tuple[Array, Metrics]:
     """-Q(s, pi(s)) / mean |Q|: no other term."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
-    v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
+    v = least(action_values(critic_net(cfg), critics, batch.obs, action))
     loss = -normalized_value(v)
     return loss, {"actor_loss": loss, "policy_value": v.mean()}
 

@@ -20,11 +20,11 @@ from jax import Array
 from pars.config import Count, NotNegative, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.errors import UsageError
-from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
-from pars.nn.spread import take_members
+from pars.nn.nets import Initializer, LayerNorm, action_values, apply
 from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, actor_step, make_state, next_action
-from pars.rl.losses import bc_loss, cosine_decay, normalized_value, subset
+from pars.rl.ensemble import least, least_q, some_of
+from pars.rl.losses import bc_loss, cosine_decay, normalized_value
 
 
 @config
@@ -69,8 +69,8 @@ def target(cfg: Config, state: State, batch: Transition, key: Array) -> Array:
     """y = c r + discount (1 - terminal) min over a random subset of target critics, section 4.3. -> [B]"""
     k_noise, k_subset = jax.random.split(key)
     action = next_action(cfg, state, batch, k_noise)
-    chosen = take_members(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
-    next_q = jnp.min(apply_ensemble(critic_net(cfg), chosen, batch.next_obs, action), axis=0)
+    some = k_subset, cfg.target_critics
+    next_q = least_q(critic_net(cfg), state.critic.target, batch.next_obs, action, some)
     return scaled_td_target(cfg, batch, next_q)
 
 
@@ -95,9 +95,9 @@ def actor_loss(
     """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, a random subset's mean online."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
     if online:
-        critics = take_members(critics, subset(key, cfg.critics, cfg.actor_critics))
+        critics = some_of(critics, (key, cfg.actor_critics))
     q = action_values(critic_net(cfg), critics, batch.obs, action)
-    v = jnp.mean(q, axis=0) if online else jnp.min(q, axis=0)
+    v = jnp.mean(q, axis=0) if online else least(q)
     value = normalized_value(v) if cfg.normalize_q else jnp.mean(v)
     distance = bc_loss(action, batch.action, cfg.bc_reduce)
     loss = -value + (cfg.bc_weight_online if online else cfg.bc_weight) * distance

@@ -21,9 +21,10 @@ from jax import Array
 
 from pars.config import NotNegative, Share, Widths, config, setting
 from pars.core import Algorithm, Column, Metrics, Params, Step, Transition
-from pars.nn.nets import Initializer, LayerNorm, action_values, apply, apply_ensemble
+from pars.nn.nets import Initializer, LayerNorm, action_values, apply
 from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, next_action, td3_step
+from pars.rl.ensemble import least, least_q
 from pars.rl.losses import bc_loss, normalized_value
 
 
@@ -44,7 +45,7 @@ class Config(TD3Settings):
 def target(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> Array:
     """y = r + discount (1 - terminal) (min Q'(s', a') - beta_2 |a' - a'_data|^2), at the smoothed target action."""
     action = next_action(cfg, state, batch, key)
-    next_q = jnp.min(apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, action), axis=0)
+    next_q = least_q(critic_net(cfg), state.critic.target, batch.next_obs, action)
     if not step.online:
         next_q -= cfg.critic_bc_weight * jnp.sum((action - batch.extra["next_action"]) ** 2, axis=-1)
     return scaled_td_target(cfg, batch, next_q)
@@ -55,7 +56,7 @@ def actor_loss(
 ) -> tuple[Array, Metrics]:
     """beta_1 |pi(s) - a|^2 - min Q / mean |min Q|. weight: of the first term, by default `cfg.bc_weight`."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
-    v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
+    v = least(action_values(critic_net(cfg), critics, batch.obs, action))
     distance = bc_loss(action, batch.action, "sum")
     loss = (cfg.bc_weight if weight is None else weight) * distance - normalized_value(v)
     return loss, {"actor_loss": loss, "bc_loss": distance, "policy_value": v.mean()}

@@ -9,6 +9,7 @@ drawn one by one, where theirs are slices of one draw, and dataset actions are n
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import jax
@@ -19,9 +20,7 @@ from pars.config import Count, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, LayerNorm
-from pars.nn.spread import take_members
 from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target, update_critics
-from pars.rl.losses import subset
 from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
 
 
@@ -47,8 +46,8 @@ class Config(SACSettings):
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over a random subset of Q' [- alpha log pi]). -> [B]"""
     k_subset, k_action = jax.random.split(key)
-    chosen = take_members(state.critic.target, subset(k_subset, cfg.critics, cfg.target_critics))
-    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, chosen, batch, k_action, cfg.backup_entropy))
+    some = k_subset, cfg.target_critics
+    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, batch, k_action, some, cfg.backup_entropy))
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:
@@ -58,7 +57,7 @@ def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: S
     critic, metrics = update_critics(cfg, state.critic, batch, y, infeasible)
     state, improved = step.maybe(
         cfg.updates_per_step,
-        lambda s: actor_then_temperature(cfg, s, batch, k_actor, jnp.mean),
+        lambda s: actor_then_temperature(cfg, s, batch, k_actor, partial(jnp.mean, axis=0)),
         state._replace(critic=critic),
     )
     return state, {**metrics, **improved}

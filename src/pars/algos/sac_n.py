@@ -27,7 +27,7 @@ class Config(SACSettings):
 
 def target(cfg: Config, state: SoftState, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) (min over all N of Q' - alpha log pi) at a sampled next action. -> [B]"""
-    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, state.critic.target, batch, key))
+    return scaled_td_target(cfg, batch, soft_next_value(cfg, state, batch, key))
 
 
 def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: Step) -> tuple[SoftState, Metrics]:

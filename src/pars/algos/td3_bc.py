@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from pars.config import NotNegative, config, setting
@@ -19,6 +18,7 @@ from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.nn.nets import action_values, apply
 from pars.rl.critics import critic_net, draw_infeasible
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state, td3_step, twin_target
+from pars.rl.ensemble import least
 from pars.rl.losses import bc_loss, normalized_value
 
 
@@ -40,7 +40,7 @@ def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) 
         first = jax.tree.map(lambda x: x[0], critics)
         v = apply(critic_net(cfg), first, batch.obs, action)
     else:
-        v = jnp.min(action_values(critic_net(cfg), critics, batch.obs, action), axis=0)
+        v = least(action_values(critic_net(cfg), critics, batch.obs, action))
     distance = bc_loss(action, batch.action, cfg.bc_reduce)
     loss = -cfg.q_weight * normalized_value(v) + cfg.bc_weight * distance
     return loss, {"actor_loss": loss, "bc_loss": distance, "policy_value": v.mean()}

@@ -15,8 +15,9 @@ from jax import Array
 
 from pars.config import Count, NotNegative, config, setting
 from pars.core import Metrics, Params, Spec, Step, Transition
-from pars.nn.nets import Actor, action_dim, apply, apply_ensemble
+from pars.nn.nets import Actor, action_dim, apply
 from pars.rl.critics import CriticSettings, critic_net, make_critics, scaled_td_target, update_critics
+from pars.rl.ensemble import least_q
 from pars.rl.losses import explored_action, smoothed_action
 from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer, polyak
 
@@ -60,8 +61,8 @@ def next_action(cfg: Any, state: State, batch: Transition, key: Array) -> Array:
 def twin_target(cfg: Any, state: State, batch: Transition, key: Array) -> Array:
     """y = r + discount (1 - terminal) min of the target critics at the smoothed target action. -> [B]"""
     action = next_action(cfg, state, batch, key)
-    next_q = apply_ensemble(critic_net(cfg), state.critic.target, batch.next_obs, action)
-    return scaled_td_target(cfg, batch, jnp.min(next_q, axis=0))
+    next_q = least_q(critic_net(cfg), state.critic.target, batch.next_obs, action)
+    return scaled_td_target(cfg, batch, next_q)
 
 
 ActorLoss = Callable[[Any, Params, Params, Transition], tuple[Array, Metrics]]  # cfg, params, critics, batch

@@ -14,8 +14,9 @@ from jax import Array
 
 from pars.config import NotNegative, config, setting
 from pars.core import Metrics, Params, Spec, Transition
-from pars.nn.nets import GaussianActor, action_dim, action_values, apply, apply_ensemble
+from pars.nn.nets import GaussianActor, action_dim, action_values, apply
 from pars.rl.critics import CriticSettings, critic_net, make_critics
+from pars.rl.ensemble import Some, least, least_q
 from pars.rl.losses import tanh_sample
 from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer
 
@@ -59,28 +60,28 @@ def sample(cfg: Any, params: Params, obs: Array, key: Array) -> tuple[Array, Arr
 
 
 def soft_next_value(
-    cfg: Any, state: SoftState, critics: Params, batch: Transition, key: Array, entropy: bool = True
+    cfg: Any, state: SoftState, batch: Transition, key: Array, some: Some | None = None, entropy: bool = True
 ) -> Array:
-    """min Q'(s', a') - alpha log pi(a'|s') over the given target critics, at a sampled action. -> [B]
+    """min Q'(s', a') - alpha log pi(a'|s') over the target critics or `some` of them, at a sampled action. -> [B]
 
     entropy: False leaves the second term out.
     """
     action, log_prob = sample(cfg, state.actor.params, batch.next_obs, key)
-    next_q = jnp.min(apply_ensemble(critic_net(cfg), critics, batch.next_obs, action), axis=0)
+    next_q = least_q(critic_net(cfg), state.critic.target, batch.next_obs, action, some)
     return next_q - jnp.exp(state.log_temperature.params) * log_prob if entropy else next_q
 
 
 def soft_actor_loss(
-    cfg: Any, params: Params, state: Any, batch: Transition, key: Array, reduce: Callable[..., Array] = jnp.min
+    cfg: Any, params: Params, state: Any, batch: Transition, key: Array, reduce: Callable[[Array], Array] = least
 ) -> tuple[Array, Array]:
-    """mean(alpha log pi - min Q), and mean log pi. reduce: over the critics, jnp.mean for RLPD."""
+    """mean(alpha log pi - min Q), and mean log pi. reduce: over the critics, [E, B] -> [B]; RLPD takes the mean."""
     action, log_prob = sample(cfg, params, batch.obs, key)
-    q = reduce(action_values(critic_net(cfg), state.critic.params, batch.obs, action), axis=0)
+    q = reduce(action_values(critic_net(cfg), state.critic.params, batch.obs, action))
     return jnp.mean(jnp.exp(state.log_temperature.params) * log_prob - q), log_prob.mean()
 
 
 def soft_actor_step(
-    cfg: Any, state: Any, batch: Transition, key: Array, reduce: Callable[..., Array] = jnp.min
+    cfg: Any, state: Any, batch: Transition, key: Array, reduce: Callable[[Array], Array] = least
 ) -> tuple[Net, Metrics]:
     """One step of the actor; the `entropy` among its metrics is what `temperature_step` wants."""
     (loss, log_prob), grads = jax.value_and_grad(soft_actor_loss, argnums=1, has_aux=True)(
@@ -99,7 +100,7 @@ def temperature_step(cfg: Any, log_temperature: Net, entropy: Array, width: int)
 
 
 def actor_then_temperature(
-    cfg: Any, state: Any, batch: Transition, key: Array, reduce: Callable[..., Array] = jnp.min
+    cfg: Any, state: Any, batch: Transition, key: Array, reduce: Callable[[Array], Array] = least
 ) -> tuple[Any, Metrics]:
     """One step of the actor, and one of the temperature from the entropy that the actor's batch had."""
     actor, metrics = soft_actor_step(cfg, state, batch, key, reduce)
