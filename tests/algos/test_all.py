@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import jax
 import numpy as np
 import pytest
 
 from pars import testing
 from pars.algos import ALGORITHMS
+from pars.probes.flops import update
 
 NAMES = list(ALGORITHMS)
 PROGRAMS = [name for name in NAMES if not ALGORITHMS[name].settings]  # a variant differs in its settings alone
@@ -26,6 +32,33 @@ def test_a_population_is_its_members(name: str) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_all_at_once_as_on_a_gpu_it_ends_where_it_ends_in_turn(name: str) -> None:
     testing.check_placement(ALGORITHMS[name])
+
+
+def products(jaxpr: Any) -> Iterator[Any]:
+    """The equations of all matrix products inside."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            yield equation
+        for value in jax.tree.leaves(tuple(equation.params.values()), is_leaf=lambda x: hasattr(x, "eqns")):
+            yield from products(getattr(value, "jaxpr", value)) if hasattr(value, "eqns") else ()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_product_says_how_precise_it_is(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU takes TF32 for float32 where nothing is said."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    algo, kinds = ALGORITHMS[name], {}
+    for precision in ("float32", "tf32", "bfloat16"):
+        function, args, _ = update(algo, testing.tiny_config(algo, {"precision": precision}), 4, 2)
+        found = list(products(jax.make_jaxpr(function)(np.int32(1), *args).jaxpr))
+        assert all(x.params["preferred_element_type"] == np.float32 for x in found)
+        said = [x.params["precision"] for x in found]
+        kinds[precision] = Counter(x.invars[0].aval.dtype.name if p is None else p[0].name for x, p in zip(found, said))
+    exact, hidden = kinds["tf32"]["HIGHEST"], kinds["tf32"]["HIGH"]
+    assert exact > 0 and hidden > 0
+    assert kinds["float32"] == {"HIGHEST": exact + hidden}
+    assert kinds["tf32"] == {"HIGHEST": exact, "HIGH": hidden}
+    assert kinds["bfloat16"] == {"HIGHEST": exact, "bfloat16": hidden}
 
 
 @pytest.mark.parametrize("name", NAMES)

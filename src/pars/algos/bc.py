@@ -31,7 +31,7 @@ class Config(LoopSettings):
     actor_hidden: Widths = setting((256, 256), "hidden layers of the actor")
     activation: Activation = setting("relu", "of hidden layers")
     initializer: Initializer = setting("torch", "how layers start, see MLP in nn/nets.py")
-    precision: Precision = setting("float32", "of the products of hidden layers")
+    precision: Precision = setting("float32", "of what hidden layers multiply; sums are float32")
     normalize_obs: bool = setting(True, "standardise observations by the dataset's")
     actor_lr: NotNegative = setting(3e-4, "learning rate of the actor")
     exploration_noise: NotNegative = setting(0.0, "none: it never explores", phase="online")

@@ -1,8 +1,8 @@
-"""The two layers that training spends its time in, with backward passes written by hand.
+"""Products, and the two layers that training spends its time in, with backward passes written by hand.
 
 What autodiff gives for layer norm reads and writes the [B, H] activations some ten times; beside products that take
-little longer than a few such passes this was a fifth of a step. Sums over rows and columns are written as products with
-vectors, which a CPU does at the speed of its cache.
+little longer than a few such passes this was a fifth of a step. Sums over rows and columns are products with vectors on
+a CPU, which does them at the speed of its cache, and plain sums on a GPU, which joins them with what makes their terms.
 """
 
 from __future__ import annotations
@@ -14,22 +14,40 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.nn.spread import materialized, transposed
+from pars.nn.spread import in_turn, materialized, transposed
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 EPSILON = 1e-6  # of layer norm, as in flax
 
 
 def product(precision: Precision, a: Array, b: Array) -> Array:
-    """a @ b, accumulated and returned in float32. a [.., M, K], b [.., K, N].
+    """a @ b, accumulated and returned in float32. a [.., M, K], b [.., K, N], or vectors. All networks multiply here: a
+    bare `@` of float32 arrays is TF32 on a GPU.
 
     "bfloat16" rounds the operands to 8 bits of precision, "tf32" to 11 where the hardware does so (elsewhere it is
     "float32").
     """
     if precision == "bfloat16":
-        a, b = a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)
-        return jnp.matmul(a, b, preferred_element_type=jnp.float32)
+        return _rounded(a, b)
     return jnp.matmul(a, b, precision="highest" if precision == "float32" else "high")
+
+
+@jax.custom_vjp
+def _rounded(a: Array, b: Array) -> Array:
+    """a @ b of bfloat16 operands, and slopes of such: JAX's own have one operand of either kind. a [M, K], b [K, N]."""
+    return jnp.matmul(a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
+
+
+def _rounded_forth(a: Array, b: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _rounded(a, b), (a, b)
+
+
+def _rounded_back(saved: tuple[Array, Array], slope: Array) -> tuple[Array, Array]:
+    a, b = saved
+    return _rounded(slope, b.T), _rounded(a.T, slope)
+
+
+_rounded.defvjp(_rounded_forth, _rounded_back)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -75,10 +93,10 @@ def _normed_relu_back(precision: Precision, saved: Any, dy: Array) -> tuple[Arra
     x, centred, z, inverse, y, scale = saved
     dy = jnp.where(y > 0, dy, 0.0)
     dyz = dy * z
-    along = (dyz @ scale)[:, None] * inverse**2 / z.shape[-1]
+    along = _row_sums(dyz, scale)[:, None] * inverse**2 / z.shape[-1]
     dz = inverse * (dy * scale - z * along)
     dkernel, dbias = _centre(_kernel_slope(precision, x, dz)), _centre(_column_sums(dz))
-    return product(precision, dz, centred.T), dkernel, dbias, inverse[:, 0] @ dyz, _column_sums(dy)
+    return product(precision, dz, centred.T), dkernel, dbias, _column_sums(dyz, inverse[:, 0]), _column_sums(dy)
 
 
 normed_relu.defvjp(_normed_relu, _normed_relu_back)
@@ -95,5 +113,13 @@ def _centre(x: Array) -> Array:
     return x - jnp.mean(x, axis=-1, keepdims=True)
 
 
-def _column_sums(x: Array) -> Array:
-    return jnp.ones(x.shape[0], x.dtype) @ x
+def _row_sums(x: Array, weights: Array) -> Array:
+    """x [B, H], weights [H] -> [B]"""
+    return product("float32", x, weights) if in_turn() else jnp.sum(x * weights, axis=1)
+
+
+def _column_sums(x: Array, weights: Array | None = None) -> Array:
+    """x [B, H], weights [B], by default 1 -> [H]"""
+    if in_turn():
+        return product("float32", jnp.ones(x.shape[0], x.dtype) if weights is None else weights, x)
+    return jnp.sum(x if weights is None else x * weights[:, None], axis=0)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.nn.layers import Precision, dense, normed_relu
+from pars.nn.layers import Precision, dense, normed_relu, product
 from pars.nn.spread import map_ensemble, replicate
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
@@ -244,10 +244,9 @@ def _orthogonal(gain: float) -> Initialize:
 
     def init(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
         x = jax.random.normal(key, (max(shape), min(shape)), dtype)
-        product = partial(jnp.matmul, precision="highest")
 
         def nearer(_: Any, x: Array) -> Array:
-            return 1.5 * x - 0.5 * product(x, product(x.T, x))
+            return 1.5 * x - 0.5 * product("float32", x, product("float32", x.T, x))
 
         # singular values below 1 grow by half in each turn until they are near 1; the least of 256 starts at about 1e-4
         x = jax.lax.fori_loop(0, 50, nearer, x / jnp.linalg.norm(x))

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
+from pars.nn.layers import product
+
 BATCH = 64  # gradients held at a time: at 66,000 parameters 17 MB
 
 Function = Callable[[Any, Array], Array]  # (params, x [D]) -> scalar
@@ -24,7 +26,7 @@ def kernel(function: Function, params: Any, point: Array, points: Array) -> tupl
 
     def row(x: Array) -> tuple[Array, Array]:
         at_x = slope(x)
-        return at_point @ at_x, at_x @ at_x
+        return product("float32", at_point, at_x), product("float32", at_x, at_x)
 
     return jax.lax.map(row, points, batch_size=BATCH)
 

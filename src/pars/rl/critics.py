@@ -39,7 +39,7 @@ class CriticSettings(LoopSettings):
     layer_norm: LayerNorm = setting("none", "layer norm in the critics, before or after the activation")
     activation: Activation = setting("relu", "of hidden layers")
     initializer: Initializer = setting("torch", "how layers start, see MLP in nn/nets.py")
-    precision: Precision = setting("float32", "of the products of hidden layers")
+    precision: Precision = setting("float32", "of what hidden layers multiply; sums are float32")
     normalize_obs: bool = setting(False, "standardise observations by the dataset's")
     discount: Share = setting(0.99, "of future rewards", "gamma")
     polyak: Share = setting(0.005, "how far targets follow in a step, as a share of the way", "tau")
