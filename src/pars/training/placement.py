@@ -56,6 +56,11 @@ class Placement:
         missing = self.rows - len(array)
         return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
+    def full(self, shape: tuple[int, ...], value: Any) -> Any:
+        """A per-member array [P, *shape] of `value`, which broadcasts to it, made where it stays."""
+        make = lambda value: jnp.broadcast_to(value, (self.rows, *shape))  # noqa: E731
+        return jax.jit(make, out_shardings=self._sharding(()))(value)
+
     def share(self, tree: Tree) -> Tree:
         """Arrays that every member reads -> a copy on every device."""
         whole = NamedSharding(self.mesh, PartitionSpec())

@@ -9,6 +9,7 @@ from jax import Array
 from pars.training.placement import Placement
 
 ANNOTATED = 256  # rows that are annotated at a time, so that few lengths compile
+PIECE = 4096  # earlier rows that are sent at a time
 
 
 class Replay:
@@ -25,13 +26,11 @@ class Replay:
 
     def fill(self, rows: np.ndarray, further: np.ndarray | None = None) -> None:
         """Begin anew with rows [T, P, W] of earlier steps and their further columns [T, P, X], by default unknown."""
-        array = np.zeros((self.placement.rows, self.capacity, self.width), np.float32)  # padded at once: may be large
-        (count, members), base = rows.shape[:2], self.width - len(self.unknown)
-        array[:, :, base:] = self.unknown
-        array[:members, :count, :base] = rows.swapaxes(0, 1)[..., :base]
-        if further is not None:
-            array[:members, :count, base:] = further.swapaxes(0, 1)
-        self.array, self.filled = self.placement.put(array), count
+        blank = np.concatenate([np.zeros(self.width - len(self.unknown), np.float32), self.unknown])
+        self.array, self.filled = self.placement.full((self.capacity, self.width), blank), 0
+        for at in range(0, len(rows), PIECE):
+            piece = slice(at, at + PIECE)
+            self.push(rows[piece], further if further is None else further[piece])
 
     def push(self, rows: np.ndarray, further: np.ndarray | None = None) -> None:
         """New transitions of every member, [P, W] or [n, P, W], and their further columns, by default unknown."""
