@@ -1,9 +1,11 @@
 """What the machine has, and files written whole or not at all."""
 
 import errno
+import importlib.util
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -34,6 +36,24 @@ def test_a_folder_is_said_or_lies_in_the_users_cache(monkeypatch: pytest.MonkeyP
     monkeypatch.delenv("PLACE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert user_folder("PLACE", "datasets") == tmp_path / ".cache" / "pars" / "datasets"
+
+
+def test_a_gpu_is_one_that_jax_will_look_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(system, "DEVICES", tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "jax_cuda13_plugin" or None)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    (tmp_path / "nvidiactl").touch()
+    assert not system.has_gpu()
+    (tmp_path / "nvidia0").touch()
+    assert system.has_gpu()
+    for allowed, found in (("cpu", False), ("cuda,cpu", True)):
+        monkeypatch.setattr(system.jax, "config", SimpleNamespace(jax_platforms=allowed))
+        assert system.has_gpu() == found
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not system.has_gpu()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not system.has_gpu()
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

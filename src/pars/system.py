@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import glob
+import importlib.util
 import os
 import re
 import shutil
@@ -18,11 +19,14 @@ import jax
 from pars.errors import UsageError
 
 CONTAINER = Path("/sys/fs/cgroup")
+DEVICES = Path("/dev")
 LEFT_BEHIND = 86_400.0  # seconds after which what a killed process was writing is cleared away
 
 
 def setup(cache: bool = False) -> None:
-    """One XLA device per core, before JAX starts (later calls change nothing). `cache`: keep compiled programs on disk.
+    """One XLA device per core where there is no GPU, before JAX starts (later calls change nothing).
+
+    cache: keep compiled programs on disk.
 
     The persistent cache lives in `$PARS_CACHE_DIR`, else in the user's cache directory.
     """
@@ -37,10 +41,21 @@ def setup(cache: bool = False) -> None:
     # on the processor, what one device computes runs in the thread that asks for it: a policy call of an evaluation
     # would wait longer for another thread to wake up than for its actions
     jax.config.update("jax_cpu_enable_async_dispatch", False)
+    if has_gpu():
+        return
     try:
         jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:
         pass  # JAX is already running in this process: use the devices it has
+
+
+def has_gpu() -> bool:
+    """Whether JAX will look for a GPU and there is one, as far as can be told before it starts: CUDA's plugin is
+    installed, the driver shows a device, and nothing keeps JAX from it."""
+    platforms = jax.config.jax_platforms or "cuda"  # type: ignore[attr-defined]
+    allowed = {"cuda", "gpu"} & {*platforms.split(",")}
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(DEVICES.glob("nvidia[0-9]*"))
+    return bool(allowed) and shown and any(importlib.util.find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))
 
 
 def _forget_half_written(folder: Path) -> None:
