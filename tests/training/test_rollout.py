@@ -8,6 +8,8 @@ import pytest
 
 from pars.envs import Task, make_task
 from pars.packing import unpack
+from pars.training import rollout
+from pars.training.evaluations import Evaluations
 from pars.training.rollout import EPISODE, EVALUATION, Evaluator, Interaction, environment_seed
 
 EPISODES = 8
@@ -70,6 +72,14 @@ def test_evaluation_is_independent_of_the_population(task: Task) -> None:
         assert np.array_equal(among.lengths[member], alone.lengths[0])
     assert among.positions is not None and alone.positions is not None
     assert np.array_equal(among.positions, np.repeat(alone.positions, 3, axis=0), equal_nan=True)
+
+
+def test_training_that_goes_on_keeps_a_core(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, workers in ((4, 3), (1, 1)):
+        monkeypatch.setattr(rollout, "cores", lambda cores=cores: cores)
+        evaluations = Evaluations(task, 10, 100, beside=True)
+        assert len(evaluations.evaluator.parts) == workers
+        evaluations.close()
 
 
 def test_evaluations_start_alike_again_and_again(task: Task) -> None:

@@ -30,10 +30,15 @@ class Boundary(NamedTuple):
 
 
 class Evaluations:
-    """The evaluations of a job, one after another in `thread`."""
+    """The evaluations of a job, one after another in `thread`.
 
-    def __init__(self, task: Task, members: int, episodes: int, thread: Executor, sees: Sight = PLAIN):
-        self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees)
+    beside: training goes on meanwhile, and keeps a core for itself.
+    """
+
+    def __init__(
+        self, task: Task, members: int, episodes: int, thread: Executor, sees: Sight = PLAIN, beside: bool = False
+    ):
+        self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees, spare=int(beside))
         self._thread = thread
 
     def start(self, policies: Policies) -> Future[Timed]:

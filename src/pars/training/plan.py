@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
+
 from pars.core import OFFLINE, ONLINE, Algorithm
 from pars.training.view import Stop, View
 
@@ -84,3 +86,8 @@ class How:
     probes: Sequence[str] = ("actions", "neurons")
     data_in: DataIn = "auto"
     overlap: bool | None = None
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether evaluations run beside training."""
+        return jax.default_backend() != "cpu" if self.overlap is None else self.overlap

@@ -70,13 +70,15 @@ class Evaluator:
     """P x E environments, made once. Every evaluation starts from the same E states, whatever the training seed;
     `first` counts on to others.
 
-    The episodes are dealt to one worker per core, each with its own environments and its own policy calls: while one
-    waits for the policy, another's physics runs.
+    The episodes are dealt to one worker per core but `spare`, each with its own environments and its own policy calls:
+    while one waits for the policy, another's physics runs.
     """
 
-    def __init__(self, task: Task, members: int, episodes: int, first: int = 0, sees: Sight = PLAIN):
+    def __init__(
+        self, task: Task, members: int, episodes: int, first: int = 0, sees: Sight = PLAIN, spare: int = 0
+    ) -> None:
         self.task, self.members, self.episodes, self.sees = task, members, episodes, sees
-        workers = max(1, min(cores(), episodes, members * episodes // MIN_SLICE))
+        workers = max(1, min(cores() - spare, episodes, members * episodes // MIN_SLICE))
         edges = [episodes * i // workers for i in range(workers + 1)]
         self.parts = [range(first + low, first + high) for low, high in pairwise(edges)]
         self.envs = [task.make(members * len(part), threads=1) for part in self.parts]

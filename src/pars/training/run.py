@@ -23,13 +23,12 @@ from pars.training.learner import Learner
 from pars.training.online import OnlineLoop, rounded
 from pars.training.pictures import save_landscapes, save_trajectories
 from pars.training.plan import How, Job
-from pars.training.share import Share, restored
+from pars.training.share import Share, probe_batch, restored
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
 FIRST = 8  # gradient steps of a phase's first dispatch, which compiles
 BURST = 32  # gradient steps at once online, until their time is known
-PROBE_ROWS = 2048
 
 
 def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
@@ -48,7 +47,7 @@ def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
         for job in jobs:
             folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at)))
             begin = shares[-1].members.stop if shares else 0
-            shares.append(stack.enter_context(closing(Share(job, folder, begin, thread))))
+            shares.append(stack.enter_context(closing(Share(job, folder, begin, thread, how.overlaps))))
         stack.enter_context(closing(_Run(shares, how))).finish()
 
 
@@ -59,7 +58,7 @@ class _Run:
         self.phases = group.phases(self.plan)
         seeds = [seed for share in shares for seed in share.job.group.seeds]
         self.view, self.stop, self.members = how.view, how.stop, len(seeds)
-        self.overlap = jax.default_backend() != "cpu" if how.overlap is None else how.overlap
+        self.overlap = how.overlaps
         self.capacity = rounded(self.plan.online_steps, self.configs[0].environments)
         data = [share.job.dataset for share in shares for _ in share.job.group.seeds]
         sizes = {"capacity": self.capacity, "goal_dim": shares[0].task.goal_dim if shares[0].task else 0}
@@ -67,7 +66,7 @@ class _Run:
         self.online: OnlineLoop | None = None
         place, looks = self.learner.placement, find_probes(list(how.probes)) if self.algo.sees.plain else []
         self.probes = [self.learner.program.over_members(look, shared=()) for look in looks]
-        self.probe_batch = place.put(_probe_batch(data)) if looks else None
+        self.probe_batch = place.put(probe_batch(data)) if looks else None
         self.pending: Boundary | None = None  # whose evaluations are under way
         self.position = START
         self.since = 0  # step at which the metrics interval under way began
@@ -301,14 +300,3 @@ class _Run:
         for share in self.shares:
             share.folder.save(position, share.checkpoint(tree))
         self.saved = time.monotonic()
-
-
-def _probe_batch(data: Sequence[Any]) -> Any:
-    """Rows that probes look at, spread over each member's dataset (some twice where it has fewer): a Transition
-    [P, PROBE_ROWS, ..]."""
-    drawn: dict[int, Any] = {}
-    for one in data:
-        if id(one) not in drawn:
-            picks = np.linspace(0, len(one.last) - 1, PROBE_ROWS).astype(int)
-            drawn[id(one)] = jax.tree.map(lambda x, picks=picks: np.asarray(x[picks], np.float32), one.columns)
-    return jax.tree.map(lambda *parts: np.stack(parts), *(drawn[id(one)] for one in data))

@@ -16,6 +16,7 @@ from pars.training.plan import Job
 from pars.training.rollout import Evaluation
 
 Tree = Any
+PROBE_ROWS = 2048
 WHOLE = "since"  # of a checkpoint's tree: no member has its own
 
 
@@ -24,15 +25,16 @@ class Share:
 
     Args:
         begin: number of its first member in the population.
-        thread: where evaluations run, one after another.
+        thread: where evaluations run, one after another, and
+        beside: whether training goes on meanwhile.
     """
 
-    def __init__(self, job: Job, folder: RunFolder, begin: int, thread: Executor) -> None:
+    def __init__(self, job: Job, folder: RunFolder, begin: int, thread: Executor, beside: bool = False) -> None:
         self.job, self.folder, self.task = job, folder, job.task
         self.count = len(job.group.seeds)
         self.members = slice(begin, begin + self.count)
         sees, episodes = job.group.algo.sees, job.plan.eval_episodes
-        self.evaluations = Evaluations(job.task, self.count, episodes, thread, sees) if job.task else None
+        self.evaluations = Evaluations(job.task, self.count, episodes, thread, sees, beside) if job.task else None
         self.evaluation: Evaluation | None = None  # the last one
 
     def of(self, tree: Tree) -> Tree:
@@ -74,3 +76,14 @@ def restored(shares: Sequence[Share], like: Mapping[str, Tree]) -> dict[str, Tre
         if name != WHOLE
     }
     return {**both, WHOLE: parts[0][WHOLE]}
+
+
+def probe_batch(data: Sequence[Any]) -> Any:
+    """Rows that probes look at, spread over each member's dataset (some twice where it has fewer): a Transition
+    [P, PROBE_ROWS, ..]."""
+    drawn: dict[int, Any] = {}
+    for one in data:
+        if id(one) not in drawn:
+            picks = np.linspace(0, len(one.last) - 1, PROBE_ROWS).astype(int)
+            drawn[id(one)] = jax.tree.map(lambda x, picks=picks: np.asarray(x[picks], np.float32), one.columns)
+    return jax.tree.map(lambda *parts: np.stack(parts), *(drawn[id(one)] for one in data))
