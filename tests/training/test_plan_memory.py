@@ -16,6 +16,7 @@ from pars.core import Spec
 from pars.errors import ResourceError, UsageError
 from pars.packing import width
 from pars.system import parse_bytes
+from pars.testing.tiny import as_on_a_gpu
 from pars.training import launch, memory, parts
 from pars.training.launch import make_groups
 from pars.training.learner import Learner
@@ -185,6 +186,11 @@ def test_one_line_says_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert str(error.value).startswith(
         "one member of pars needs about 1.3 GB of memory and 1.0 GB are free; give fewer "
     )
+    with (
+        as_on_a_gpu(),
+        pytest.raises(ResourceError, match=r"GB are free; end what else runs on this GPU \("),
+    ):
+        parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard_by(heard))
     monkeypatch.setenv("PARS_MEMORY", "1TB")
     assert parts.fitting(group, runs.few_rows(), Plan(1), tmp_path, heard_by(heard)) == [group]
     assert len(heard.notes) == 1

@@ -50,9 +50,11 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
     need, free, count = needed(group, dataset, plan, how.data_in), free_memory(place(len(left))), len(left)
     most = most_members(need, count, free)
     if most == 0:
+        other = "" if need.cpu else "end what else runs on this GPU (one process takes most of its memory at once), "
         raise ResourceError(
             f"one member of {group.algo.name} needs about {in_words(need.total(1))} of memory and {in_words(free)} are "
-            "free; give fewer online steps, smaller networks or batches, or say with PARS_MEMORY=20GB what it may take"
+            f"free; {other}give fewer online steps, smaller networks or batches, or say with PARS_MEMORY=20GB what it "
+            "may take"
         )
     if most == count and not begun:
         return [group]
