@@ -28,8 +28,10 @@ def setup(cache: bool = False) -> None:
 
     cache: keep compiled programs on disk.
 
-    The persistent cache lives in `$PARS_CACHE_DIR`, else in the user's cache directory.
+    The persistent cache lives in `$PARS_CACHE_DIR`, else in the user's cache directory. Raises UsageError as
+    `check_platforms` does.
     """
+    check_platforms()
     if cache:
         folder = cache_folder() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +58,19 @@ def has_gpu() -> bool:
     allowed = {"cuda", "gpu"} & {*platforms.split(",")}
     shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(DEVICES.glob("nvidia[0-9]*"))
     return bool(allowed) and shown and any(importlib.util.find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))
+
+
+def check_platforms() -> None:
+    """Raises UsageError where JAX must not use the host's processor: evaluations act there, and draw data on disk."""
+    chosen = jax.config.jax_platforms
+    if chosen and "cpu" not in chosen.split(","):
+        raise UsageError(f"JAX_PLATFORMS={chosen} leaves out the processor, where policies act; set {chosen},cpu")
+
+
+def processors() -> list[jax.Device]:
+    """The host's processor as JAX devices, also beside a GPU. Raises UsageError as `check_platforms` does."""
+    check_platforms()
+    return jax.local_devices(backend="cpu")
 
 
 def _forget_half_written(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shutil
 import subprocess
@@ -136,6 +137,14 @@ def test_an_error_is_one_line_and_with_debug_a_traceback(pars: Pars) -> None:
     one_line(Said(done.returncode, done.stdout, done.stderr), 2, "unknown algorithm 'par'; did you mean pars?")
     with pytest.raises(UsageError, match="unknown algorithm 'par'"):  # Python shows it with its traceback
         pars("train", "par", TASK, "--debug")
+
+
+def test_a_gpu_alone_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pars.cli", "algos"],
+        env=os.environ | {"JAX_PLATFORMS": "cuda"}, capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    one_line(Said(done.returncode, done.stdout, done.stderr), 2, "where policies act; set cuda,cpu")
 
 
 def test_own_errors_are_one_line_too(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
 from pars.envs import make_task
 from pars.packing import pack
-from pars.training import rollout
+from pars.training import policy, rollout
 from pars.training.learner import Learner
 
 pytestmark = pytest.mark.shipped
@@ -74,6 +74,12 @@ def test_an_action_depends_on_its_observation_alone() -> None:
         assert np.array_equal(policy(obs[:, :rows]), together[:, :rows]), rows
     alone = learner(members=1, width=256).policies()
     assert np.array_equal(alone(obs[:1]), together[:1])
+
+
+def test_options_that_this_xla_does_not_have_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(policy.ROW_BY_ROW, "xla_cpu_no_such_thing", True)
+    ask = policy.known_options.__wrapped__  # anew
+    assert "xla_cpu_multi_thread_eigen" in ask() and "xla_cpu_no_such_thing" not in ask()
 
 
 def test_threads_may_share_a_policy() -> None:

@@ -16,12 +16,30 @@ import numpy as np
 from jax import Array
 
 from pars.core import Algorithm, Spec, State
+from pars.system import processors
 from pars.training.program import Use, key_of
 
-# This JAX's YNNPACK multiplies a row among few rows otherwise than among many. Without it an action depends on its own
+# XLA's YNNPACK multiplies a row among few rows otherwise than among many. Without it an action depends on its own
 # observation alone, and an evaluation not on how its episodes are dealt to the cores; which have physics to do and do
 # not wait for one another to share a product.
 ROW_BY_ROW = {"xla_cpu_experimental_ynn_fusion_type": "", "xla_cpu_multi_thread_eigen": False}
+
+
+@cache
+def known_options() -> dict[str, Any]:
+    """Those of ROW_BY_ROW that this XLA has: experimental ones come and go."""
+
+    def known(name: str) -> bool:
+        try:
+            with jax.default_device(processors()[0]):
+                jax.jit(lambda: 0, compiler_options={name: ROW_BY_ROW[name]}).lower().compile()
+        except jax.errors.JaxRuntimeError as error:
+            if "No such compile option" not in str(error):
+                raise
+            return False
+        return True
+
+    return {name: value for name, value in ROW_BY_ROW.items() if known(name)}
 
 
 class Policies:
@@ -39,8 +57,8 @@ class Policies:
         leaves, tree = jax.tree.flatten((cfg, state))
         shapes = tuple(jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in leaves)
         reads, self._run = _compiled(algo, tree, shapes, spec.obs_dim, spec.goal_dim)
-        self._own = [jax.device_put(np.array(leaves[i])[: self.members], _processor()) for i in reads]
-        self._seeds = jax.device_put(np.asarray(seeds, np.int32), _processor())
+        self._own = [jax.device_put(np.array(leaves[i])[: self.members], processors()[0]) for i in reads]
+        self._seeds = jax.device_put(np.asarray(seeds, np.int32), processors()[0])
 
     def __call__(self, obs: Any, episodes: Any = 0, step: int = 0) -> np.ndarray:
         """obs as `Act` has it, [P, e, ..] -> action [P, e, A].
@@ -111,11 +129,4 @@ def _compiled(
         return jax.vmap(one)(obs, episodes)
 
     over = jax.vmap(drawing, in_axes=(0, 0, 0, None, None)) if algo.sees.chance else jax.vmap(still)
-    return reads, jax.jit(over, compiler_options=ROW_BY_ROW)
-
-
-def _processor() -> Any:
-    try:
-        return jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # only the GPU was asked for
-        return jax.local_devices()[0]
+    return reads, jax.jit(over, compiler_options=known_options())

@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from pars.system import processors
+
 Array = np.ndarray
 
 CHUNK_BYTES = 2**25  # fetched at once; at most AHEAD + 1 chunks are on the host, and as many on the devices
@@ -124,11 +126,7 @@ def advise_random(array: Any) -> None:
 
 def on_host(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` compiled for the host's processor, where it never waits for a GPU that trains; gives NumPy arrays."""
-    try:
-        device = jax.local_devices(backend="cpu")[-1]
-    except RuntimeError:  # only the GPU was asked for
-        device = jax.local_devices()[-1]
-    compiled = jax.jit(function)
+    device, compiled = processors()[-1], jax.jit(function)
 
     def call(*args: Any) -> Any:
         with jax.default_device(device):
