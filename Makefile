@@ -47,7 +47,7 @@ lock: $(READY) ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--u
 	export UV_CUSTOM_COMPILE_COMMAND="make lock" && \
 	$(UV_COMPILE) -o requirements/uv.txt requirements/uv.in && \
 	$(UV_COMPILE) -o requirements/cpu.txt --extra dev pyproject.toml requirements/build.in && \
-	$(UV_COMPILE) -o requirements/gpu.txt --extra dev --extra gpu -c requirements/cpu.txt pyproject.toml requirements/build.in
+	$(UV_COMPILE) -o requirements/gpu.txt --extra dev --extra gpu -c requirements/cpu.txt -c requirements/cuda.in pyproject.toml requirements/build.in
 
 clean: ## remove the environment and caches of the tools; runs are kept
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

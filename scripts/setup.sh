@@ -11,16 +11,22 @@ log=$venv/setup.log
 
 say() { printf 'setup: %s\n' "$*"; }
 
+if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    say "needs Python 3.11 or newer, but '$PYTHON' is not; name one: make setup PYTHON=/path/to/python3.11" >&2
+    exit 7
+fi
+# CUDA's packages are gigabytes, which nobody needs where no GPU can use them.
+if [ "$lock" = gpu ] && ! missing=$("$PYTHON" src/pars/cli/driver.py); then
+    say "$missing" >&2
+    exit 7
+fi
+
 # A second lock over the first would leave its extra packages behind (a CUDA plugin on a CPU install).
 if [ "$(cat "$venv/lock-name" 2>/dev/null || echo "$lock")" != "$lock" ]; then
     say "switching to the $lock lock, starting from an empty $venv"
     rm -rf "$venv"
 fi
 
-if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    say "needs Python 3.11 or newer, but '$PYTHON' is not; name one: make setup PYTHON=/path/to/python3.11" >&2
-    exit 7
-fi
 if ! "$py" -m pip --version >/dev/null 2>&1; then
     say "making $venv with $("$PYTHON" --version)"
     rm -rf "$venv"

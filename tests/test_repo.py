@@ -159,6 +159,7 @@ def test_cuda_lock_adds_to_the_cpu_lock() -> None:
     cpu, gpu = pins("cpu.txt"), pins("gpu.txt")
     assert cpu.items() <= gpu.items()
     assert any(name.startswith("jax-cuda") for name in gpu)
+    assert all(version.startswith("13.0.") for version in gpu["nvidia-cuda-nvcc"])  # see requirements/cuda.in
 
 
 def test_lock_holds_every_dependency() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pars.cli import driver
 from pars.errors import ResourceError
 from pars.system import free_on_host
 
@@ -38,10 +39,11 @@ def arithmetic() -> str:
             product = float((jnp.full((8, 4), 2.0) @ jnp.ones((4, 8))).sum())
         if product != 512.0:
             raise ResourceError(f"{device}: a matrix product gave {product}, not 512; reinstall: make clean setup")
-    found = f"JAX {jax.__version__} computes on {len(devices)} x {devices[0].device_kind}"
-    if devices[0].platform == "cpu" and importlib.util.find_spec("jax_cuda13_plugin"):
-        found += " (CUDA is installed but no GPU was found: see what nvidia-smi says)"
-    return found
+    unasked = devices[0].platform == "cpu" and not jax.config.jax_platforms
+    if unasked and importlib.util.find_spec("jax_cuda13_plugin"):
+        why = driver.missing() or "JAX cannot use the GPU that nvidia-smi shows"
+        raise ResourceError(f"{why}; set JAX_PLATFORMS=cpu to do without, or make setup GPU=0")
+    return f"JAX {jax.__version__} computes on {len(devices)} x {devices[0].device_kind}"
 
 
 def physics() -> str:
