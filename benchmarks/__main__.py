@@ -17,6 +17,7 @@ PARTS = {
     "memory": "training on data larger than memory (writes gigabytes: PARS_MEMORY_GB, 1 by default)",
     "loading": "from a file on disk to the first gradient step, cold and from the cache",
     "online": "online training: time of an environment step beside its updates and physics",
+    "hlo": "kernels, waits and bytes of a gradient step as a GPU has them, and the least time on one, without a GPU",
     "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
     "paper": "a column of the paper's Table 2 as one population, as far as the minutes go (--dry: tiny)",
     "peers": "other implementations beside ours",
@@ -54,8 +55,8 @@ def usage() -> str:
 def run(name: str, options: Sequence[str]) -> int:
     """One part in this process; a part that takes arguments gets the options. Returns the exit code."""
     print(f"== {name}", flush=True)
-    system.setup()  # before anything computes
     try:
+        system.setup()  # before anything computes
         part = importlib.import_module(f"benchmarks.{name}")
         part.run(options) if "args" in inspect.signature(part.run).parameters else part.run()
     except ParsError as error:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -14,8 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from benchmarks.child import ask
 from benchmarks.flops import Shape, work
 from pars.config import from_dict, to_dict
 from pars.core import Spec, Transition
@@ -82,12 +82,24 @@ class Trainer:
     def __call__(self, seconds: float) -> float:
         """Gradient steps per second of all members together, over one dispatch of about so long."""
         begin = time.perf_counter()
-        self.learner.run(self.at, self.count, TOTAL)
-        self.learner.metrics(self.count)
+        self.dispatch(self.count)
         rate = self.count / (time.perf_counter() - begin)
-        self.at += self.count
         self.count = max(2, round(rate * seconds))
         return rate * self.case.members
+
+    def dispatch(self, count: int) -> None:
+        """So many gradient steps, to their end."""
+        self.learner.run(self.at, count, TOTAL)
+        jax.block_until_ready(self.learner.sums["offline"])
+        self.at += count
+
+    def compiled(self) -> Any:
+        """The block of gradient steps as XLA compiled it, from the cache of programs where there is one."""
+        learner, feed = self.learner, self.learner.feed
+        ((data, span),) = feed("offline", self.at, 1, TOTAL)
+        args = (learner.cfg, learner.seed, learner.state, learner.sums["offline"])
+        where = (feed.own, data, feed.episodes, tuple(map(np.int32, span)))
+        return learner.program.block("offline", feed.streaming).lower(*args, *where).compile()
 
 
 def _data(shape: Shape) -> Transition:
@@ -107,10 +119,7 @@ class Alone(NamedTuple):
 def alone(case: Case, cache: Path, steps: int = 20) -> Alone:
     """Train a case briefly in a process of its own that finds compiled programs in the folder `cache`."""
     told = asdict(case) | {"steps": steps, "begin": time.time()}
-    line = [sys.executable, "-m", "benchmarks.case", json.dumps(told)]
-    environment = os.environ | {"PARS_CACHE_DIR": str(cache)}
-    done = subprocess.run(line, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return Alone(*json.loads(done.stdout.splitlines()[-1]))
+    return Alone(*ask("case", json.dumps(told), PARS_CACHE_DIR=str(cache)))
 
 
 def read(told: dict[str, Any]) -> Case:
@@ -119,7 +128,6 @@ def read(told: dict[str, Any]) -> Case:
 
 
 def _alone(told: dict[str, Any]) -> Alone:
-
     from pars import system
 
     system.setup(cache=True)
@@ -133,8 +141,6 @@ def _alone(told: dict[str, Any]) -> Alone:
 
 def peak_memory() -> int:
     """Bytes: the most that the first device held at once, or on a CPU this process."""
-    import jax
-
     stats = jax.devices()[0].memory_stats() or {}
     return int(stats.get("peak_bytes_in_use") or _peak_of_process())
 

@@ -68,6 +68,7 @@ PAPER = (
     Shape("hopper 11/3, N=10", 11, 3, 10),
     Shape("pen 45/24, N=10", 45, 24, 10),
 )
+TINY = Shape("dry 3/2, N=2", 3, 2, 2, batch=8, width=8, layers=2)  # to see that a benchmark works
 # networks of a laptop's demos and sweeps
 SMALL = tuple(Shape(f"29/8, N=2, 2x{width}", 29, 8, 2, width=width, layers=2) for width in (64, 128))
 

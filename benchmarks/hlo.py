@@ -1,73 +1,158 @@
-"""How many kernels a compiled program launches, read from its optimised HLO."""
+"""Kernels, waits and bytes of a gradient step, read from the compiled program; beside what an H100 needs at least.
+
+    python -m benchmarks hlo [--out runs/bench] [--dry]
+
+No GPU is needed: programs are traced as for one (members and critics vmapped) and compiled for the processor, whose
+compiler fuses in its own way, so kernels are a hint. On a GPU `benchmarks gpu` reads the same from the real program.
+
+kernels    fusions, library calls and copies of a step on average: a GPU launches each of them
+waits      loops of a length that only the program finds out, and branches: a GPU's host copies the predicate and waits
+MB/step    bytes that XLA counts for the step, and the least: the state read and written once, and the batch read
+us         the least time on an H100, for the least bytes and for the FLOP in each precision
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
 import re
-from typing import Any
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import jax
-import numpy as np
 
-from benchmarks.case import Case
+from benchmarks.case import Case, Trainer
+from benchmarks.flops import PAPER, TINY
+from benchmarks.table import FOLDER, Column, Row, lines, write_csv
 from pars.algos import find_algorithm
 from pars.probes.flops import update
+
+PEAK = {"float32": 67e12, "tf32": 495e12, "bfloat16": 990e12}  # FLOP/s of an H100 SXM, dense
+BANDWIDTH = 3.35e12  # bytes/s of its memory
 
 COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\{$")
 INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?[\w.\-]+ = .*?[\s)]([a-z][\w\-]*)\(")
 CALLED = re.compile(r"(?:to_apply|body|condition|calls|true_computation|false_computation)=%?([\w.\-]+)")
+BODY = re.compile(r"body=%?([\w.\-]+)")
 BRANCHES = re.compile(r"branch_computations=\{([^}]*)\}")
 TRIPS = re.compile(r'"known_trip_count":\{"n":"(\d+)"\}')
 FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "opt-barrier", "partition-id"}
+COLUMNS = (
+    Column("case", "case", left=True),
+    Column("kernels", "kernels", ".0f"),
+    Column("waits", "waits", ".2f"),
+    Column("moved", "MB/step", ".1f"),
+    Column("least", "least", ".1f"),
+    Column("bytes_us", "us: bytes", ".1f"),
+    *(Column(f"{kind}_us", kind, ".1f") for kind in PEAK),
+)
 
 
-def launches(case: Case) -> float:
-    """Kernels of a gradient step, all members vmapped as on a GPU, averaged over their kinds. Drawing the batch
-    and counting the steps are left out: a few more."""
-    algo, cfg = find_algorithm(case.algorithm), case.config
-    function, args, kinds = update(algo, cfg, case.shape.obs, case.shape.action)
-    if case.members > 1:
-        wide = [jax.ShapeDtypeStruct((case.members, *leaf.shape), leaf.dtype) for leaf in jax.tree.leaves(args)]
-        args = jax.tree.unflatten(jax.tree.structure(args), wide)
-    found = 0.0
-    for number, share in kinds.items():
+class Counts(NamedTuple):
+    """Of one run of a computation."""
 
-        def step(*rest: Any, number: int = number) -> Any:
-            one = lambda *own: function(np.int32(number), *own)  # noqa: E731
-            return (jax.vmap(one) if case.members > 1 else one)(*rest)
+    kernels: float = 0.0
+    waits: float = 0.0
 
-        found += share * kernels(jax.jit(step).lower(*args).compile().as_text() or "")
-    return found
+    def __add__(self, other: Any) -> Counts:
+        return Counts(self.kernels + other.kernels, self.waits + other.waits)
+
+    def times(self, often: float) -> Counts:
+        return Counts(often * self.kernels, often * self.waits)
 
 
-def kernels(text: str) -> int:
-    """Instructions of an HLO module that run as a kernel, a library call or a copy: a fusion is one, the body of a loop
-    counts as often as it runs (once, if the compiler does not know), of branches the longest."""
-    computations: dict[str, list[tuple[str, str]]] = {}
-    own: list[tuple[str, str]] = []
-    entry = ""
-    for line in text.splitlines():
-        if head := COMPUTATION.match(line):
-            own = computations[head[2]] = []
-            entry = head[2] if head[1] else entry
-        elif instruction := INSTRUCTION.match(line):
-            own.append((instruction[1], line))
-    known: dict[str, int] = {}
+class Module:
+    """An optimised HLO module. A fusion is one kernel, of branches the longest counts.
 
-    def total(name: str) -> int:
-        if name not in known:
-            known[name] = sum(cost(*instruction) for instruction in computations[name])
-        return known[name]
+    Args:
+        often: how often the body of a loop of unknown length runs: what happens in every `delay`-th step is one.
+    """
 
-    def cost(opcode: str, line: str) -> int:
+    def __init__(self, text: str, often: float = 1.0) -> None:
+        self.often, self.entry = often, ""
+        self.computations: dict[str, list[tuple[str, str]]] = {}
+        own: list[tuple[str, str]] = []
+        for line in text.splitlines():
+            if head := COMPUTATION.match(line):
+                own = self.computations[head[2]] = []
+                self.entry = head[2] if head[1] else self.entry
+            elif instruction := INSTRUCTION.match(line):
+                own.append((instruction[1], line))
+        self.total = cache(self._total)
+
+    def _total(self, name: str) -> Counts:
+        return sum((self._cost(*instruction) for instruction in self.computations[name]), Counts())
+
+    def _cost(self, opcode: str, line: str) -> Counts:
         if opcode in FREE or opcode.endswith("-done"):
-            return 0
+            return Counts()
         inner = CALLED.findall(line)
         if opcode == "conditional":
             branches = BRANCHES.search(line)
-            return max(map(total, branches[1].replace("%", "").split(", ") if branches else inner))
+            return Counts(0, 1) + max(map(self.total, branches[1].replace("%", "").split(", ") if branches else inner))
         if opcode == "while":
-            trips = TRIPS.search(line)
-            return (int(trips[1]) if trips else 1) * sum(map(total, inner))
-        return sum(map(total, inner)) if opcode == "call" else 1
+            body, known = sum(map(self.total, inner), Counts()), TRIPS.search(line)
+            if known and "f32[" not in line.partition(" while(")[0]:
+                return Counts(1)  # random bits, which a GPU has without a loop
+            return body.times(int(known[1])) if known else body.times(self.often) + Counts(0, 1 + self.often)
+        return sum(map(self.total, inner), Counts()) if opcode == "call" else Counts(1)
 
-    return total(entry)
+    def step(self) -> Counts:
+        """Of a gradient step: a turn of the longest loop of unknown length. If most of it is a loop of known length,
+        that one has a step in each of its turns."""
+        bodies = [BODY.search(line)[1] for line in self._loops(self.entry) if not TRIPS.search(line)]  # type: ignore[index]
+        if not bodies:
+            return self.total(self.entry)
+        turn = max(bodies, key=self.total)
+        whole, steps = self.total(turn) + Counts(0, 1), 1
+        for line in self._loops(turn):
+            known = TRIPS.search(line)
+            if known and self._cost("while", line).kernels > 0.8 * whole.kernels:
+                steps = int(known[1])
+        return whole.times(1 / steps)
+
+    def _loops(self, name: str) -> list[str]:
+        """The loops of a computation, not those within others."""
+        found = []
+        for opcode, line in self.computations[name]:
+            if opcode == "while":
+                found.append(line)
+            elif opcode == "call":
+                found += [loop for inner in CALLED.findall(line) for loop in self._loops(inner)]
+        return found
+
+
+def counts(case: Case, compiled: Any) -> Row:
+    """Of a case's block of gradient steps; XLA counts the bytes of a loop's body once, so nearly those of a step."""
+    found = Module(compiled.as_text() or "", 1 / getattr(case.config, "policy_delay", 1)).step()
+    cost = compiled.cost_analysis() or {}
+    moved = (cost[0] if isinstance(cost, list) else cost).get("bytes accessed", 0.0)
+    return {"kernels": found.kernels, "waits": found.waits, "moved": moved / 1e6}
+
+
+def floor(case: Case) -> Row:
+    """What a step of all members needs at least on an H100: MB, and us for bytes and for FLOP."""
+    _, (state, batch, _), _ = update(find_algorithm(case.algorithm), case.config, case.shape.obs, case.shape.action)
+    size = [sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)) for tree in (state, batch)]
+    least, flop = case.members * (2 * size[0] + size[1]), 1e9 * case.members * case.gflop
+    times = {f"{kind}_us": 1e6 * flop / peak for kind, peak in PEAK.items()}
+    return {"least": least / 1e6, "bytes_us": 1e6 * least / BANDWIDTH, **times}
+
+
+def run(args: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks hlo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dry", action="store_true", help="tiny networks")
+    parser.add_argument("--out", type=Path, default=FOLDER)
+    given = parser.parse_args(args)
+    cases = [Case("pars", shape, members) for shape, members in ((PAPER[0], 1), (PAPER[0], 5), (PAPER[1], 5))]
+    rows: list[Row] = []
+    with patch.object(jax, "default_backend", lambda: "gpu"), patch.dict(os.environ, PARS_DEVICES="1"):
+        for case in [Case("pars", TINY, 2)] if given.dry else cases:
+            rows.append({"case": str(case), **counts(case, Trainer(case).compiled()), **floor(case)})
+    print("\n".join(lines(COLUMNS, rows)))
+    write_csv(given.out / "hlo.csv", rows)

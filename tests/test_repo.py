@@ -132,6 +132,14 @@ def test_third_party_imports_are_declared() -> None:
         assert {IMPORTED_AS.get(name, name).lower() for name in top} <= declared, path
 
 
+def test_benchmarks_need_no_further_package() -> None:
+    """So that they run on a machine with a GPU and little else; adapters of peers import their peers."""
+    declared = {re.split(r"[\[<>=~!; ]", line)[0].lower() for line in PROJECT["dependencies"]}
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        top = imported(path) - set(sys.stdlib_module_names) - {"pars", "benchmarks"}
+        assert {IMPORTED_AS.get(name, name).lower() for name in top} <= declared, path
+
+
 def test_files_stay_short_and_name_no_machine() -> None:
     for path in FILES:
         text = path.read_text(encoding="utf-8")

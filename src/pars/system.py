@@ -54,15 +54,20 @@ def setup(cache: bool = False) -> None:
 def has_gpu() -> bool:
     """Whether JAX will look for a GPU and there is one, as far as can be told before it starts: CUDA's plugin is
     installed, the driver shows a device, and nothing keeps JAX from it."""
-    platforms = jax.config.jax_platforms or "cuda"  # type: ignore[attr-defined]
+    platforms = wanted_platforms() or "cuda"
     allowed = {"cuda", "gpu"} & {*platforms.split(",")}
     shown = os.environ.get("CUDA_VISIBLE_DEVICES") not in ("", "-1") and any(DEVICES.glob("nvidia[0-9]*"))
     return bool(allowed) and shown and any(importlib.util.find_spec(f"jax_cuda{n}_plugin") for n in (12, 13))
 
 
+def wanted_platforms() -> str:
+    """What JAX was told to use, such as "cuda,cpu"; empty where it may choose."""
+    return jax.config.jax_platforms or ""  # type: ignore[attr-defined]
+
+
 def check_platforms() -> None:
     """Raises UsageError where JAX must not use the host's processor: evaluations act there, and draw data on disk."""
-    chosen = jax.config.jax_platforms
+    chosen = wanted_platforms()
     if chosen and "cpu" not in chosen.split(","):
         raise UsageError(f"JAX_PLATFORMS={chosen} leaves out the processor, where policies act; set {chosen},cpu")
 

@@ -12,18 +12,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as dispatch
-from benchmarks import evaluation, gpu, hlo, limit, physics, scaling, training
+from benchmarks import evaluation, limit, physics, scaling, training
 from benchmarks.case import Case
 from benchmarks.count import count
 from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
 from pars.envs import make_task
 from pars.envs.base import MujocoBatch
-from pars.training.learner import Learner
 
 
 @pytest.mark.parametrize("task_id", ["antmaze-umaze-v2", "pen-cloned-v1", "hopper-medium-v2"])
@@ -164,79 +162,6 @@ def test_scaling_compares_with_the_base(tmp_path: Path, monkeypatch: pytest.Monk
         float(row["excess"]) == pytest.approx(float(row["time"]) / float(row["flops"]), rel=1e-6) for row in rows
     )
     assert (tmp_path / "scaling.png").read_bytes().startswith(b"\x89PNG")
-
-
-HLO = """HloModule example
-
-%body.1 (p.1: (s32[], f32[4])) -> (s32[], f32[4]) {
-  %p.1 = (s32[], f32[4]{0}) parameter(0)
-  %get.1 = f32[4]{0} get-tuple-element(%p.1), index=1
-  %fusion.1 = f32[4]{0} fusion(%get.1), kind=kLoop, calls=%inside
-  ROOT %tuple.1 = (s32[], /*index=1*/f32[4]{0}) tuple(%get.1, %fusion.1)
-}
-
-%condition.1 (p.2: (s32[], f32[4])) -> pred[] {
-  ROOT %compare.1 = pred[] fusion(%p.2), kind=kLoop, calls=%less
-}
-
-%short (p.3: f32[4]) -> f32[4] {
-  ROOT %copy.1 = f32[4]{0} copy(%p.3)
-}
-
-%long (p.4: f32[4]) -> f32[4] {
-  %copy.2 = f32[4]{0} copy(%p.4)
-  ROOT %dot.1 = f32[4]{0} custom-call(%copy.2), custom_call_target="gemm"
-}
-
-ENTRY %main.1 (p.5: f32[4]) -> f32[4] {
-  %p.5 = f32[4]{0} parameter(0)
-  %while.1 = (s32[], /*index=1*/f32[4]{0}) while(%t), condition=%condition.1, body=%body.1, \
-backend_config={"known_trip_count":{"n":"5"}}
-  %call.1 = f32[4]{0} call(%p.5), to_apply=%long
-  ROOT %if.1 = f32[4]{0} conditional(%i, %p.5, %p.5), branch_computations={%short, %long}
-}
-"""
-
-
-def test_kernels_are_counted_through_loops_calls_and_branches() -> None:
-    assert hlo.kernels(HLO) == 5 * (1 + 1) + 2 + 2
-
-
-@pytest.mark.slow
-def test_resume_is_compared_array_by_array(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Case("bc", TINY, 2)
-    assert gpu.differences(case, 3) == []
-    monkeypatch.setattr(Learner, "restore", lambda self, saved: 0)  # a second half that forgets the first
-    assert any("actor" in name for name in gpu.differences(case, 3))
-
-
-@pytest.fixture
-def prealloc(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the GPU part sets in its process."""
-    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-
-
-@pytest.mark.usefixtures("prealloc")
-def test_without_a_gpu_it_says_what_it_would_measure(capsys: pytest.CaptureFixture[str]) -> None:
-    if jax.default_backend() != "cpu":
-        pytest.skip("there is one")
-    gpu.run([])
-    assert capsys.readouterr().out.startswith("no GPU that JAX can use here")
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("prealloc")
-def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(gpu, "ALGORITHM", "bc")
-    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    gpu.run(["--dry", "--repeats", "1", "--out", str(tmp_path)])
-    rows = read_csv(tmp_path / "gpu.csv")
-    assert [row["precision"] for row in rows] == ["float32", "tf32", "bfloat16"]
-    for row in rows:
-        assert float(row["kernels"]) > 10
-        assert float(row["T2"]) == pytest.approx(6.5e17 / (float(row["tflops"]) * 1e12) / 3600, rel=1e-6)
-    assert (tmp_path / "gpu.png").read_bytes().startswith(b"\x89PNG")
-    assert "equal bit for bit" in capsys.readouterr().out
 
 
 def test_parts_are_found_by_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from pars.cli import driver
 from pars.errors import ResourceError
-from pars.system import free_on_host
+from pars.system import free_on_host, wanted_platforms
 
 GIB = 2**30
 MEMORY_MIN = 1.0  # GiB: three small members with a dataset of 100k rows take about half of it
@@ -39,7 +39,7 @@ def arithmetic() -> str:
             product = float((jnp.full((8, 4), 2.0) @ jnp.ones((4, 8))).sum())
         if product != 512.0:
             raise ResourceError(f"{device}: a matrix product gave {product}, not 512; reinstall: make clean setup")
-    unasked = devices[0].platform == "cpu" and not jax.config.jax_platforms
+    unasked = devices[0].platform == "cpu" and not wanted_platforms()
     if unasked and importlib.util.find_spec("jax_cuda13_plugin"):
         why = driver.missing() or "JAX cannot use the GPU that nvidia-smi shows"
         raise ResourceError(f"{why}; set JAX_PLATFORMS=cpu to do without, or make setup GPU=0")
