@@ -127,7 +127,7 @@ def test_the_same_call_has_the_same_folder(own_folders: Path) -> None:
     [
         ((3, "hopper-medium-v2"), "algorithms=3: give a name or a list of names"),
         (([], "hopper-medium-v2"), "algorithms=[]: name at least one, such as 'pars'"),
-        (("pars", 3), "task=3: give an id (pars tasks), a Task, or None to train without an environment"),
+        (("pars", 3), "task=3: give an id (pars tasks), a Task, a list, or None to train without an environment"),
     ],
 )
 def test_what_is_no_name_is_refused_in_one_line(args: Any, line: str) -> None:

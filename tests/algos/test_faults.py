@@ -80,6 +80,6 @@ def test_ours_stay_internal_errors(told, monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*options: object, **more: object) -> None:
         raise RuntimeError("a slip")
 
-    monkeypatch.setattr("pars.training.launch.run_group", broken)
+    monkeypatch.setattr("pars.training.launch.run_jobs", broken)
     code, line = told("learns")
     assert code == 1 and line.startswith("internal error: RuntimeError: a slip (")

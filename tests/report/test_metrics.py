@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -38,9 +39,10 @@ def logged(algo: Algorithm) -> set[str]:
 
 
 def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:
-    evaluations = Evaluations(make_task("pointmaze-umaze-fixed"), 1, 1)
-    names = set(evaluations.scores(Evaluation(np.zeros((1, 1)), np.ones((1, 1)), None)))
-    evaluations.close()
+    with ThreadPoolExecutor(1) as thread:
+        evaluations = Evaluations(make_task("pointmaze-umaze-fixed"), 1, 1, thread)
+        names = set(evaluations.scores(Evaluation(np.zeros((1, 1)), np.ones((1, 1)), None)))
+        evaluations.close()
     for algo in ALGORITHMS.values():
         names |= logged(algo)
     assert names == METRICS.keys()
