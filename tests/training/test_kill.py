@@ -58,7 +58,10 @@ def wait_for(process: subprocess.Popen[str], out: Path, place: str) -> None:
     before, begin = checkpoints(out), time.monotonic()
     prefix, pause = (".writing-", 0.0005) if place == "save" else (PREFIX[place], 0.01)
     while process.poll() is None:
-        assert time.monotonic() - begin < LIMIT, f"no {place} after {LIMIT:.0f} s"
+        if time.monotonic() - begin > LIMIT:
+            process.kill()  # else it would go on behind the tests that follow
+            process.communicate()
+            pytest.fail(f"no {place} after {LIMIT:.0f} s")
         if any(path.name.startswith(prefix) for path in checkpoints(out) - before):
             return
         time.sleep(pause)
