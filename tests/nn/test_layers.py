@@ -31,8 +31,15 @@ def draw(seed: int, *shapes: tuple[int, ...]) -> list[jax.Array]:
     return [jax.random.normal(jax.random.key(10 * seed + i), shape) for i, shape in enumerate(shapes)]
 
 
+@pytest.fixture(params=["cpu", "gpu"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each has layers of its own."""
+    monkeypatch.setattr(jax, "default_backend", lambda: request.param)
+    return str(request.param)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-def test_values_and_slopes_are_those_of_the_plain_formulas(shape: tuple[int, int, int]) -> None:
+def test_values_and_slopes_are_those_of_the_plain_formulas(shape: tuple[int, int, int], backend: str) -> None:
     rows, inputs, outputs = shape
     x, kernel, bias, scale, shift, weights = draw(
         rows, (rows, inputs), (inputs, outputs), (outputs,), (outputs,), (outputs,), (rows, outputs)
@@ -49,7 +56,7 @@ def test_values_and_slopes_are_those_of_the_plain_formulas(shape: tuple[int, int
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
-def test_a_case_by_hand() -> None:
+def test_a_case_by_hand(backend: str) -> None:
     """One row z = (3, 1): mean 2, std 1, so n = (1, -1), y = relu(2 n + (0, 1)) = (2, 0)."""
     args = (jnp.ones((1, 1)), jnp.array([[3.0, 1.0]]), jnp.zeros(2), jnp.array([2.0, 2.0]), jnp.array([0.0, 1.0]))
     np.testing.assert_allclose(normed_relu("float32", *args), [[2.0, 0.0]], atol=2e-6)
@@ -60,7 +67,7 @@ def test_a_case_by_hand() -> None:
     np.testing.assert_allclose(jax.grad(lambda x: normed_relu("float32", x, *args[1:])[0, 0])(args[0]), 0.0, atol=1e-5)
 
 
-def test_slopes_have_slopes() -> None:
+def test_slopes_have_slopes(backend: str) -> None:
     """Of a slope's square, as EDAC needs it."""
     x, kernel, bias, scale, shift = draw(3, (4, 3), (3, 6), (6,), (6,), (6,))
 
@@ -71,7 +78,7 @@ def test_slopes_have_slopes() -> None:
     np.testing.assert_allclose(got, rough(lambda x, k: plain_normed_relu(x, k, bias, scale, shift)), rtol=1e-3)
 
 
-def test_far_inputs_keep_their_variance() -> None:
+def test_far_inputs_keep_their_variance(backend: str) -> None:
     """Rows a million times apart: mean(z^2) - mean(z)^2 would have lost all digits."""
     kernel = 1e4 + draw(4, (3, 8))[0]
     x = jnp.array([[1.0, 1.0, 1.0], [2000.0, 1500.0, 1000.0]])
@@ -81,7 +88,7 @@ def test_far_inputs_keep_their_variance() -> None:
     np.testing.assert_allclose(got, exact, atol=5e-3)
 
 
-def test_bfloat16_rounds_operands_only_and_not_at_the_edges() -> None:
+def test_bfloat16_rounds_operands_only_and_not_at_the_edges(backend: str) -> None:
     a, b = draw(5, (4, 64), (64, 3))
     rounded = [x.astype(jnp.bfloat16).astype(jnp.float32) for x in (a, b)]
     got = product("bfloat16", a, b)
