@@ -11,7 +11,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.flatten_util import ravel_pytree
 
 from pars.core import Draw, Metrics, State, step_keys
 from pars.nn.spread import in_turn, is_max
@@ -20,7 +22,7 @@ from pars.training.source import Drawn, Source, fetch
 CHUNK = 32  # the most steps that a GPU takes without asking the host
 
 Update = Callable[[Any, State, Drawn, Array, Array, Array], tuple[State, Metrics]]  # key, step, steps planned
-Carry = tuple[State, Metrics, Drawn]
+Carry = tuple[State, Any, Drawn]  # the second: sums of metrics
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def block(
         """inside: leave state and sums as they are unless this is true."""
         state, sums, rows = carry
         state, metrics = update(cfg, state, rows, step_keys(key, number)[1], number, total)
-        sums = {name: fold(name, sums[name], value) for name, value in metrics.items()}
+        sums = add(sums, metrics)
         if inside is not None:
             state, sums = jax.tree.map(partial(jnp.where, inside), (state, sums), carry[:2])
         # the next rows are fetched here and carried over, so that no part of the update is fused with their fetching:
@@ -94,8 +96,11 @@ def block(
         return state, sums, drawn(number + 1, state)
 
     if in_turn():
+        add: Callable[..., Any] = added
         carry = (state, sums, drawn(start, state))
         return jax.lax.fori_loop(start, start + count, partial(step, update.any), carry)[:2]
+    add = partial(added_at_once, sums)
+    flat, shaped = ravel_pytree(sums)
     length = chunk_length(cfg, update.delays, online=source.filled is not None)
     cycle = update.cycle(length)
 
@@ -114,8 +119,8 @@ def block(
 
     first = start // length
     last = jnp.where(count > 0, (start + count + length - 1) // length, first)
-    carry = (state, sums, drawn(first * length, state))
-    return jax.lax.fori_loop(first, last, chunk, carry)[:2]
+    state, flat, _ = jax.lax.fori_loop(first, last, chunk, (state, flat, drawn(first * length, state)))
+    return state, shaped(flat)
 
 
 def in_a_row(steps: int, step: Callable[[Any, Carry], Carry], carry: Carry) -> Carry:
@@ -138,5 +143,12 @@ def chunk_length(cfg: Any, delays: tuple[int, ...], online: bool) -> int:
     return CHUNK - CHUNK % period if period <= CHUNK else CHUNK
 
 
-def fold(name: str, total: Array, value: Array) -> Array:
-    return jnp.maximum(total, value) if is_max(name) else total + value
+def added(sums: Metrics, metrics: Metrics) -> Metrics:
+    return {name: jnp.maximum(sums[name], x) if is_max(name) else sums[name] + x for name, x in metrics.items()}
+
+
+def added_at_once(like: Metrics, sums: Array, metrics: Metrics) -> Array:
+    """As `added`, of sums that are one array: one kernel for all. like: sums by name."""
+    new = ravel_pytree({name: metrics[name] for name in like})[0]
+    largest = ravel_pytree({name: np.full(x.shape, is_max(name)) for name, x in like.items()})[0]
+    return jnp.where(largest, jnp.maximum(sums, new), sums + new)
