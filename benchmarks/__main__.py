@@ -20,6 +20,7 @@ PARTS = {
     "hlo": "kernels, waits and bytes of a gradient step as a GPU has them, and the least time on one, without a GPU",
     "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
     "paper": "a column of the paper's Table 2 as one population, as far as the minutes go (--dry: tiny)",
+    "kernels": "kernels and waits of a step, of programs compiled for an H100 that need not be there",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",
