@@ -140,7 +140,7 @@ def measure(case: Case, flags: str, top: float, scale: Scale) -> Row:
 def seen(trainer: Trainer, ms: float) -> Row:
     """What the compiled program tells, and the profiler where there is a GPU."""
     program = trainer.compiled()
-    row, sizes = counts(trainer.case, program), program.memory_analysis()
+    row, sizes = counts(trainer.learner, "offline", program), program.memory_analysis()
     row["memory"] = sizes.argument_size_in_bytes + sizes.temp_size_in_bytes if sizes else None
     if found := launched(lambda: trainer.dispatch(PROFILED), PROFILED):
         row |= {"launched": found.kernels, "copies": found.copies, "to_host": found.to_host}

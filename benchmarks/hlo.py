@@ -1,9 +1,4 @@
-"""Kernels, waits and bytes of a gradient step, read from the compiled program; beside what an H100 needs at least.
-
-    python -m benchmarks hlo [--out runs/bench] [--dry]
-
-No GPU is needed: programs are traced as for one (members and critics vmapped) and compiled for the processor, whose
-compiler fuses in its own way, so kernels are a hint. On a GPU `benchmarks gpu` reads the same from the real program.
+"""Kernels, waits and bytes of a gradient step, read from a compiled program; beside what an H100 needs at least.
 
 kernels    fusions, library calls and copies of a step on average: a GPU launches each of them
 waits      loops of a length that only the program finds out, and branches: a GPU's host copies the predicate and waits
@@ -13,22 +8,21 @@ us         the least time on an H100, for the least bytes and for the FLOP in ea
 
 from __future__ import annotations
 
-import argparse
-import os
+import math
 import re
-from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import jax
 
-from benchmarks.case import Case, Trainer
-from benchmarks.flops import PAPER, TINY
-from benchmarks.table import FOLDER, Column, Row, lines, write_csv
+from benchmarks.case import Case
+from benchmarks.table import Column, Row
 from pars.algos import find_algorithm
+from pars.core import ONLINE
+from pars.nn.spread import in_turn
 from pars.probes.flops import update
+from pars.training.block import chunk_length
+from pars.training.learner import Learner
 
 PEAK = {"float32": 67e12, "tf32": 495e12, "bfloat16": 990e12}  # FLOP/s of an H100 SXM, dense
 BANDWIDTH = 3.35e12  # bytes/s of its memory
@@ -100,19 +94,12 @@ class Module:
             return body.times(int(known[1])) if known else body.times(self.often) + Counts(0, 1 + self.often)
         return sum(map(self.total, inner), Counts()) if opcode == "call" else Counts(1)
 
-    def step(self) -> Counts:
-        """Of a gradient step: a turn of the longest loop of unknown length. If most of it is a loop of known length,
-        that one has a step in each of its turns."""
+    def step(self, steps: int = 1) -> Counts:
+        """Of a gradient step: a turn of the longest loop of unknown length, which has so many steps."""
         bodies = [BODY.search(line)[1] for line in self._loops(self.entry) if not TRIPS.search(line)]  # type: ignore[index]
         if not bodies:
-            return self.total(self.entry)
-        turn = max(bodies, key=self.total)
-        whole, steps = self.total(turn) + Counts(0, 1), 1
-        for line in self._loops(turn):
-            known = TRIPS.search(line)
-            if known and self._cost("while", line).kernels > 0.8 * whole.kernels:
-                steps = int(known[1])
-        return whole.times(1 / steps)
+            return self.total(self.entry).times(1 / steps)
+        return (self.total(max(bodies, key=self.total)) + Counts(0, 1)).times(1 / steps)
 
     def _loops(self, name: str) -> list[str]:
         """The loops of a computation, not those within others."""
@@ -125,12 +112,16 @@ class Module:
         return found
 
 
-def counts(case: Case, compiled: Any) -> Row:
-    """Of a case's block of gradient steps; XLA counts the bytes of a loop's body once, so nearly those of a step."""
-    found = Module(compiled.as_text() or "", 1 / getattr(case.config, "policy_delay", 1)).step()
+def counts(learner: Learner, phase: str, compiled: Any) -> Row:
+    """Of a population's block of gradient steps. XLA counts the bytes of a loop's body once: about those of one cycle
+    of delayed updates."""
+    cfg, delays = learner.configs[0], learner.program.delays(phase)
+    steps = 1 if in_turn() else chunk_length(cfg, delays, phase == ONLINE)
+    found = Module(compiled.as_text() or "", 1 / math.lcm(*delays)).step(steps)
     cost = compiled.cost_analysis() or {}
-    moved = (cost[0] if isinstance(cost, list) else cost).get("bytes accessed", 0.0)
-    return {"kernels": found.kernels, "waits": found.waits, "moved": moved / 1e6}
+    moved = (cost[0] if isinstance(cost, list) else cost).get("bytes accessed", math.nan)
+    cycle = 1 if in_turn() else math.lcm(*delays)
+    return {"kernels": found.kernels, "waits": found.waits, "moved": moved / 1e6 / cycle}
 
 
 def floor(case: Case) -> Row:
@@ -140,19 +131,3 @@ def floor(case: Case) -> Row:
     least, flop = case.members * (2 * size[0] + size[1]), 1e9 * case.members * case.gflop
     times = {f"{kind}_us": 1e6 * flop / peak for kind, peak in PEAK.items()}
     return {"least": least / 1e6, "bytes_us": 1e6 * least / BANDWIDTH, **times}
-
-
-def run(args: Sequence[str] = ()) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks hlo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--dry", action="store_true", help="tiny networks")
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    given = parser.parse_args(args)
-    cases = [Case("pars", shape, members) for shape, members in ((PAPER[0], 1), (PAPER[0], 5), (PAPER[1], 5))]
-    rows: list[Row] = []
-    with patch.object(jax, "default_backend", lambda: "gpu"), patch.dict(os.environ, PARS_DEVICES="1"):
-        for case in [Case("pars", TINY, 2)] if given.dry else cases:
-            rows.append({"case": str(case), **counts(case, Trainer(case).compiled()), **floor(case)})
-    print("\n".join(lines(COLUMNS, rows)))
-    write_csv(given.out / "hlo.csv", rows)

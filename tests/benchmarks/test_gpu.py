@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import time
 from pathlib import Path
@@ -68,10 +67,10 @@ def test_kernels_are_counted_through_loops_calls_and_branches() -> None:
     assert module.total(module.entry) == hlo.Counts(kernels=5 * (1 + 1) + 2 + 1 + 2, waits=1)  # random bits are one
 
 
-def test_a_step_is_a_turn_of_the_loops_that_hold_it() -> None:
+def test_a_step_is_a_part_of_the_turn_that_holds_it() -> None:
     """Of a turn's eight steps each launches its own kernel, the predicate's, and half the time what is delayed."""
     of_step = 1 + 1 + (1 + 1) / 2
-    found = hlo.Module(BLOCK, often=0.5).step()
+    found = hlo.Module(BLOCK, often=0.5).step(8)
     assert found.kernels == pytest.approx(of_step + (2 + 1 + 2) / 8)
     assert found.waits == pytest.approx(1.5 + (1 + 1) / 8)  # of a turn the branch, and the outer loop's own
 
@@ -172,7 +171,7 @@ def test_the_array_that_differs_most_is_named() -> None:
 def test_resume_is_compared_array_by_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("bc", TINY, 2)
     assert agree.whole(case, 3, tmp_path / "a") == agree.rest(case, 3, tmp_path / "a") == []
-    monkeypatch.setattr(Learner, "restore", lambda self, saved: 0)  # a second half that forgets the first
+    monkeypatch.setattr(Learner, "restore", lambda self, phase, saved: 0)  # a second half that forgets the first
     assert any("actor" in name for name in agree.whole(case, 3, tmp_path / "b"))
 
 
@@ -218,15 +217,6 @@ def test_gpu_part_runs_dry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     checks = {row["check"]: row["found"] for row in read_csv(tmp_path / "gpu-checks.csv")}
     assert len(checks) == 3 and list(checks.values()).count("equal bit for bit") == 2
     assert "left out" not in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_counts_need_no_gpu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hlo.run(["--dry", "--out", str(tmp_path)])
-    (row,) = read_csv(tmp_path / "hlo.csv")
-    assert 100 < float(row["kernels"]) < 1000 and 0 <= float(row["waits"]) < 10
-    assert float(row["moved"]) > float(row["least"]) > 0
-    assert "kernels" in capsys.readouterr().out and "PARS_DEVICES" not in os.environ
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

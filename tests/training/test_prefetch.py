@@ -174,15 +174,17 @@ def test_a_whole_run_streams_to_the_same_digest(tmp_path: Path, monkeypatch: pyt
 
 
 def test_chunks_hold_the_rows_asked_for_and_come_once() -> None:
-    """Two parts are joined; chunk i has steps 4 i to 4 i + 3; those to come are fetched ahead, none twice."""
+    """Two parts of each of two datasets are joined; chunk i has steps 4 i to 4 i + 3; those to come are fetched ahead,
+    none twice."""
     parts = [np.arange(20.0, dtype=np.float32).reshape(10, 2), np.arange(10) * 10]
+    tables = [[part[:4] for part in parts], [part[4:] for part in parts]]
     asked = []
 
     def indices(first: int) -> dict[str, np.ndarray]:
         asked.append(first)
         return {"": (first + np.arange(4 * 3).reshape(1, 4, 3)) % 10}
 
-    line = Prefetch(parts, indices, 4, lambda chunk: chunk)
+    line = Prefetch(tables, indices, 4, lambda chunk: chunk)
     for number in (0, 0, 1, 2):
         rows = (4 * number + np.arange(12).reshape(1, 4, 3)) % 10
         want = np.stack([2.0 * rows, 2.0 * rows + 1, 10.0 * rows], axis=-1)
@@ -195,7 +197,7 @@ def test_an_error_while_fetching_is_raised_where_the_chunk_is_used() -> None:
     def broken(first: int) -> dict[str, np.ndarray]:
         raise OSError("the disk is gone")
 
-    line = Prefetch([DATA], broken, 4, lambda chunk: chunk)
+    line = Prefetch([[DATA]], broken, 4, lambda chunk: chunk)
     with pytest.raises(OSError, match="the disk is gone"):
         line(0, end=4)
     line.close()

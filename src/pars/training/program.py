@@ -141,6 +141,10 @@ class Program:
         """The metrics of no steps [P, ..]."""
         return {name: np.repeat(value[None], self.members, axis=0) for name, value in self._update(phase)[1].items()}
 
+    def delays(self, phase: str) -> tuple[int, ...]:
+        """Of the updates of a phase that only some steps have."""
+        return self._update(phase)[0].delays
+
     def block(self, phase: str, streaming: bool) -> Callable[..., tuple[State, Metrics]]:
         """(cfg, seed, state, sums, (rows, offset), data or fetched rows, (first, last), span of four numbers, and with
         a replay its array and how far it is filled) -> state and sums of the population after the block."""
