@@ -46,6 +46,7 @@ from pars.training.view import Stop
 
 ALGORITHM = "pars"
 COLUMNS = ("antmaze", "mujoco", "adroit")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 DRY: dict[str, Any] = dict(hidden="8x8", actor_hidden="8x8", critics=4, batch_size=16)
 EVERY = 50_000  # gradient steps between evaluations
 LAST = 0.2  # of the minutes, kept for the last evaluation and the pages
@@ -93,7 +94,8 @@ def data_for(names: Sequence[str], rows: int | None) -> dict[str, str | None]:
 
 def requests(names: Sequence[str], given: argparse.Namespace, work: Path) -> list[Request]:
     """A run for each dataset, as `pars train` makes them."""
-    settings, found = DRY if given.dry else {}, []
+    settings: dict[str, Any] = {"precision": given.precision} | (DRY if given.dry else {})
+    found = []
     data = data_for(names, given.rows)
     for name in names:
         task = make_task(name)
@@ -152,6 +154,7 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--column", choices=COLUMNS, default="antmaze")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, help="of each twin; by default as many as the recipe makes")
+    parser.add_argument("--precision", choices=PRECISIONS, default="tf32", help="on a CPU tf32 is float32")
     parser.add_argument("--episodes", type=int, default=20, help="of an evaluation of each policy")
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--work", type=Path, help="where checkpoints are kept; the same folder goes on (default: OUT)")
@@ -173,7 +176,7 @@ def run(args: Sequence[str] = ()) -> None:
     except Interrupted as error:
         print(error)
     rows = table(work, asked, given.episodes)
-    head = f"{ALGORITHM}, {device}, {time.strftime('%d %B %Y')}, {given.minutes:g} minutes"
+    head = f"{ALGORITHM}, {given.precision}, {device}, {time.strftime('%d %B %Y')}, {given.minutes:g} minutes"
     text = "\n".join([head, *lines(TABLE, rows)])
     print(text)
     (out / "table.txt").write_text(f"{text}\n")

@@ -52,7 +52,7 @@ def test_a_column_runs_dry_and_is_taken_home(
     names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"]
     assert [row["task"] for row in rows] == names and {row["steps"] for row in rows} == {"40"}
     assert "PARS on 2 datasets: 4 members" in capsys.readouterr().out
-    assert (out / "table.txt").read_text().startswith("pars, cpu, ") and (out / "report.html").is_file()
+    assert (out / "table.txt").read_text().startswith("pars, tf32, cpu, ") and (out / "report.html").is_file()
     (group,) = (own_folders / "work" / "column-antmaze" / names[0]).glob("pars-*")
     arrays = load_file(out / names[0] / "actors.safetensors")
     assert arrays and not [name for name in arrays if "critic" in name]
