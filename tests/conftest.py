@@ -17,7 +17,9 @@ import pytest
 COMPILED_DAYS = 7  # older compiled programs belong to code that has changed since
 # Half the processor time of a program of 8 x 8 units: LLVM's passes and the lowering of fusions through MLIR. Programs
 # mean the same and round otherwise, so tests that hold the bits of two programs against each other go without.
-QUICK = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+QUICK = (
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

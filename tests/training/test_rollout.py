@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import numpy as np
 import pytest
@@ -77,9 +79,10 @@ def test_evaluation_is_independent_of_the_population(task: Task) -> None:
 def test_training_that_goes_on_keeps_a_core(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, workers in ((4, 3), (1, 1)):
         monkeypatch.setattr(rollout, "cores", lambda cores=cores: cores)
-        evaluations = Evaluations(task, 10, 100, beside=True)
-        assert len(evaluations.evaluator.parts) == workers
-        evaluations.close()
+        with ThreadPoolExecutor(1) as thread:
+            evaluations = Evaluations(task, 10, 100, thread, beside=True)
+            assert len(evaluations.evaluator.parts) == workers
+            evaluations.close()
 
 
 def test_evaluations_start_alike_again_and_again(task: Task) -> None:
