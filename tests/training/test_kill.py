@@ -17,8 +17,6 @@ from pars.cli import main as cli
 from pars.training.folder import read_status
 from tests.runs import SESSION, TASK, digest, few_rows_file, group, train, words
 
-pytestmark = pytest.mark.shipped
-
 PLAN = {"steps": 24_000, "eval_every": 4000, "online_steps": 720, "online_eval_every": 120, "eval_episodes": 1}
 PREFIX = {"offline": "0-offline-", "online": "1-online-"}  # of a phase's checkpoints
 LIMIT = 100.0  # seconds until a process must have come to the place where it is to be stopped

@@ -37,8 +37,8 @@ SEEDS = range(5)
 
 @cache
 def made_up(number: int) -> Dataset:
-    """Random rows; of each number another mean, another scale, and so many."""
-    rng, rows = np.random.default_rng(number), 200 + 37 * number
+    """Random rows; of each number another mean and another scale. Two lengths, so that two programs serve all alone."""
+    rng, rows = np.random.default_rng(number), 200 + 37 * (number % 2)
     ends = np.arange(rows) % 25 == 24
     arrays = {
         "observations": rng.normal(number, 1 + number, (rows, 4)).astype(np.float32),
@@ -95,20 +95,9 @@ def written(out: Path) -> dict[str, tuple[Any, bytes, bytes]]:
     return found
 
 
-@cache
-def alone() -> dict[str, tuple[Any, bytes, bytes]]:
-    """Eight runs, trained one after another."""
-    out = runs.SESSION / "runs" / "alone"
-    for request in requests(out):
-        train([request])
-    return written(out)
-
-
 @pytest.mark.shipped
-@pytest.mark.parametrize("data_in", ["memory", "stream"])
-def test_forty_members_over_eight_datasets_are_one_program(
-    data_in: DataIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_forty_members_over_eight_datasets_are_one_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run is what it is alone, in memory, streamed, and after a population was stopped here and there."""
     sizes: list[int] = []
     start = Program.__init__
 
@@ -116,21 +105,22 @@ def test_forty_members_over_eight_datasets_are_one_program(
         sizes.append(members)
         start(self, algo, cfg, members, *rest)
 
-    monkeypatch.setattr(Program, "__init__", counted)
-    forget_programs()
-    train(requests(tmp_path), data_in)
+    with monkeypatch.context() as patched:
+        patched.setattr(Program, "__init__", counted)
+        forget_programs()
+        train(requests(tmp_path / "memory"))
     assert sizes == [40]
-    monkeypatch.undo()
-    assert len(alone()) == 8 and written(tmp_path) == alone()
-
-
-@pytest.mark.shipped
-def test_a_population_that_is_stopped_anywhere_goes_on_in_step(tmp_path: Path) -> None:
+    for request in requests(tmp_path / "alone"):
+        train([request])
+    alone = written(tmp_path / "alone")
+    assert len(alone) == 8 and written(tmp_path / "memory") == alone
     for most in (2, 6, 5, 7):
         with pytest.raises(Interrupted):
-            train(requests(tmp_path), stop=Looks(most))
-    train(requests(tmp_path))
-    assert written(tmp_path) == alone()
+            train(requests(tmp_path / "stopped"), stop=Looks(most))
+    train(requests(tmp_path / "stopped"))
+    assert written(tmp_path / "stopped") == alone
+    train(requests(tmp_path / "streamed"), "stream")
+    assert written(tmp_path / "streamed") == alone
 
 
 def test_a_line_says_what_is_trained_apart(tmp_path: Path) -> None:
