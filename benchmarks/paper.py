@@ -34,14 +34,16 @@ from pars import api
 from pars.collect.twins import twin_path
 from pars.data import list_datasets
 from pars.envs import list_tasks, make_task
-from pars.errors import Interrupted, UsageError
+from pars.errors import Interrupted, ParsError, UsageError
 from pars.report.stats.statistics import estimate
 from pars.reproduce import paper
 from pars.training.checkpoint import latest
+from pars.training.folder import read_description, read_status
 from pars.training.launch import make_groups, train_runs
 from pars.training.plan import How, Request
 from pars.training.progress import make_view
-from pars.training.restore import run_folders
+from pars.training.restore import group_folders
+from pars.training.teams import teams
 from pars.training.view import Stop
 
 ALGORITHM = "pars"
@@ -63,6 +65,7 @@ TABLE = (
     Column("episodes", "episodes"),
     Column("data", "data", left=True),
     Column("physics", "physics", left=True),
+    Column("state", "stands", left=True),
 )
 
 
@@ -119,30 +122,56 @@ def actors(folder: Path, path: Path) -> None:
         save_file({name: file.get_tensor(name) for name in wanted}, path)
 
 
-def table(work: Path, asked: Sequence[Request], episodes: int) -> list[Row]:
-    """Final scores, an evaluation of the newest checkpoints."""
+def train(asked: Sequence[Request], end: float, work: Path) -> None:
+    """Every population its part of the time until `end`, one after another: a column may not fit into one."""
+    view, parts, begun = make_view(), teams(asked, print), time.monotonic()
+    for number, team in enumerate(parts, 1):
+        stop = Stop(begun + (end - begun) * number / len(parts))
+        own = [replace(entry.request, groups=[entry.group], plans=[entry.plan]) for entry in team]
+        try:
+            train_runs(own, How(view, stop, probes=("actions",)), root=work)
+        except Interrupted as error:
+            print(error)
+            if stop.signalled:
+                return
+        except ParsError as error:  # of one population; the others are worth their minutes
+            print(error)
+
+
+def folders_of(request: Request) -> list[Path]:
+    """Of the group that is asked for, or of its parts; those with something to evaluate."""
+    (group,) = request.groups
+    found = []
+    for folder in group_folders(request.out):
+        own = group.name in (folder.name, read_description(folder).get("part_of"))
+        if own and latest(folder / "checkpoints"):
+            found.append(folder)
+    return found
+
+
+def table(asked: Sequence[Request], episodes: int) -> list[Row]:
+    """Final scores, an evaluation of the newest checkpoints, of whatever has been trained."""
     printed = {one.dataset: one.mean for one in paper.load("table2") if one.method == "PARS"}
-    rows = []
+    rows: list[Row] = []
     for request in asked:
-        (result,) = api.evaluate(request.out, episodes)
-        scores = estimate(np.asarray(result.scores).mean(axis=1))
-        whole = api.make_plan(request.task).offline_steps
-        rows.append(
-            {
-                "task": request.task.id,
-                "n": scores.n,
-                "mean": scores.mean,
-                "std": scores.std,
-                "low": scores.interval[0] if scores.interval else None,
-                "high": scores.interval[1] if scores.interval else None,
-                "paper": printed.get(request.task.id),
-                "steps": result.position.step,
-                "share": result.position.step / whole,
-                "episodes": episodes,
-                "data": request.dataset.name,
-                "physics": request.task.physics,
-            }
-        )
+        task, folders = request.task, folders_of(request)
+        row: Row = {"task": task.id, "paper": printed.get(task.id), "episodes": episodes}
+        row |= {
+            "n": 0,
+            "steps": 0,
+            "share": 0.0,
+            "data": request.dataset.name,
+            "physics": task.physics,
+            "state": "not begun",
+        }
+        if folders:
+            results = [one for folder in folders for one in api.evaluate(folder, episodes)]
+            scores = estimate(np.concatenate([result.scores.mean(axis=1) for result in results]))
+            steps = min(result.position.step for result in results)
+            low, high = scores.interval or (None, None)
+            row |= {"n": scores.n, "mean": scores.mean, "std": scores.std, "low": low, "high": high, "steps": steps}
+            row |= {"share": steps / api.make_plan(task).offline_steps, "state": read_status(folders[0])["state"]}
+        rows.append(row)
     return rows
 
 
@@ -162,7 +191,8 @@ def run(args: Sequence[str] = ()) -> None:
     given = parser.parse_args(args)
     begun = time.monotonic()
     names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"] if given.dry else tasks_of(given.column)
-    out, work = given.out / f"paper-{given.column}", (given.work or given.out) / f"column-{given.column}"
+    column = "dry" if given.dry else given.column
+    out, work = given.out / f"paper-{column}", (given.work or given.out) / f"column-{column}"
     out.mkdir(parents=True, exist_ok=True)
     device = jax.devices()[0].device_kind
     print(f"{len(names)} datasets x {given.seeds} seeds on {len(jax.devices())} x {device}", flush=True)
@@ -170,31 +200,30 @@ def run(args: Sequence[str] = ()) -> None:
     print(
         f"data: {', '.join(request.dataset.name for request in asked)} ({time.monotonic() - begun:.0f} s)", flush=True
     )
-    stop = Stop(begun + 60 * given.minutes * (1 - LAST))
-    try:
-        train_runs(asked, How(make_view(), stop, probes=("actions",)))
-    except Interrupted as error:
-        print(error)
-    rows = table(work, asked, given.episodes)
+    train(asked, begun + 60 * given.minutes * (1 - LAST), work)
+    rows = table(asked, given.episodes)
     head = f"{ALGORITHM}, {given.precision}, {device}, {time.strftime('%d %B %Y')}, {given.minutes:g} minutes"
     text = "\n".join([head, *lines(TABLE, rows)])
     print(text)
     (out / "table.txt").write_text(f"{text}\n")
     write_csv(out / "table.csv", rows)
-    _take_home(out, work)
+    _take_home(asked, out, work)
     print(f"written: {out} ({(time.monotonic() - begun) / 60:.1f} min)")
 
 
-def _take_home(out: Path, work: Path) -> None:
+def _take_home(asked: Sequence[Request], out: Path, work: Path) -> None:
     """Actors, curves, descriptions and pages: megabytes, where checkpoints are hundreds."""
     from pars.report import write_report
 
-    write_report(work)
-    shutil.copy(work / "report.html", out / "report.html")
-    for folder in run_folders(work):
-        place = out / folder.parent.name
-        place.mkdir(exist_ok=True)
-        actors(folder, place / "actors.safetensors")
-        for name in ("run.json", "status.json", "metrics.csv", "timing.csv"):
-            shutil.copy(folder / name, place / name)
-        shutil.copy(folder.parent / "report.html", place / "report.html")
+    begun = [request for request in asked if folders_of(request)]
+    if begun:
+        write_report(work)
+        shutil.copy(work / "report.html", out / "report.html")
+    for request in begun:
+        for folder in folders_of(request):
+            place = out / request.out.name / folder.name
+            place.mkdir(parents=True, exist_ok=True)
+            actors(folder, place / "actors.safetensors")
+            for name in ("run.json", "status.json", "metrics.csv", "timing.csv"):
+                shutil.copy(folder / name, place / name)
+        shutil.copy(request.out / "report.html", out / request.out.name / "report.html")

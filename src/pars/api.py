@@ -102,7 +102,7 @@ def train(
         if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
     how = How(view, Stop(), probes, data_in, overlap)
-    train_runs(requests, how, command)
+    train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
 
 
@@ -115,7 +115,8 @@ def _tasks(given: Any, data: Data | None, options: Mapping[str, Any]) -> list[Ta
             f"task={given!r}: give an id (pars tasks), a Task, a list, or None to train without an environment"
         )
     if len(tasks) > 1 and data is not None and data != "twin":
-        raise UsageError(f"data={data!r} is that of one task, and {len(tasks)} are named; leave it out, or give twin")
+        given = repr(data) if isinstance(data, str | Path) else type(data).__name__
+        raise UsageError(f"data={given} is that of one task, and {len(tasks)} are named; leave it out, or give twin")
     made = [make_task(one, **options) if isinstance(one, str) else one for one in tasks]
     ids = [one.id for one in made if one]
     if twice := next((name for name in ids if ids.count(name) > 1), None):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ from benchmarks import paper
 from pars import api, load_policy
 from pars.collect.twins import twin_path
 from pars.data import load_dataset
-from pars.errors import UsageError
+from pars.errors import DivergenceError, Interrupted, UsageError
+from pars.training.plan import How, Request
 from tests.benchmarks.test_benchmarks import read_csv
 
 
@@ -47,19 +51,45 @@ def test_a_column_runs_dry_and_is_taken_home(
     monkeypatch.setattr(api, "load_dataset", lambda *args, **options: load_dataset(*args, rows=400, **options))
     options = ["--dry", "--minutes", "30", "--seeds", "2", "--episodes", "2"]
     paper.run([*options, "--out", "out", "--work", "work"])
-    out = own_folders / "out" / "paper-antmaze"
+    out = own_folders / "out" / "paper-dry"
     rows = read_csv(out / "table.csv")
     names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"]
     assert [row["task"] for row in rows] == names and {row["steps"] for row in rows} == {"40"}
-    assert "PARS on 2 datasets: 4 members" in capsys.readouterr().out
+    assert "PARS on 2 tasks: 4 members" in capsys.readouterr().out
     assert (out / "table.txt").read_text().startswith("pars, tf32, cpu, ") and (out / "report.html").is_file()
-    (group,) = (own_folders / "work" / "column-antmaze" / names[0]).glob("pars-*")
-    arrays = load_file(out / names[0] / "actors.safetensors")
+    (group,) = (own_folders / "work" / "column-dry" / names[0]).glob("pars-*")
+    arrays = load_file(out / names[0] / group.name / "actors.safetensors")
     assert arrays and not [name for name in arrays if "critic" in name]
     assert all(len(array) == 2 for array in arrays.values())
-    kept = sum(path.stat().st_size for path in (out / names[0]).glob("*.safetensors"))
+    kept = sum(path.stat().st_size for path in (out / names[0]).glob("*/*.safetensors"))
     whole = sum(path.stat().st_size for path in group.glob("checkpoints/*/*.safetensors"))
     assert kept < whole / 4
     assert np.isfinite(load_policy(group)(np.zeros(4, np.float32))).all()
     paper.run([*options, "--out", "out", "--work", "work"])  # the same folder goes on, and is done
     assert capsys.readouterr().out.count("already finished") == 2
+
+
+def test_each_population_has_its_minutes_and_one_that_fails_costs_the_others_nothing(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two tasks whose lengths differ; the first diverges, the second is stopped before it begins."""
+    monkeypatch.setattr(api, "load_dataset", lambda *args, **options: load_dataset(*args, rows=400, **options))
+    given = argparse.Namespace(dry=True, rows=None, seeds=1, episodes=1, precision="float32")
+    asked = paper.requests(["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"], given, Path("work"))
+    asked[1] = replace(asked[1], plans=[replace(asked[1].plans[0], offline_steps=60)])
+    ends: list[float] = []
+
+    def trained(own: list[Request], how: How, root: Path) -> None:
+        assert how.stop.at is not None and len(own) == 1
+        ends.append(how.stop.at)
+        raise DivergenceError("it diverged") if len(ends) == 1 else Interrupted("stopped at offline step 0")
+
+    monkeypatch.setattr(paper, "train_runs", trained)
+    begun = time.monotonic()
+    paper.train(asked, begun + 100.0, Path("work"))
+    assert ends == pytest.approx([begun + 50.0, begun + 100.0], abs=1.0)
+    said = capsys.readouterr().out
+    assert "it diverged\nstopped at offline step 0\n" in said and "pars trains pointmaze-umaze-diverse apart" in said
+    rows = paper.table(asked, 1)
+    assert [(row["n"], row["steps"], row["state"]) for row in rows] == [(0, 0, "not begun")] * 2
+    assert "not begun" in "\n".join(paper.lines(paper.TABLE, rows))

@@ -18,6 +18,7 @@ from pars.cli import main as cli
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from pars.report import summary, write_report
 from pars.testing.tiny import Looks
 from pars.training import memory, teams
 from pars.training.checkpoint import START, Position
@@ -80,14 +81,15 @@ class Told(View):
 def train(asked: Sequence[Request], data_in: DataIn = "memory", stop: Stop | None = None) -> list[str]:
     """-> what the view was told."""
     view = Told()
-    train_runs(asked, How(view, stop or Stop(), data_in=data_in))
+    root = asked[0].out.parent if len(asked) > 1 else None
+    train_runs(asked, How(view, stop or Stop(), data_in=data_in), root=root)
     return view.notes
 
 
 def written(out: Path) -> dict[str, tuple[Any, bytes, bytes]]:
     """Of each run its digest, metrics and online transitions."""
     found = {}
-    for folder in run_folders(out):
+    for folder in sorted(path.parent for path in out.glob("*/*/run.json")):
         status = read_status(folder)
         assert status["state"] == "finished", status
         logs = ((folder / name).read_bytes() for name in ("metrics.csv", "replay/transitions.f32"))
@@ -169,10 +171,15 @@ def test_the_others_go_on_where_one_diverges(tmp_path: Path) -> None:
     broken = np.array(made_up(1).packed)
     broken[:, -2] = np.inf
     asked[1] = replace(asked[1], dataset=replace(made_up(1), packed=broken, fingerprint="broken"))
-    with pytest.raises(DivergenceError, match=r"^pars-\w+ diverged: member 0 \(seed 0\) is not finite at offline step"):
+    with pytest.raises(
+        DivergenceError, match=r"^pointmaze-\S+: pars-\w+ diverged: member 0 \(seed 0\) is not finite at offline step"
+    ):
         train(asked)
     states = [read_status(folder)["state"] for request in asked for folder in run_folders(request.out)]
     assert states == ["finished", "diverged", "finished"]
+    assert summary(tmp_path)[-1].startswith("over all  PARS, offline: mean over 2 tasks of 3, those that have finished")
+    page = write_report(tmp_path).read_text()
+    assert page.count("finished at offline step 24") == 2 and page.count("diverged at offline step ") == 1
 
 
 def test_a_folder_is_of_one_task_or_of_several(tmp_path: Path) -> None:
@@ -183,9 +190,12 @@ def test_a_folder_is_of_one_task_or_of_several(tmp_path: Path) -> None:
         (tmp_path / "run" / "pars-abcdef").mkdir(parents=True)
         (tmp_path / "run" / "pars-abcdef" / "run.json").write_text("{}")
         train(requests(tmp_path / "run", [0, 1], seeds=[0]))
-    train([replace(one, out=tmp_path / "two" / one.name, plans=[Plan(1)])])
-    with pytest.raises(CheckpointError, match=rf"two holds a run on {TASKS[0]} with other data; use a new --out$"):
-        train([replace(request, out=tmp_path / "two") for request in requests(tmp_path, [1], seeds=[0])])
+    two = [
+        replace(request, out=tmp_path / "two" / request.out.name) for request in (one, *requests(tmp_path, [1], [0]))
+    ]
+    train([replace(request, plans=[Plan(1, eval_episodes=1)]) for request in two])
+    with pytest.raises(CheckpointError, match=r"two holds a run on pointmaze-\S+ with other data; use a new --out$"):
+        train([replace(request, out=tmp_path / "two") for request in requests(tmp_path, [2], seeds=[0])])
 
 
 def test_several_tasks_are_one_command(
@@ -196,7 +206,7 @@ def test_several_tasks_are_one_command(
     tasks, tiny = TASKS[:2], ["actor_hidden=8x8", "batch_size=16", "seed=0,1"]
     cli.main(["train", "bc,td3_bc", ",".join(tasks), *tiny, "hidden=8x8", "--steps", "4", "--eval-episodes", "1"])
     said = capsys.readouterr().out
-    assert "BC on 2 datasets: 4 members, offline 4 steps" in said
+    assert "BC on 2 tasks: 4 members, offline 4 steps" in said
     (run,) = (own_folders / "runs").iterdir()
     assert run.name.startswith("bc+td3_bc-2-tasks-") and {path.name for path in run.iterdir()} > {*tasks}
     assert [len(run_folders(run / task)) for task in tasks] == [2, 2]

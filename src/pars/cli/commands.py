@@ -56,7 +56,7 @@ def split_words(words: Sequence[str]) -> tuple[list[str], list[str], dict[str, l
             f"give an algorithm ({known}) and at most one word of tasks (A,B), got {' '.join(names) or 'nothing'}"
         )
     axes = parse_axes(word for word in words if "=" in word)
-    return names[0].split(","), names[1].split(",") if len(names) > 1 else [], axes
+    return names[0].split(","), [name.strip() for name in names[1].split(",")] if len(names) > 1 else [], axes
 
 
 def _seeds(values: Sequence[str]) -> list[int]:

@@ -60,7 +60,7 @@ def train(
 
     `pars train pars,td3_bc pointmaze-medium-play reward_scale=10,100 seed=0..2 --steps 20000 --online-steps 3000`
 
-    `pars train pars pointmaze-umaze,pointmaze-medium-play seed=0..4`: several tasks, in one program where they fit.
+    `pars train pars pointmaze-umaze-diverse,pointmaze-medium-play seed=0..4`: several tasks, one program if they fit.
 
     `pars train pars --data logs.hdf5`: your own data, no environment, so offline only and no scores.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pars.training import checkpoint
 from pars.training.checkpoint import Checkpoint, Log, Position
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
+TASKS = "tasks.json"  # in a folder of several runs: their names
 FORMAT = 2  # of run.json
 READABLE = (1, FORMAT)  # of folders that can be evaluated
 HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,value\n", REPLAY: ""}
@@ -93,6 +94,22 @@ class RunFolder:
         if member not in self._boards:
             self._boards[member] = SummaryWriter(str(self.path / "tensorboard" / f"member-{member}"), flush_secs=10)
         return self._boards[member]
+
+
+def note_tasks(root: Path, names: Sequence[str]) -> None:
+    """Let `root` be a folder of several runs, one for each task; those that are there stay."""
+    known = [path.name for path in tasks_below(root)]
+    write_whole(root / TASKS, json.dumps([*known, *(name for name in names if name not in known)], indent=1))
+
+
+def tasks_below(root: Path) -> list[Path]:
+    """The runs of a folder of several, in the order they were asked for; none of any other folder."""
+    try:
+        names = json.loads((root / TASKS).read_text())
+    except (OSError, ValueError):
+        return []
+    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    return [root / name for name in plain if any((root / name).glob("*/run.json"))]
 
 
 def read_description(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
 from pars.probes import find_probes
-from pars.training.folder import FORMAT, check_description, earlier, read_description, read_status
+from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Job, Plan, Request
 from pars.training.restore import group_folders
@@ -109,12 +109,15 @@ def train_groups(
     return out
 
 
-def train_runs(requests: Sequence[Request], how: How, command: str = "") -> None:
+def train_runs(requests: Sequence[Request], how: How, command: str = "", root: Path | None = None) -> None:
     """Train all groups of all runs; continues what is unfinished. Groups of different runs that fit together, of one
     structure and one length, are one population, each member with the data and the task of its own run.
 
     Every group trains on its dataset as its algorithm prepares it, when its turn comes. What does not fit into memory
     is trained in parts, each a group with a folder of its own, or a population of fewer runs.
+
+    Args:
+        root: the folder that holds the runs, each under the name of its task; it is then evaluated and reported whole.
 
     Raises ResourceError if not even one member fits, Interrupted, and after all others DivergenceError if one diverged.
     """
@@ -124,10 +127,11 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "") -> None
             _check_batches(group, plan)
         _check_fit(request.dataset, request.task)
         _check_company(request)
-    root = requests[0].out if len(requests) == 1 else requests[0].out.parent
-    if len(requests) > 1 and any(root.glob("*/run.json")):
+    if root and any(root.glob("*/run.json")):
         raise CheckpointError(f"{root} holds a run of one task, and {len(requests)} are to be trained; use a new --out")
-    how.view.note(f"run: {root}")
+    if root:
+        note_tasks(root, [request.out.name for request in requests])
+    how.view.note(f"run: {root or requests[0].out}")
     diverged: list[str] = []
     with how.stop.listening():
         for team in teams(requests, how.view.note):

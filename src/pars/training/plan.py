@@ -69,6 +69,11 @@ class Job:
     folder: Path
     description: dict[str, Any]  # run.json
 
+    @property
+    def name(self) -> str:
+        """What it trains on."""
+        return str(self.task.id if self.task else self.dataset.name)
+
 
 @dataclass(frozen=True)
 class How:

@@ -17,7 +17,7 @@ from pars.core import Algorithm, Spec
 from pars.envs import Task, make_task
 from pars.errors import CheckpointError, UsageError
 from pars.training.checkpoint import Position, latest
-from pars.training.folder import read_description
+from pars.training.folder import read_description, tasks_below
 from pars.training.online import rounded
 from pars.training.policy import Policies
 from pars.training.program import state_shapes
@@ -28,7 +28,7 @@ def group_folders(run: Path) -> list[Path]:
     folder of runs, one for each task, as all of them."""
     if (run / "run.json").exists():
         return [run]
-    found = [*run.glob("*/run.json")] or [*run.glob("*/*/run.json")]
+    found = [path for place in tasks_below(run) or [run] for path in place.glob("*/run.json")]
     return sorted((path.parent for path in found), key=lambda p: (p / "run.json").stat().st_mtime_ns)
 
 

@@ -221,7 +221,8 @@ class _Run:
             where = f"the checkpoint at {kept.position} is kept" if kept else "none is kept"
             if own:
                 seeds = ", ".join(f"{m} (seed {group.seeds[m]})" for m in own)
-                message = f"{group.name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
+                name = f"{share.job.name}: {group.name}" if len(self.shares) > 1 else group.name
+                message = f"{name} diverged: member {seeds} is {what}; {where}; lower the learning rate or add LN"
                 share.folder.status("diverged", self.position, message, diverged=own)
                 messages.append(message)
         raise DivergenceError("\n".join(messages))

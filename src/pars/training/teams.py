@@ -30,12 +30,16 @@ class Entry(NamedTuple):
         return plan.offline_steps, plan.online_steps, plan.eval_every, plan.online_eval_every
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        data, task = self.request.dataset, self.request.task
+        return data.obs_dim, data.action_dim, task.goal_dim if task else 0
+
+    @property
     def kind(self) -> Hashable:
         """What members of one program agree in."""
-        algo, data, task = self.group.algo, self.request.dataset, self.request.task
-        rows = len(data.last) if algo.weights else 0
-        widths = data.obs_dim, data.action_dim, task.goal_dim if task else None
-        return algo, structure(self.group.configs[0]), widths, self.lengths, rows
+        algo = self.group.algo
+        rows = len(self.request.dataset.last) if algo.weights else 0
+        return algo, structure(self.group.configs[0]), self.widths, self.lengths, rows
 
 
 def teams(requests: Sequence[Request], note: Callable[[str], None]) -> list[list[Entry]]:
@@ -59,11 +63,11 @@ def teams(requests: Sequence[Request], note: Callable[[str], None]) -> list[list
 
 def _why(one: Entry, other: Entry) -> str:
     """What two entries of one algorithm differ in."""
-    widths = [(entry.request.dataset.obs_dim, entry.request.dataset.action_dim) for entry in (one, other)]
+    widths = [entry.widths for entry in (one, other)]
     own, theirs = to_dict(one.group.configs[0]), to_dict(other.group.configs[0])
     settings = [name for name, value in own.items() if value != theirs[name] and not isinstance(value, float)]
     if widths[0] != widths[1]:
-        return f"observations and actions are of widths {widths[0]}, not {widths[1]}"
+        return f"observations, actions and goals are of widths {widths[0]}, not {widths[1]}"
     if one.lengths != other.lengths:
         return f"steps and evaluations are {one.lengths}, not {other.lengths}"
     if settings:
@@ -95,10 +99,10 @@ def _cut(jobs: Sequence[Job], how: How) -> list[list[Job]]:
             parts.append([job])
         else:
             parts[-1] = together
-    if len(parts) > 1:
+    if len(parts) > 1 and (datasets := len(_data(jobs))) > 1:
         need, free = _need(jobs, how), free_memory(place(1))
         how.view.note(
-            f"{_members(jobs)} members of {jobs[0].group.algo.name} on {len(jobs)} datasets need about "
+            f"{_members(jobs)} members of {jobs[0].group.algo.name} on {datasets} datasets need about "
             f"{in_words(need)} and {in_words(free)} are free: trained as {len(parts)} populations"
         )
     return parts
@@ -107,9 +111,14 @@ def _cut(jobs: Sequence[Job], how: How) -> list[list[Job]]:
 def _need(jobs: Sequence[Job], how: How) -> float:
     """Bytes for all jobs together, and the share of memory that must stay free. Their data lie together."""
     first = jobs[0]
-    rows = sum(len(job.dataset.last) for job in jobs)
-    need = needed(first.group, first.dataset, first.plan, how.data_in, rows if len(jobs) > 1 else None)
+    rows = [len(one.last) for one in _data(jobs)]
+    need = needed(first.group, first.dataset, first.plan, how.data_in, sum(rows) if len(rows) > 1 else None)
     return need.total(_members(jobs)) / SHARE
+
+
+def _data(jobs: Sequence[Job]) -> list[Any]:
+    """The different datasets of jobs."""
+    return [*{id(job.dataset): job.dataset for job in jobs}.values()]
 
 
 def _members(jobs: Sequence[Job]) -> int:
@@ -138,12 +147,15 @@ def shown(jobs: Sequence[Job]) -> tuple[str, list[str], list[tuple[str, int]]]:
 
     A member is called by its seed, the settings in which those of the whole group differ, and its task.
     """
+    places = dict.fromkeys(job.name for job in jobs)
+    every = [member["settings"] for job in jobs for member in job.description["members"]]
+    differ = [name for name in every[0] if any(own[name] != every[0][name] for own in every)]
     names = []
     for job in jobs:
-        where = job.task.id if job.task else job.dataset.name
         for member in job.description["members"]:
-            varied = [f"{name}={member['settings'][name]}" for name in job.description["varied"]]
-            names.append(" ".join([*([where] if len(jobs) > 1 else []), *varied, f"seed={member['seed']}"]))
+            varied = job.description["varied"] if len(places) > 1 or len(jobs) == 1 else differ
+            words = [f"{name}={member['settings'][name]}" for name in varied]
+            names.append(" ".join([*([job.name] if len(places) > 1 else []), *words, f"seed={member['seed']}"]))
     group, plan = jobs[0].group, jobs[0].plan
-    on = where if len(jobs) == 1 else f"{len(jobs)} datasets"
+    on = jobs[0].name if len(places) == 1 else f"{len(places)} tasks"
     return f"{group.algo.title} on {on}", names, [(name, steps) for name, steps in group.phases(plan) if steps]

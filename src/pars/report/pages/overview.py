@@ -15,19 +15,9 @@ from pars.report.records import PHASES, Run
 from pars.report.series import Series, all_series
 from pars.report.stats.statistics import number
 from pars.system import write_whole
+from pars.training.folder import tasks_below
 
 PAGE = "report.html"
-
-
-def runs_below(folder: Path) -> list[Path]:
-    """The runs of a folder that has one for each task, in the order they were started; none if it is itself a run."""
-    if (folder / "run.json").exists() or any(folder.glob("*/run.json")):
-        return []
-    first: dict[Path, int] = {}
-    for path in folder.glob("*/*/run.json"):
-        run, began = path.parent.parent, path.stat().st_mtime_ns
-        first[run] = min(began, first.get(run, began))
-    return sorted(first, key=lambda run: (first[run], run.name))
 
 
 def write_report(folder: Path | str) -> Path:
@@ -37,7 +27,7 @@ def write_report(folder: Path | str) -> Path:
     Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
     """
     folder = Path(folder)
-    below = runs_below(folder)
+    below = tasks_below(folder)
     runs = [read_run(path) for path in below or [folder]]
     for run in runs:
         write_whole(run.folder / PAGE, render(run))
@@ -50,7 +40,7 @@ def summary(folder: Path | str) -> list[str]:
     """Lines for the terminal: result, comparisons, data, speed, state; of several tasks those of each, and what each
     algorithm came to over all of them. Raises as `write_report`."""
     folder = Path(folder)
-    below = runs_below(folder)
+    below = tasks_below(folder)
     if not below:
         return verdict_summary(read_run(folder))
     runs = [read_run(path) for path in below]
@@ -67,13 +57,8 @@ def _render(folder: Path, runs: Sequence[Run]) -> str:
             links.append(f"{run.folder.name}/{PAGE}")
         if (curve := figures.score_curve(series)) is not None:
             pictures.append(replace(curve, title=run.folder.name))
-    header = [
-        "task",
-        "algorithm",
-        *(f"end of {phase}: mean ± std" for phase in PHASES),
-        "95 % interval of the last",
-        "n",
-    ]
+    header = ["task", "algorithm", *(f"last {phase} evaluation: mean ± std" for phase in PHASES)]
+    header += ["95 % interval of the last", "n", "stands", "data", "physics"]
     means = [html.note(" ".join(words)) for words in _means(runs)]
     body = [
         f"<header><h1>{len(runs)} tasks · {html.text(folder.name)}</h1></header>",
@@ -87,14 +72,21 @@ def _cells(one: Series) -> list[str]:
     finals = [one.final(phase) for phase in PHASES]
     last = next((score for score in reversed(finals) if score is not None), None)
     interval, n = (last.interval_text(), str(last.n)) if last else ("—", "0")
-    return [one.label, *(score.text() if score else "—" for score in finals), interval, n]
+    scores = [score.text() if score else "—" for score in finals]
+    group = one.group
+    stands = f"{group.state} at {group.phase} step {group.step:,}"
+    return [one.label, *scores, interval, n, stands, str(group.dataset.get("name", "unknown")), group.physics]
 
 
 def _means(runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
-    """Of each algorithm the mean over the tasks of its scores at the end of a phase, with how many tasks have one."""
-    all_of = [one for run in runs for one in all_series(run)]
-    for label in dict.fromkeys(one.label for one in all_of):
+    """Of each algorithm the mean over the tasks of its scores at the end of a phase, with how many tasks have one: only
+    what has finished, and is a score of 0 to 100."""
+    every = [one for run in runs for one in all_series(run)]
+    for label in dict.fromkeys(one.label for one in every):
+        own = [one for one in every if one.label == label]
+        done = [one for one in own if one.group.state == "finished" and one.group.task_card.get("reference")]
         for phase in PHASES:
-            found = [score.mean for one in all_of if one.label == label and (score := one.final(phase)) is not None]
-            if found:
-                yield f"{label}, {phase}:", f"mean over {len(found)} tasks {number(float(np.mean(found)))}."
+            found = [score.mean for one in done if (score := one.final(phase)) is not None]
+            if len(found) > 1:
+                of = "" if len(found) == len(own) else f" of {len(own)}, those that have finished and have references"
+                yield f"{label}, {phase}:", f"mean over {len(found)} tasks{of} {number(float(np.mean(found)))}."
