@@ -25,6 +25,16 @@ PROBE_ARRAYS = {
 }
 
 
+def tasks_of(folder: Path) -> list[Path]:
+    """The runs of a folder that has one for each of several tasks, as its tasks.json lists them; none of any other."""
+    try:
+        names = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    return [folder / name for name in plain if any((folder / name).glob("*/run.json"))]
+
+
 def read_run(folder: Path | str) -> Run:
     """The run in `folder`, which holds either group folders or is itself one.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pars.report.charts import figures
-from pars.report.load import read_run
+from pars.report.load import read_run, tasks_of
 from pars.report.pages import html
 from pars.report.pages.page import render
 from pars.report.pages.verdict import summary as verdict_summary
@@ -15,7 +15,6 @@ from pars.report.records import PHASES, Run
 from pars.report.series import Series, all_series
 from pars.report.stats.statistics import number
 from pars.system import write_whole
-from pars.training.folder import tasks_below
 
 PAGE = "report.html"
 
@@ -27,7 +26,7 @@ def write_report(folder: Path | str) -> Path:
     Raises UsageError if the folder is no run, CheckpointError if it cannot be read.
     """
     folder = Path(folder)
-    below = tasks_below(folder)
+    below = tasks_of(folder)
     runs = [read_run(path) for path in below or [folder]]
     for run in runs:
         write_whole(run.folder / PAGE, render(run))
@@ -40,7 +39,7 @@ def summary(folder: Path | str) -> list[str]:
     """Lines for the terminal: result, comparisons, data, speed, state; of several tasks those of each, and what each
     algorithm came to over all of them. Raises as `write_report`."""
     folder = Path(folder)
-    below = tasks_below(folder)
+    below = tasks_of(folder)
     if not below:
         return verdict_summary(read_run(folder))
     runs = [read_run(path) for path in below]
