@@ -118,6 +118,8 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument("--dry", action="store_true")
     given = parser.parse_args(args)
+    if given.members < 1:
+        raise UsageError(f"--members {given.members}; give at least one")
     card = h100()
     print("compiled for an H100" if card else "no CUDA plugin of JAX here: compiled for the processor, so a hint")
     cases = [Case(given.algorithm, shape, given.members) for shape in ([TINY] if given.dry else PAPER)]

@@ -19,10 +19,11 @@ from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
 from pars.report import summary, write_report
+from pars.report.load import tasks_of
 from pars.testing.tiny import Looks
 from pars.training import memory, teams
 from pars.training.checkpoint import START, Position
-from pars.training.folder import read_status
+from pars.training.folder import read_status, tasks_below
 from pars.training.launch import make_groups, train_runs
 from pars.training.plan import DataIn, How, Plan, Request
 from pars.training.program import Program, forget_programs
@@ -180,6 +181,12 @@ def test_the_others_go_on_where_one_diverges(tmp_path: Path) -> None:
     assert summary(tmp_path)[-1].startswith("over all  PARS, offline: mean over 2 tasks of 3, those that have finished")
     page = write_report(tmp_path).read_text()
     assert page.count("finished at offline step 24") == 2 and page.count("diverged at offline step ") == 1
+
+
+@pytest.mark.parametrize("damaged", ["5", "{", '{"a": 1}', '["../elsewhere", 3]'])
+def test_a_damaged_list_of_tasks_counts_as_none(damaged: str, tmp_path: Path) -> None:
+    (tmp_path / "tasks.json").write_text(damaged)
+    assert tasks_below(tmp_path) == tasks_of(tmp_path) == []
 
 
 def test_a_folder_is_of_one_task_or_of_several(tmp_path: Path) -> None:

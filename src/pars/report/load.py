@@ -31,7 +31,8 @@ def tasks_of(folder: Path) -> list[Path]:
         names = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    listed = names if isinstance(names, list) else []
+    plain = [name for name in listed if isinstance(name, str) and Path(name).name == name]
     return [folder / name for name in plain if any((folder / name).glob("*/run.json"))]
 
 

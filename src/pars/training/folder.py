@@ -108,7 +108,8 @@ def tasks_below(root: Path) -> list[Path]:
         names = json.loads((root / TASKS).read_text())
     except (OSError, ValueError):
         return []
-    plain = [name for name in names if isinstance(name, str) and Path(name).name == name]
+    listed = names if isinstance(names, list) else []
+    plain = [name for name in listed if isinstance(name, str) and Path(name).name == name]
     return [root / name for name in plain if any((root / name).glob("*/run.json"))]
 
 

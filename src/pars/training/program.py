@@ -100,7 +100,7 @@ _kept: dict[Any, Program] = {}
 
 def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extra = ()) -> Program:
     """The program of a population. Another one of the same structure and sizes in this process has the same, so that a
-    sweep over seeds or floats, the parts of a population, and other data compile nothing."""
+    sweep over seeds or floats, the parts of a population, and data of as many rows compile nothing."""
     shapes = tuple(fact.shape for fact in spec.facts.values())
     key = algo, structure(configs[0]), len(configs), spec.sizes, shapes, extra, limit(), jax.default_backend()
     if key not in _kept:
