@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,25 @@ def test_divergence_is_noticed_with_the_same_words(tmp_path: Path) -> None:
         assert saved is not None and saved.position.step == 0
         assert list(metrics(group(out), "score")) == BOUNDARIES[:1]
     assert said[0] == said[1]
+
+
+def test_simulators_outlive_the_evaluation_that_uses_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where an error ends the run while an evaluation is under way."""
+    running: list[int] = []
+
+    def slow(self: Any, act: Any) -> None:
+        running.append(1)
+        time.sleep(0.5)
+        running.pop()
+
+    def freed(self: Any) -> None:
+        assert not running
+
+    def broken(*args: Any) -> None:
+        raise RuntimeError("it broke")
+
+    monkeypatch.setattr("pars.training.rollout.Evaluator.__call__", slow)
+    monkeypatch.setattr("pars.training.evaluations.Evaluations.close", freed)
+    monkeypatch.setattr("pars.training.learner.Learner.run", broken)
+    with pytest.raises(RuntimeError, match=r"^it broke$"):
+        train(tmp_path, overlap=True, online_steps=0)

@@ -43,11 +43,12 @@ def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
         for job in jobs:
             stack.enter_context(checkpoint.lock(job.folder))
             check_description(job.folder, job.description)
-        thread = stack.enter_context(ThreadPoolExecutor(1, "evaluation"))
+        thread = ThreadPoolExecutor(1, "evaluation")
         for job in jobs:
             folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at)))
             begin = shares[-1].members.stop if shares else 0
             shares.append(stack.enter_context(closing(Share(job, folder, begin, thread, how.overlaps))))
+        stack.callback(thread.shutdown)  # before the simulators that an evaluation uses are freed
         stack.enter_context(closing(_Run(shares, how))).finish()
 
 
