@@ -20,6 +20,7 @@ PARTS = {
     "gpu": "precisions, populations, kernels per step, hours for the paper's tables, exact resume (--dry: tiny)",
     "paper": "a column of the paper's Table 2 as one population, as far as the minutes go (--dry: tiny)",
     "kernels": "kernels, waits, bytes of a step and the least time on an H100, which need not be there",
+    "twins": "AntMaze twins beside what is public about D4RL's files (PARS_WALKER: another walker's weights)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pars.collect.ant import GuidedAnt, seen, turned, upright
-from pars.collect.guide import OFFSET, WANDER, Guide
+from pars.collect.guide import OFFSET, Guide
 from pars.envs.maze import Maze
 
 RNG = np.random.default_rng(0)
@@ -51,20 +51,37 @@ def test_upright(quaternion: list[float], cosine: float) -> None:
     assert upright(np.array(quaternion)) == pytest.approx(cosine, abs=1e-12)
 
 
-def test_the_guide_leads_along_the_shortest_path_and_wanders_at_the_goal() -> None:
-    guide = Guide(MAZE, 2)
-    guide.send(0, np.array([3, 1]), np.random.default_rng(1))
-    guide.send(1, np.array([3, 1]), np.random.default_rng(2))
-    direction = guide.directions(np.array([0, 1]), np.array([[0.0, 0.0], [0.5, 8.0]]))
-    offset = guide.waypoint[0] - [4.0, 0.0]  # from the start the path goes along +x
-    assert (offset >= 0).all() and (offset <= OFFSET).all()
-    assert direction[0] == pytest.approx(np.arctan2(guide.waypoint[0, 1], guide.waypoint[0, 0]))
-    assert np.abs(guide.waypoint[1] - MAZE.goal).max() <= WANDER
-    before = guide.waypoint.copy()
-    guide.directions(np.array([0]), np.array([[0.5, 0.1]]))
-    np.testing.assert_array_equal(guide.waypoint, before)  # kept while the cell to go to is the same
-    guide.directions(np.array([1]), before[1:2] + 0.1)
-    assert not np.allclose(guide.waypoint[1], before[1]), "drawn anew on arrival"
+def test_the_guide_leads_along_the_shortest_path_and_to_its_point() -> None:
+    guide, both = Guide(MAZE, 2), np.array([0, 1])
+    point = MAZE.goal + np.array([0.3, 1.4])
+    for i in both:
+        guide.send(i, point, np.random.default_rng(i))
+    position = np.array([[0.0, 0.0], [0.5, 8.0]])
+    ahead = position + guide.offsets(both, position)
+    assert (ahead[0] >= [4.0, 0.0]).all() and (ahead[0] <= [4.0 + OFFSET, OFFSET]).all()  # along +x
+    np.testing.assert_allclose(ahead[1], point)  # in the goal's cell straight to the point
+    again = position + guide.offsets(both, position)
+    assert not np.allclose(again[0], ahead[0]), "a waypoint is drawn anew at every step"
+
+
+def test_cells_count_from_centre_to_centre_but_on_ultra() -> None:
+    position = np.array([[3.9, 0.0], [4.1, 0.0], [-1.0, -1.0]])
+    assert Guide(MAZE, 1).cell_of(position).tolist() == [[1, 1], [1, 2], [1, 1]]
+    ultra = Guide(Maze.named("ultra", cell=4.0, goal_radius=0.5), 1)
+    assert ultra.cell_of(position).tolist() == [[1, 2], [1, 2], [1, 1]]
+
+
+@pytest.mark.parametrize("name", ["umaze", "medium", "large", "ultra"])
+def test_an_ant_whose_cell_counts_as_wall_is_led_to_the_free_cell_beside_it_that_is_nearest_the_goal(name: str) -> None:
+    maze = Maze.named(name, cell=4.0, goal_radius=0.5)
+    following = Guide(maze, 1).following
+    for goal in map(tuple, maze.free_cells.tolist()):
+        for wall in map(tuple, np.argwhere(maze.wall).tolist()):
+            to = tuple(following[goal][wall].tolist())
+            beside = [tuple(c) for c in maze.free_cells.tolist() if abs(c[0] - wall[0]) + abs(c[1] - wall[1]) == 1]
+            assert to in beside if beside else to == wall
+            if beside:
+                assert maze.steps_to[goal][to] == min(maze.steps_to[goal][cell] for cell in beside)
 
 
 def test_the_ant_is_paid_for_speed_along_the_direction_it_was_shown() -> None:

@@ -164,6 +164,7 @@ def collect(
     member: int,
     noise: float,
     out: Path | None,
+    walker: Path | None,
 ) -> None:
     if (dataset is None) == (run is None):
         raise UsageError("name a dataset id (pars data list) or give --run RUN, one of the two")
@@ -171,6 +172,8 @@ def collect(
         raise UsageError("--out goes with --run; a dataset's own place is in the data folder (PARS_DATA_DIR)")
     if dataset is not None and dataset not in TASKS:
         raise UsageError(unknown("dataset", dataset, TASKS))
+    if walker is not None and (dataset is None or dataset in DATASETS):
+        raise UsageError(f"--walker {walker} goes with the id of an AntMaze twin, such as antmaze-medium-play-v2")
     with progress_bar(str(dataset or run)) as advance:
         if run is not None:
             from pars.collect.runs import collect_run
@@ -181,7 +184,7 @@ def collect(
         else:
             from pars.collect.twins import collect_twin
 
-            path = collect_twin(str(dataset), rows, seed, force=force, progress=advance)
+            path = collect_twin(str(dataset), rows, seed, force, advance, walker)
     Console().print(str(path), soft_wrap=True)
 
 

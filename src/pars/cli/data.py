@@ -20,6 +20,7 @@ def collect(
     member: int = 0,
     noise: float = 0.1,
     out: Path | None = None,
+    walker: Path | None = None,
     imports: Import = (),
 ) -> None:
     """Collect a dataset, deterministically, into the data folder: PointMaze's, twins of D4RL's, or a policy's rollouts.
@@ -38,11 +39,13 @@ def collect(
         member: Which of the run's policies.
         noise: Standard deviation of the noise on the policy's actions.
         out: The file to write (only with --run).
+        walker: Weights of another ant that walks an AntMaze twin: .safetensors of `pars data train-ant`, or .npz with
+            w0, b0, w1, b1 .. as D4RL's own (docs/data.md).
     """
     from pars.cli import commands
 
     commands.import_modules(imports)
-    commands.collect(dataset, rows, seed, force, run, member, noise, out)
+    commands.collect(dataset, rows, seed, force, run, member, noise, out, walker)
 
 
 def train_ant(out: Path = Path("ant.safetensors"), steps: int = 480_000, seed: int = 0) -> None:

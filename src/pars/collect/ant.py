@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pars.collect.guide import Guide
-from pars.envs.antmaze import CELL, GOAL_RADIUS, Ant
+from pars.envs.antmaze import CELL, GOAL_RADIUS, Ant, draw_goal
 from pars.envs.base import Array, StepResult
 from pars.envs.maze import Maze
 
@@ -32,10 +32,14 @@ class GuidedAnt(Ant):
     def start(self, i: int, rng: np.random.Generator) -> tuple[Array, Array]:
         qpos, qvel = super().start(i, rng)
         qpos[3:7] = turned(qpos[3:7], rng.uniform(-np.pi, np.pi))
-        start, goal = self.maze.free_cells[rng.choice(len(self.maze.free_cells), 2, replace=False)]
-        qpos[:2] += self.maze.xy(start)
-        self.guide.send(i, goal, rng)
+        qpos[:2] += self.maze.xy(self.maze.free_cells[rng.integers(len(self.maze.free_cells))])
+        self.send(i, rng)
         return qpos, qvel
+
+    def send(self, i: int, rng: np.random.Generator) -> None:
+        """Send ant i to any cell."""
+        cell = self.maze.free_cells[rng.integers(len(self.maze.free_cells))]
+        self.guide.send(i, draw_goal(self.maze, rng, tuple(cell)), rng)
 
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the ants `index` [k], paid along the direction it was shown."""
@@ -45,7 +49,11 @@ class GuidedAnt(Ant):
 
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index], self.physics.qvel[index]
-        self.direction[index] = self.guide.directions(index, qpos[:, :2])
+        left = np.linalg.norm(self.guide.point[index] - qpos[:, :2], axis=1)
+        for i in index[left <= GOAL_RADIUS]:  # on to the next cell
+            self.send(i, self.guide.rngs[i])
+        offset = self.guide.offsets(index, qpos[:, :2])
+        self.direction[index] = np.arctan2(offset[:, 1], offset[:, 0])
         return seen(qpos, qvel, self.direction[index])
 
     def outcome(self, index: Array) -> tuple[Array, Array]:

@@ -1,33 +1,54 @@
-"""AntMaze twins: our walking ant follows shortest paths through D4RL's mazes, as D4RL's collector did.
+"""AntMaze twins: a walking ant follows shortest paths through D4RL's mazes, as D4RL's collector did.
 
-Protocols: umaze goes from the map's start to its goal; "play" from any cell to one of a few goals; "diverse" from any
-cell to any other. Nothing ends an episode but its length: who arrives wanders about the goal's cell, who falls lies
-there. Rewards and terminals are written afterwards for one drawn evaluation goal. Ours, not D4RL's: the ant itself.
+Protocols: umaze goes from the map's start to its goal; "play" from any cell to one of the collection map's goals;
+"diverse" from any cell to any other. An episode ends when the ant is within half a metre of the point that it was sent
+to, or one row after the task's limit; who falls lies there. Rewards and terminals are written afterwards for one drawn
+evaluation goal. That episodes end on arrival is inferred from public counts of D4RL's files (docs/data.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from pars.collect.ant import seen
 from pars.collect.guide import Guide
-from pars.collect.skill import Skill, load
-from pars.envs.antmaze import TIME_LIMIT, AntMaze, draw_goal
+from pars.collect.walker import ACTIONS, Walker
+from pars.envs.antmaze import GOAL_RADIUS, TIME_LIMIT, AntMaze, draw_goal
 from pars.envs.maze import PLAY_GOALS, Maze
 
 Array = np.ndarray
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
-RECIPE = 1  # raise with any change of what is collected
+RECIPE = 2  # raise with any change of what is collected
 ROUTES = {
     "fixed": "from the map's start to its goal",
     "play": "from any cell to one of a few goals",
     "diverse": "from any cell to any other",
 }
-BATCH = 250  # ants walked together
+ANTS = 250  # walked together
 NOISE = 0.2  # standard deviation, per action dimension
+START = 1.0  # metres; a start in a drawn cell lies up to so far from its centre along +x and +y
+REWARDED = {  # percent of the rows of D4RL's v2 files (counts of TFDS)
+    "antmaze-umaze-v2": 0.87,
+    "antmaze-umaze-diverse-v2": 0.004,
+    "antmaze-medium-play-v2": 0.98,
+    "antmaze-medium-diverse-v2": 0.20,
+    "antmaze-large-play-v2": 1.25,
+    "antmaze-large-diverse-v2": 0.62,
+}
+KEYS = ("observations", "actions", "infos/qpos", "infos/qvel")
+
+
+class Episode(NamedTuple):
+    """What was walked: columns [T, .] by D4RL's names, and where it was sent to [2]."""
+
+    columns: dict[str, Array]
+    goal: Array
+
+
+ONCE = "antmaze-umaze-diverse-v2"  # D4RL issue 199: single rewards in this file, runs of them in the others
 
 
 def protocol_of(dataset_id: str) -> str:
@@ -35,46 +56,89 @@ def protocol_of(dataset_id: str) -> str:
     return next((name for name in ("play", "diverse") if f"-{name}-" in dataset_id), "fixed")
 
 
-def routes(maze: Maze, protocol: str, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Start and goal cell [2] of one episode."""
-    free = maze.free_cells
-    goals = {"fixed": [maze.goal_cell], "play": PLAY_GOALS.get(maze.name, ()), "diverse": free}[protocol]
-    start = np.array(maze.start_cell) if protocol == "fixed" else free[rng.integers(len(free))]
-    others = [goal for goal in goals if tuple(goal) != tuple(start)]
-    return start, np.array(others[rng.integers(len(others))])
+def route(maze: Maze, protocol: str, rng: np.random.Generator) -> tuple[Array | None, Array]:
+    """Where an episode starts (None: the map's start) and the point it is sent to, positions [2]."""
+    if protocol == "fixed":
+        return None, draw_goal(maze, rng)
+    free = [tuple(cell) for cell in maze.free_cells.tolist()]
+    goals = list(PLAY_GOALS[maze.name]) if protocol == "play" else free
+    starts = [cell for cell in free if protocol == "diverse" or cell not in goals]
+    start = starts[rng.integers(len(starts))]
+    others = [goal for goal in goals if goal != start]
+    goal = draw_goal(maze, rng, others[rng.integers(len(others))])
+    return maze.xy(np.array(start)) + rng.uniform(0.0, START, 2), goal
 
 
-def walk(
-    env: AntMaze, skill: Skill, protocol: str, seed: int, numbers: range, length: int, report: Callable[[int], None]
-) -> dict[str, Array]:
-    """Walk the episodes `numbers` for `length` rows each, telling how many are done. Columns [E, T, ...]."""
-    maze, everyone = env.maze, np.arange(len(numbers))
-    rngs = [np.random.default_rng([seed, number]) for number in numbers]
-    starts = [env.start(i, rng) for i, rng in enumerate(rngs)]
-    cells = [routes(maze, protocol, rng) for rng in rngs]
-    qpos, qvel = np.stack([start[0] for start in starts]), np.stack([start[1] for start in starts])
-    qpos[:, :2] += maze.xy(np.stack([start for start, _ in cells]))
-    obs = env.place(everyone, qpos, qvel)
-    guide = Guide(maze, len(numbers))
-    for i, (_, goal) in enumerate(cells):
-        guide.send(i, goal, rngs[i])
-    size = (len(numbers), length)
-    columns: dict[str, Array] = {
-        "observations": np.empty((*size, 29), np.float32),
-        "actions": np.empty((*size, 8), np.float32),
-        "infos/qpos": np.empty((*size, 15)),
-        "infos/qvel": np.empty((*size, 14)),
-    }
-    for t in range(length):
-        qpos, qvel = env.physics.qpos[everyone], env.physics.qvel[everyone]
-        noise = np.stack([rng.normal(0.0, NOISE, 8) for rng in rngs])
-        wanted = skill(seen(qpos, qvel, guide.directions(everyone, qpos[:, :2])))
-        action = np.clip(wanted + noise, -1.0, 1.0).astype(np.float32)
-        for key, value in zip(columns, (obs, action, qpos, qvel), strict=True):
-            columns[key][:, t] = value
-        obs = env.step(everyone, action).obs
-        report(t + 1)
-    return columns
+def near(position: Array, goal: Array) -> Array:
+    """Whether positions [.., 2 or more] are within the goal's radius. -> [..]"""
+    return np.linalg.norm(position[..., :2] - goal, axis=-1) <= GOAL_RADIUS
+
+
+class Walks:
+    """Ants on their ways: a slot takes the next episode when its own is over; an episode depends on its number alone.
+
+    stop: the position [2] whose arrival an episode outlives by one row only; None: it goes on.
+    """
+
+    def __init__(self, env: AntMaze, walker: Walker, protocol: str, seed: int, stop: Array | None):
+        self.env, self.walker, self.protocol, self.seed = env, walker, protocol, seed
+        self.stop = np.full(2, np.inf) if stop is None else stop
+        self.guide, self.length = Guide(env.maze, env.n), TIME_LIMIT[env.maze.name] + 1
+        self.number, self.step = np.zeros(env.n, np.int64), np.zeros(env.n, np.int64)
+        self.rows = {key: np.empty((env.n, self.length, k)) for key, k in zip(KEYS, (29, 8, 15, 14), strict=True)}
+
+    def begin(self, i: int, number: int) -> None:
+        """Put slot i at the start of episode `number`."""
+        rng = np.random.default_rng([self.seed, number])
+        qpos, qvel = self.env.start(i, rng)
+        start, goal = route(self.env.maze, self.protocol, rng)
+        if start is not None:
+            qpos[:2] = start
+        self.env.place(np.array([i]), qpos[None], qvel[None])
+        self.guide.send(i, goal, rng)
+        self.number[i], self.step[i] = number, 0
+
+    def advance(self, index: Array) -> Array:
+        """One step of the slots `index` [k]. -> those whose episode is over"""
+        physics, t = self.env.physics, self.step[index]
+        obs, qpos, qvel = self.env.observe(index), physics.qpos[index], physics.qvel[index]
+        offset = self.guide.offsets(index, qpos[:, :2])
+        own, noise = np.stack([self.guide.rngs[i].standard_normal((2, ACTIONS)) for i in index], axis=1)
+        action = np.clip(self.walker(qpos, qvel, offset, own) + NOISE * noise, -1.0, 1.0).astype(np.float32)
+        self.env.step(index, action)
+        for key, value in zip(KEYS, (obs, action, physics.qpos[index], physics.qvel[index]), strict=True):
+            self.rows[key][index, t] = value
+        self.step[index] = t + 1
+        arrived = near(physics.qpos[index], self.guide.point[index]) | near(qpos, self.stop)
+        return index[arrived | (t + 1 == self.length)]
+
+    def taken(self, i: int) -> Episode:
+        """The episode that slot i has just ended."""
+        columns = {key: rows[i, : self.step[i]].copy() for key, rows in self.rows.items()}
+        return Episode(columns, self.guide.point[i].copy())
+
+
+def walk(walks: Walks, rows: int, report: Progress | None) -> list[Episode]:
+    """Episodes 0, 1, .. until they hold `rows` rows."""
+    over: dict[int, Episode] = {}
+    idle, begun, done, told = list(range(walks.env.n)), 0, 0, 0
+    running: set[int] = set()
+    while True:
+        while idle and done + int(walks.step[list(running)].sum()) < rows:
+            slot = idle.pop()
+            walks.begin(slot, begun)
+            running.add(slot)
+            begun += 1
+        if not running:
+            return [over[number] for number in range(begun)]
+        for slot in walks.advance(np.array(sorted(running))).tolist():
+            episode = over[int(walks.number[slot])] = walks.taken(slot)
+            done += len(episode.columns["actions"])
+            running.remove(slot)
+            idle.append(slot)
+        if report and min(rows, done) >= told:
+            report(min(rows, done), rows)
+            told += rows // 100 + 1
 
 
 def collect(
@@ -83,45 +147,47 @@ def collect(
     rows: int,
     seed: int,
     *,
-    skill: Skill | None = None,
+    walker: Walker,
+    once: bool = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Array]:
-    """Columns [rows, ...] in D4RL's layout, a function of maze, protocol, rows, seed and skill.
+    """Columns [rows, ...] in D4RL's layout, a function of maze, protocol, rows, seed and walker.
 
-    An episode has one row more than the task's limit, the last of which is the timeout, as on D4RL's files.
+    Row t's reward and terminal belong to the state that follows, as do `infos/qpos`, `infos/qvel`; 0 on the last row of
+    an episode, which is marked as a timeout however it ended. `infos/goal`: where the episode was sent to.
+    once: an episode ends with the row after its first reward, as D4RL's umaze-diverse, which has no second one.
     """
-    skill = skill or load()
-    length = TIME_LIMIT[maze.name] + 1
-    episodes = -(-rows // length)
-    env = AntMaze(maze, min(BATCH, episodes), threads=threads)
-    parts = []
-    for first in range(0, episodes, BATCH):
-        numbers = range(first, min(first + BATCH, episodes))
-
-        def report(t: int, numbers: range = numbers) -> None:
-            if progress and (t % 50 == 0 or t == length):
-                progress(min(rows, numbers.start * length + t * len(numbers)), rows)
-
-        parts.append(walk(env, skill, protocol, seed, numbers, length, report))
-    env.close()
-    columns = {key: np.concatenate([p[key].reshape(-1, p[key].shape[2]) for p in parts])[:rows] for key in parts[0]}
     goal = draw_goal(maze, np.random.default_rng(seed))
-    arrived = np.linalg.norm(columns["observations"][:, :2] - goal, axis=1) <= maze.goal_radius
-    timeouts = np.arange(1, rows + 1) % length == 0
-    timeouts[-1] = True
+    env = AntMaze(maze, min(ANTS, max(1, rows // 100)), threads=threads)
+    episodes = walk(Walks(env, walker, protocol, seed, goal if once else None), rows, progress)
+    env.close()
+    columns = [_labelled(episode, goal) for episode in episodes]
+    together = {key: np.concatenate([part[key] for part in columns])[:rows] for key in columns[0]}
+    together["timeouts"][-1], together["terminals"][-1], together["rewards"][-1] = True, False, 0.0
+    return together
+
+
+def _labelled(episode: Episode, goal: Array) -> dict[str, Array]:
+    """The columns of one episode with rewards and terminals for the evaluation goal [2]."""
+    obs = episode.columns["observations"].astype(np.float32)
+    arrived = np.zeros(len(obs), bool)
+    arrived[:-1] = near(obs[1:], goal)
     return {
-        **columns,
+        **episode.columns,
+        "observations": obs,
+        "actions": episode.columns["actions"].astype(np.float32),
         "rewards": arrived.astype(np.float32),
         "terminals": arrived,
-        "timeouts": timeouts,
-        "infos/goal": np.broadcast_to(goal.astype(np.float32), (rows, 2)),
+        "timeouts": np.arange(len(obs)) == len(obs) - 1,
+        "infos/goal": np.broadcast_to(episode.goal.astype(np.float32), (len(obs), 2)),
     }
 
 
-def description(protocol: str, skill: Skill) -> str:
-    """How the walk went, for people."""
+def description(dataset_id: str, walker: Walker, rewards: Array) -> str:
+    """How the walk went, for people, with a public yardstick of D4RL's own file beside the twin's."""
+    published = f" (D4RL's file: {REWARDED[dataset_id]:g} %)" if dataset_id in REWARDED else ""
     return (
-        f"a walking ant of our own (trained for {skill.facts.get('steps', 0):,} steps) on shortest paths "
-        f"{ROUTES[protocol]}, action noise {NOISE}, rewards for one goal"
+        f"{walker.about} on shortest paths {ROUTES[protocol_of(dataset_id)]}, each episode until it arrives, action "
+        f"noise {NOISE}, {100 * rewards.mean():.2g} % of the rows rewarded for one goal{published}"
     )

@@ -50,7 +50,7 @@ def collect(task: Task, rows: int | None, seed: int, progress: Progress | None) 
     rows = (rows or ROWS[quality]) // len(kinds)
     skills = [behaviour(robot, kind, seed, progress) for kind in kinds]
     parts = [roll_out(task, sampled(skill, seed + 1), rows, seed + 1 + i) for i, skill in enumerate(skills)]
-    made = ", then ".join(f"samples of a policy of mean return {skill.facts['return']:,.0f}" for skill in skills)
+    made = ", then ".join(reached(robot, kind, skill) for kind, skill in zip(kinds, skills, strict=True))
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, made
 
 
@@ -64,6 +64,13 @@ def replay(robot: str, rows: int, seed: int, progress: Progress | None) -> tuple
         f"all that a policy saw while it learned for {taken:,} steps, its best mean return "
         f"{skill.facts['return']:,.0f} (medium is {MEDIUM[robot]:,.0f})"
     )
+
+
+def reached(robot: str, kind: str, skill: Skill) -> str:
+    """Whose samples they are, and whether a medium policy is one."""
+    mean, wanted = skill.facts["return"], MEDIUM[robot]
+    short = f", which never became medium ({wanted:,.0f})" if kind == "medium" and mean < wanted else ""
+    return f"samples of a policy of mean return {mean:,.0f}{short}"
 
 
 def behaviour(robot: str, kind: str, seed: int, progress: Progress | None) -> Skill:

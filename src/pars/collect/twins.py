@@ -11,7 +11,7 @@ import numpy as np
 
 from pars.collect import antmaze, locomotion
 from pars.collect.rollouts import Progress, Recording, roll_out
-from pars.collect.skill import load
+from pars.collect.walker import Walker, load_walker
 from pars.data.cache import data_folder
 from pars.data.formats import hdf5
 from pars.envs import TASKS, make_task
@@ -23,9 +23,10 @@ ADROIT_RECIPE = 1
 ANTMAZE_ROWS = 1_000_000
 
 
-def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0) -> Path:
-    """Where a twin is kept. An id alone means as many rows as the recipe makes, and seed 0."""
+def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0, walker: Path | None = None) -> Path:
+    """Where a twin is kept. An id alone means as many rows as the recipe makes, seed 0, and our walker."""
     variant = ("" if rows is None else f"-{rows}") + ("" if seed == 0 else f"-seed{seed}")
+    variant += "" if walker is None else f"-{walker.stem}"
     return data_folder() / "twins" / f"{dataset_id}{variant}.hdf5"
 
 
@@ -35,25 +36,32 @@ def collect_twin(
     seed: int = 0,
     force: bool = False,
     progress: Progress | None = None,
+    walker: Path | None = None,
 ) -> Path:
-    """The file of a twin, collected if it is absent, of an older recipe, or if `force` says so.
+    """The file of a twin, collected if it is absent, of an older recipe or another walker, or if `force` says so.
 
-    A function of id, rows and seed (and of the versions of MuJoCo, JAX and NumPy). Raises UsageError for an unknown id.
+    A function of id, rows, seed and walker (and of the versions of MuJoCo, JAX and NumPy). `walker`: the weights of the
+    ant that walks an AntMaze twin instead of ours (pars.collect.walker). Raises UsageError for an unknown id and where
+    nobody walks, CheckpointError for weights that cannot be read.
     """
     task = twin_task(dataset_id)
     if (rows is not None and rows < 2) or seed < 0:
         raise UsageError(f"rows={rows} seed={seed}; a twin takes at least 2 rows and a seed from 0")
-    path = twin_path(dataset_id, rows, seed)
+    if walker is not None and task.family != "antmaze":
+        raise UsageError(f"--walker {walker}: nobody walks in {dataset_id}; a walker goes with antmaze ids")
+    path = twin_path(dataset_id, rows, seed, walker)
+    who = load_walker(walker) if task.family == "antmaze" else None
     recipe = {"antmaze": antmaze.RECIPE, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
-    if not force and _recipe(path) == recipe:
+    if not force and _made_by(path) == (recipe, who.sha256 if who else ""):
         return path
-    columns, made = _collect(task, rows, seed, progress)
+    columns, made = _collect(task, rows, seed, who, progress)
     attributes = {
         "dataset": dataset_id,
         "twin": True,
         "rows": len(columns["rewards"]),
         "seed": seed,
         "recipe": recipe,
+        "walker": who.sha256 if who else "",
         "physics": task.physics,
         "mujoco": mujoco.__version__,
         "made": f"twin of {dataset_id}, not D4RL's file: {made}, seed {seed}",
@@ -72,7 +80,9 @@ def twin_task(dataset_id: str) -> Task:
     return make_task(dataset_id)
 
 
-def _collect(task: Task, rows: int | None, seed: int, progress: Progress | None) -> tuple[Recording, str]:
+def _collect(
+    task: Task, rows: int | None, seed: int, walker: Walker | None, progress: Progress | None
+) -> tuple[Recording, str]:
     if task.family == "mujoco":
         return locomotion.collect(task, rows, seed, progress)
     if task.family == "adroit":
@@ -81,10 +91,17 @@ def _collect(task: Task, rows: int | None, seed: int, progress: Progress | None)
             "must be supplied"
         )
         return roll_out(task, wandering(task.action_dim, seed), rows or ADROIT_ROWS, seed, progress=progress), made
-    assert task.maze is not None
-    skill, protocol = load(), antmaze.protocol_of(task.id)
-    columns = antmaze.collect(task.maze, protocol, rows or ANTMAZE_ROWS, seed, skill=skill, progress=progress)
-    return columns, antmaze.description(protocol, skill)
+    assert task.maze is not None and walker is not None
+    columns = antmaze.collect(
+        task.maze,
+        antmaze.protocol_of(task.id),
+        rows or ANTMAZE_ROWS,
+        seed,
+        walker=walker,
+        once=task.id == antmaze.ONCE,
+        progress=progress,
+    )
+    return columns, antmaze.description(task.id, walker, columns["rewards"])
 
 
 def wandering(action_dim: int, seed: int) -> Any:
@@ -101,9 +118,10 @@ def wandering(action_dim: int, seed: int) -> Any:
     return act
 
 
-def _recipe(path: Path) -> int | None:
+def _made_by(path: Path) -> tuple[int, str] | None:
+    """Recipe and walker (SHA-256, "" for none) of a file; None if it cannot be read."""
     try:
         with h5py.File(path, "r") as file:
-            return int(file.attrs.get("recipe", 0))
+            return int(file.attrs.get("recipe", 0)), str(file.attrs.get("walker", ""))
     except OSError:
         return None

@@ -40,10 +40,16 @@ class Episodes:
     jitter: Array  # [E, T, 2] offset of a waypoint that is chosen at that step
 
 
+def play_goals(maze: Maze) -> list[tuple[int, int]]:
+    """Cells of the goals of "play": D4RL's, and the evaluation's."""
+    return list(dict.fromkeys((*PLAY_GOALS.get(maze.name, ()), maze.goal_cell)))
+
+
 def draw_episodes(maze: Maze, protocol: str, seed: int, episodes: range, length: int) -> Episodes:
     """Draw episodes, each from its own generator: an episode depends on seed and number, not on how many there are."""
     free = maze.free_cells
-    goals = {"fixed": [maze.goal_cell], "play": PLAY_GOALS.get(maze.name, ()), "diverse": free}[protocol]
+    ways: dict[str, Any] = {"fixed": [maze.goal_cell], "play": play_goals(maze), "diverse": free}
+    goals = ways[protocol]
     drawn = []
     for episode in episodes:
         rng = np.random.default_rng([seed, episode])

@@ -100,11 +100,15 @@ class AntMaze(Ant):
         return arrived.astype(np.float32), arrived
 
 
-def draw_goal(maze: Maze, rng: np.random.Generator) -> Array:
-    """A goal [2] around the goal cell's centre: up to 1.5 m further along x and y; on ultra between -1 and 0.5 m."""
+def draw_goal(maze: Maze, rng: np.random.Generator, cell: tuple[int, int] | None = None) -> Array:
+    """A goal [2] around a cell's centre, by default the goal cell's: up to 1.5 m further along x and y.
+
+    On ultra between -1 and 0.5 m.
+    """
+    centre = maze.goal if cell is None else maze.xy(np.array(cell))
     if maze.name == "ultra":
-        return maze.goal - 0.5 + (rng.uniform(0, 1, 2) - 0.5) + rng.uniform(0, 0.5, 2)
-    return np.maximum(maze.goal + rng.uniform(0, 1, 2) + rng.uniform(0, 0.5, 2), 0.0)
+        return centre - 0.5 + (rng.uniform(0, 1, 2) - 0.5) + rng.uniform(0, 0.5, 2)
+    return np.maximum(centre + rng.uniform(0, 1, 2) + rng.uniform(0, 0.5, 2), 0.0)
 
 
 def antmaze(

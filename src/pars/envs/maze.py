@@ -58,34 +58,13 @@ MAPS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Cells of the published collection scripts' extra goals ("play"); the evaluation goal belongs to them.
+# Cells (row, column) of the goals on D4RL's collection maps ("play"), and on ultra's, published with it (ULTRA_MAZE).
 PLAY_GOALS: dict[str, tuple[tuple[int, int], ...]] = {
-    "medium": ((2, 6), (5, 1), (6, 5), (6, 6)),
+    "medium": ((2, 6), (5, 1), (6, 5)),
     "large": ((1, 6), (3, 5), (3, 10), (5, 2), (7, 4), (7, 6), (7, 9)),
-    # Ultra's collection map has 21 goals whose cells are not published with the task: these corners and junctions are
-    # ours, as many and spread over the map.
     "ultra": (
-        (1, 7),
-        (1, 9),
-        (1, 14),
-        (3, 7),
-        (3, 10),
-        (4, 3),
-        (4, 14),
-        (5, 1),
-        (5, 9),
-        (5, 14),
-        (6, 7),
-        (7, 1),
-        (7, 11),
-        (8, 7),
-        (8, 14),
-        (9, 2),
-        (9, 9),
-        (10, 2),
-        (10, 7),
-        (10, 12),
-        (10, 14),
+        *((1, 4), (1, 11), (1, 14), (2, 5), (2, 9), (3, 7), (4, 3), (4, 12), (5, 1), (5, 7), (5, 10)),
+        *((5, 14), (6, 5), (7, 3), (7, 11), (8, 1), (8, 7), (8, 13), (9, 5), (10, 9), (10, 14)),
     ),
 }
 
