@@ -15,7 +15,8 @@ from pars.reproduce import say
 from pars.reproduce.catalogue import CATALOGUE
 from pars.reproduce.command import make_job, parse_budget
 from pars.reproduce.cost import Machine
-from pars.reproduce.grid import make_groups, make_plan, small_grade
+from pars.reproduce.grid import make_configs, make_groups, make_plan, small_grade
+from pars.reproduce.paper.claims import CLAIMS
 from pars.reproduce.paper.figure9 import FIGURE9
 from pars.reproduce.paper.printed import relative
 
@@ -76,17 +77,17 @@ def test_printed_numbers_need_no_training(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_settings_take_the_type_of_the_arm_that_has_them(tmp_path: Path) -> None:
-    job = make_job(FIGURE9, {"seeds": 2}, (), {"hidden": ["8x8"], "critic_lr": ["1e-3"]}, True, tmp_path)
+    job = make_job(FIGURE9, {"seeds": 2}, (), (), {"hidden": ["8x8"], "critic_lr": ["1e-3"]}, True, tmp_path)
     assert job.grade is not None and job.grade.seeds == 2
     assert job.grade.settings["hidden"] == (8, 8) and job.grade.settings["critic_lr"] == 1e-3
     assert job.grade.settings["critics"] == 4  # of the small form
-    study = make_job(CATALOGUE["figure5"], {"seeds": 3, "data": "twin"}, (), {}, False, tmp_path)
+    study = make_job(CATALOGUE["figure5"], {"seeds": 3, "data": "twin"}, (), (), {}, False, tmp_path)
     assert study.seeds == 3 and study.grade is None
-    assert make_job(FIGURE9, {"data": "d4rl"}, (), {}, True, tmp_path).grade.rows is None  # type: ignore[union-attr]
+    assert make_job(FIGURE9, {"data": "d4rl"}, (), (), {}, True, tmp_path).grade.rows is None  # type: ignore[union-attr]
 
 
 def test_the_axis_of_an_experiment_can_be_given_other_values(tmp_path: Path) -> None:
-    job = make_job(FIGURE9, {}, (), {"reward_scale": ["5", "50"]}, True, tmp_path)
+    job = make_job(FIGURE9, {}, (), (), {"reward_scale": ["5", "50"]}, True, tmp_path)
     assert job.grade is not None and job.grade.values == (5.0, 50.0)
 
 
@@ -133,3 +134,11 @@ def test_sentences_follow_the_numbers() -> None:
     same = low + 1e-3
     assert (say.alike(low, same, 10.0), say.alike(low, same, 0.1), say.alike(high, low, 5.0)) == (True, None, False)
     assert not say.told([np.asarray([0.0, 1.0]), np.zeros(0)]) and say.told([np.asarray([0.0, 30.0])])
+
+
+def test_arms_can_be_named(tmp_path: Path) -> None:
+    job = make_job(CLAIMS, {}, ["antmaze-umaze-v2"], ["PARS", "RS-LN alone"], {}, True, tmp_path)
+    assert job.grade is not None and job.grade.arms == ("PARS", "RS-LN alone")
+    assert {key.arm for key in make_configs(CLAIMS, job.grade, "antmaze-umaze-v2")} == {"PARS", "RS-LN alone"}
+    with pytest.raises(UsageError, match="claims: unknown arm 'RS-LN'"):
+        make_job(CLAIMS, {}, (), ["RS-LN"], {}, True, tmp_path)

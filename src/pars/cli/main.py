@@ -195,6 +195,7 @@ def reproduce(
     seeds: int | None = None,
     budget: str | None = None,
     tasks: tuple[str, ...] = (),
+    arms: tuple[str, ...] = (),
     rows: int | None = None,
     episodes: int | None = None,
     small: bool = False,
@@ -218,6 +219,7 @@ def reproduce(
         seeds: By default the paper's 5.
         budget: Stop after this long, such as 90s, 30m or 2h; what is left continues with the next call.
         tasks: Train on these only.
+        arms: Train these methods only, by their labels on the page, such as PARS "RS-LN alone".
         rows: Of the twins; by default as many as the recipe makes.
         episodes: Of each evaluation.
         small: The experiment cut down to minutes on two cores (twins, small share of the steps, 3 seeds); the options
@@ -229,7 +231,7 @@ def reproduce(
     from pars.cli.commands import reproduce as run
 
     options: dict[str, Any] = dict(
-        data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, rows=rows
+        data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, arms=arms, rows=rows
     )
     options |= dict(episodes=episodes, small=small, dry_run=dry_run, out=out, quiet=quiet)
     run(words, **options, command=shlex.join(["pars", *sys.argv[1:]]))

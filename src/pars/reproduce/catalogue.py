@@ -7,6 +7,7 @@ from pars.reproduce.base import Study
 from pars.reproduce.grid import Grid
 from pars.reproduce.paper import (
     appendix_c,
+    claims,
     figure4,
     figure5,
     figure6,
@@ -60,6 +61,7 @@ CATALOGUE: dict[str, Study | Grid] = {
         table12.TABLE12,
         table14.TABLE13,
         table14.TABLE14,
+        claims.CLAIMS,
     )
 }
 ALL = "all"

@@ -35,6 +35,7 @@ def run(
     seeds: int | None,
     budget: str | None,
     tasks: Sequence[str],
+    arms: Sequence[str],
     rows: int | None,
     episodes: int | None,
     small: bool,
@@ -50,9 +51,9 @@ def run(
     changes = dict(data=data, steps_scale=steps_scale, seeds=seeds, rows=rows, episodes=episodes)
     changes = {name: value for name, value in changes.items() if value is not None}
     found = find(ids)
-    if all(isinstance(one, Study) for one in found) and (axes or tasks or changes.keys() - {"seeds"}):
+    if all(isinstance(one, Study) for one in found) and (axes or tasks or arms or changes.keys() - {"seeds"}):
         raise UsageError(f"{', '.join(one.id for one in found)}: computed, not trained; only --seeds changes anything")
-    jobs = [make_job(one, changes, tasks, axes, small, out) for one in found]
+    jobs = [make_job(one, changes, tasks, arms, axes, small, out) for one in found]
     console, machine = Console(), Machine(together=jax.default_backend() != "cpu")
     with progress_bar("estimating") as advance:
         units = plan_units(jobs, machine, command, advance)
@@ -73,6 +74,7 @@ def make_job(
     one: Study | Grid,
     changes: dict[str, Any],
     tasks: Sequence[str],
+    arms: Sequence[str],
     axes: dict[str, list[str]],
     small: bool,
     out: Path,
@@ -92,8 +94,15 @@ def make_job(
     if grade.data == "d4rl" and "rows" not in changes:
         grade = replace(grade, rows=None)  # of the small form's twins
     values, settings = _settings(one, axes)
+    known = [arm.label for arm in one.arms]
+    if strange := [arm for arm in arms if arm not in known]:
+        raise UsageError(f"{one.id}: {unknown('arm', strange[0], known)}")
     grade = replace(
-        grade, tasks=tuple(tasks) or grade.tasks, values=values or grade.values, settings={**grade.settings, **settings}
+        grade,
+        tasks=tuple(tasks) or grade.tasks,
+        arms=tuple(arms) or grade.arms,
+        values=values or grade.values,
+        settings={**grade.settings, **settings},
     )
     if grade.data == "d4rl" and grade.rows:
         raise UsageError("--rows is the size of a twin; add --data twin")
