@@ -14,6 +14,7 @@ from pars.algos import ALGORITHMS
 from pars.core import Algorithm
 from pars.envs import make_task
 from pars.probes import PROBES
+from pars.probes.balance import RETURN_RANK
 from pars.probes.flops import update
 from pars.report.charts.figures import small_curves
 from pars.report.load import read_run
@@ -33,6 +34,7 @@ def logged(algo: Algorithm) -> set[str]:
     traced = update(algo, cfg, 3, 2)
     state, batch, key = traced.args
     found = [jax.eval_shape(traced.function, jnp.int32(0), state, batch, key)[1]]
+    batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
     for probe in PROBES.values():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
     return set().union(*found)

@@ -48,7 +48,7 @@ def train(
     online_eval_every: int | None = None,
     eval_episodes: int | None = None,
     out: Path | None = None,
-    probes: tuple[str, ...] = ("actions", "neurons"),
+    probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
     imports: Import = (),
     quiet: bool = False,
 ) -> None:

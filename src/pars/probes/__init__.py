@@ -11,11 +11,17 @@ from jax import Array
 from pars.core import Algorithm, State, Transition
 from pars.errors import UsageError, unknown
 from pars.probes.actions import action_norms
+from pars.probes.balance import action_balance, value_order
 from pars.probes.neurons import dormant_neurons
 
 Probe = Callable[[Algorithm, Any, State, Transition], dict[str, Array]]
 
-PROBES: dict[str, Probe] = {"actions": action_norms, "neurons": dormant_neurons}
+PROBES: dict[str, Probe] = {
+    "actions": action_norms,
+    "neurons": dormant_neurons,
+    "balance": action_balance,
+    "order": value_order,
+}
 
 
 def find_probes(names: list[str]) -> list[Probe]:

@@ -15,6 +15,18 @@ class Meaning(NamedTuple):
 METRICS = {  # in the order of the report's small figures
     "action_norm": Meaning("Action norm of the policy", "|a| / sqrt(A): 0 in the middle of the box, 1 in a corner."),
     "data_action_norm": Meaning("Action norm of the data", "The same of the dataset's actions."),
+    "bc_distance": Meaning(
+        "Distance to the data's actions",
+        "|pi - a|^2 over the dataset's rows: how far the policy is from what was done.",
+    ),
+    "saturated_share": Meaning("Actions at the bound (%)", "Action values of the policy beyond .99, in percent."),
+    "action_slope": Meaning(
+        "Relative action slope", "Mean |dQ/da| / mean |Q| at the policy's actions: what draws it away from the data."
+    ),
+    "bc_pull": Meaning("Pull of the BC term", "Mean 2 bc_weight |pi - a|: what holds it, to be read beside the slope."),
+    "q_rank": Meaning(
+        "Rank correlation of Q", "Spearman's, of Q at the dataset's actions with the discounted returns-to-go."
+    ),
     "zero_share": Meaning("Zero activations (%)", "Hidden activations of the critics that are exactly 0, in percent."),
     "dormant_share": Meaning(
         "Dormant units (%)", "Hidden units of the critics that are 0 on the whole batch, in percent."

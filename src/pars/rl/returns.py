@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
+AHEAD = 2000  # rows
 
 
 def mc_return(
@@ -44,6 +45,23 @@ def mc_return(
     if failure is not None:
         rewards[lost] = failure / (1.0 - discount)
     return rewards.astype(np.float32)
+
+
+def returns_ahead(reward: Array, terminal: Array, last: Array, picks: Array, discount: float) -> np.ndarray:
+    """Discounted return-to-go [K] of the rows `picks` [K] alone, over the `AHEAD` rows that follow at most.
+
+    reward, terminal, last: columns [N] of a dataset, of which only those rows are read.
+    """
+    found, alive, weight = np.zeros(len(picks)), np.ones(len(picks), bool), 1.0
+    for ahead in range(AHEAD):
+        alive = alive & (picks + ahead < len(reward))
+        rows = picks[alive] + ahead
+        if not len(rows):
+            break
+        found[alive] += weight * np.asarray(reward[rows], np.float64)
+        alive[alive] = ~((np.asarray(last[rows]) > 0) | (np.asarray(terminal[rows]) > 0))
+        weight *= discount
+    return found
 
 
 def episode_returns(reward: Array, last: Array) -> np.ndarray:

@@ -88,7 +88,7 @@ class How:
 
     view: View
     stop: Stop
-    probes: Sequence[str] = ("actions", "neurons")
+    probes: Sequence[str] = ("actions", "neurons", "balance", "order")
     data_in: DataIn = "auto"
     overlap: bool | None = None
 

@@ -67,7 +67,11 @@ class _Run:
         self.online: OnlineLoop | None = None
         place, looks = self.learner.placement, find_probes(list(how.probes)) if self.algo.sees.plain else []
         self.probes = [self.learner.program.over_members(look, shared=()) for look in looks]
-        self.probe_batch = place.put(probe_batch(data)) if looks else None
+        self.probe_batch = (
+            place.put(probe_batch(data, [float(getattr(cfg, "discount", 1.0)) for cfg in self.configs]))
+            if looks
+            else None
+        )
         self.pending: Boundary | None = None  # whose evaluations are under way
         self.position = START
         self.since = 0  # step at which the metrics interval under way began

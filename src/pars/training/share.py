@@ -9,7 +9,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from scipy.stats import rankdata
 
+from pars.probes.balance import RETURN_RANK
+from pars.rl.returns import returns_ahead
 from pars.training.evaluations import Evaluations
 from pars.training.folder import METRICS, REPLAY, RunFolder
 from pars.training.plan import Job
@@ -78,12 +81,20 @@ def restored(shares: Sequence[Share], like: Mapping[str, Tree]) -> dict[str, Tre
     return {**both, WHOLE: parts[0][WHOLE]}
 
 
-def probe_batch(data: Sequence[Any]) -> Any:
+def probe_batch(data: Sequence[Any], discounts: Sequence[float]) -> Any:
     """Rows that probes look at, spread over each member's dataset (some twice where it has fewer): a Transition
-    [P, PROBE_ROWS, ..]."""
+    [P, PROBE_ROWS, ..], with the ranks of their returns-to-go under each member's discount."""
     drawn: dict[int, Any] = {}
-    for one in data:
+    ranks: dict[tuple[int, float], np.ndarray] = {}
+    for one, discount in zip(data, discounts, strict=True):
+        picks = np.linspace(0, len(one.last) - 1, PROBE_ROWS).astype(int)
         if id(one) not in drawn:
-            picks = np.linspace(0, len(one.last) - 1, PROBE_ROWS).astype(int)
             drawn[id(one)] = jax.tree.map(lambda x, picks=picks: np.asarray(x[picks], np.float32), one.columns)
-    return jax.tree.map(lambda *parts: np.stack(parts), *(drawn[id(one)] for one in data))
+        if (id(one), discount) not in ranks:
+            ahead = returns_ahead(one.columns.reward, one.columns.terminal, one.last, picks, discount)
+            ranks[id(one), discount] = rankdata(ahead).astype(np.float32)
+    members = [
+        drawn[id(one)]._replace(extra={**drawn[id(one)].extra, RETURN_RANK: ranks[id(one), discount]})
+        for one, discount in zip(data, discounts, strict=True)
+    ]
+    return jax.tree.map(lambda *parts: np.stack(parts), *members)
