@@ -33,19 +33,18 @@ class Pen(Adroit):
     varies = (("body_quat", "target"),)
 
     def vary(self, i: int, rng: np.random.Generator) -> None:
-        about_x, about_y = rng.uniform(-1.0, 1.0, 2) / 2
-        self.own[0][i] = (  # first about x, then about the turned y
-            np.cos(about_x) * np.cos(about_y),
-            np.sin(about_x) * np.cos(about_y),
-            np.cos(about_x) * np.sin(about_y),
-            np.sin(about_x) * np.sin(about_y),
-        )
+        self.own[0][i] = turned(*rng.uniform(-1.0, 1.0, 2))
 
     def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         self.own[0][index] = infos["desired_orien"]
 
     def scene(self, index: Array) -> dict[str, Array]:
         return {"desired_orien": self.own[0][index]}
+
+    def spot(self, index: Array, obs: Array) -> dict[str, Array]:
+        x, y, z = np.asarray(obs[:, 36:39], np.float64).T  # the target's axis
+        about_x, about_y = np.arctan2(-y, z), np.arctan2(x, np.hypot(y, z))
+        return {"desired_orien": turned(about_x, about_y)}
 
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index], self.physics.qvel[index]
@@ -79,6 +78,9 @@ class Door(Adroit):
 
     def scene(self, index: Array) -> dict[str, Array]:
         return {"door_body_pos": self.own[0][index]}
+
+    def spot(self, index: Array, obs: Array) -> dict[str, Array]:
+        return {"door_body_pos": self.own[0][index] + obs[:, 32:35] - self.see(index, "handle")}
 
     def observe(self, index: Array) -> Array:
         qpos = self.physics.qpos[index]
@@ -121,6 +123,9 @@ class Hammer(Adroit):
     def scene(self, index: Array) -> dict[str, Array]:
         return {"board_pos": self.own[0][index]}
 
+    def spot(self, index: Array, obs: Array) -> dict[str, Array]:
+        return {"board_pos": self.own[0][index] + obs[:, 42:45] - self.see(index, "nail")}
+
     def observe(self, index: Array) -> Array:
         qpos, qvel = self.physics.qpos[index, :-6], within(self.physics.qvel[index, -6:], 1.0)
         palm, hammer, turn, nail, force = self.look(index, "palm", "hammer", "turn", "nail", "force")
@@ -155,6 +160,10 @@ class Relocate(Adroit):
     def scene(self, index: Array) -> dict[str, Array]:
         return {"obj_pos": self.see(index, "ball"), "target_pos": self.own[1][index]}
 
+    def spot(self, index: Array, obs: Array) -> dict[str, Array]:
+        palm = self.see(index, "palm")
+        return {"obj_pos": palm - obs[:, 30:33], "target_pos": palm - obs[:, 33:36]}
+
     def observe(self, index: Array) -> Array:
         palm, ball, target = self.look(index, "palm", "ball", "target")
         parts = [self.physics.qpos[index, :-6], palm - ball, palm - target, ball - target]
@@ -172,6 +181,12 @@ class Relocate(Adroit):
 def norm(vectors: Array) -> Array:
     """Lengths [k] of vectors [k, d]."""
     return np.sqrt(np.square(vectors).sum(axis=1))
+
+
+def turned(about_x: Array, about_y: Array) -> Array:
+    """Unit quaternions [..., 4] of turns about x and then about the turned y, in radians."""
+    (cx, sx), (cy, sy) = ((np.cos(angle / 2), np.sin(angle / 2)) for angle in (about_x, about_y))
+    return np.stack([cx * cy, sx * cy, cx * sy, sx * sy], axis=-1)
 
 
 def euler(quat: Array) -> Array:

@@ -131,6 +131,15 @@ class Adroit(MujocoBatch):
         self.recall(index, qpos, qvel, infos)
         return self.place(index, qpos, qvel)
 
+    def recover(self, index: Array, qpos: Array, qvel: Array, obs: Array) -> dict[str, Array]:
+        slid = qpos - self.timestep * qvel  # bodies are seen where they were one simulator step earlier
+        self.place(index, slid, np.zeros_like(qvel))
+        return self.spot(index, obs)
+
+    def spot(self, index: Array, obs: Array) -> dict[str, Array]:
+        """The `scene` that `obs` [k, O] was seen in, of environments whose joints stand as they were seen."""
+        raise NotImplementedError
+
     def recall(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> None:
         """Take what is each environment's own from recorded columns."""
         raise NotImplementedError

@@ -73,6 +73,9 @@ class Ant(MujocoBatch):
     def observe(self, index: Array) -> Array:
         return self.physics.state[index, 1:30].astype(np.float32)
 
+    def shown(self, obs: Array) -> tuple[Array, Array]:
+        return obs[:, :15], obs[:, 15:]
+
 
 class AntMaze(Ant):
     """n ants in one maze. `goals` [n, 2] are their goals' positions."""

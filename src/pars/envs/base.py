@@ -302,11 +302,19 @@ class MujocoBatch:
         return self.observe(index)
 
     def restore(self, index: Array, qpos: Array, qvel: Array, infos: Mapping[str, Array]) -> Array:
-        """`place` with whatever else belongs to a recorded state: the columns `infos/*` [k, .] of D4RL's files.
-
-        Raises KeyError if a column that the task needs is missing. Default: it needs none.
-        """
+        """`place` with whatever else belongs to a recorded state: the columns of `scene`. Default: nothing."""
         return self.place(index, qpos, qvel)
+
+    def recover(self, index: Array, qpos: Array, qvel: Array, obs: Array) -> dict[str, Array]:
+        """The `scene` in which recorded states were observed as `obs` [k, O]. Default: {}."""
+        return {}
+
+    def shown(self, obs: Array) -> tuple[Array, Array] | None:
+        """qpos [k, nq] and qvel [k, nv] of the states that `obs` [k, O] shows, or None if it shows something else.
+
+        NaN where it does not tell; a position that is NaN may be anything, the physics is the same.
+        """
+        return None
 
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""

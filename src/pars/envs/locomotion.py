@@ -78,6 +78,11 @@ class Locomotion(MujocoBatch):
         obs[:, -self.physics.model.nv :] = within(obs[:, -self.physics.model.nv :], self.robot.clip)
         return obs.astype(np.float32)
 
+    def shown(self, obs: Array) -> tuple[Array, Array]:
+        posture, speeds = np.split(obs, [self.physics.model.nq - 1], axis=1)
+        qpos = np.insert(posture, 0, np.nan, axis=1)  # x is not seen
+        return qpos, np.where(np.abs(speeds) < self.robot.clip, speeds, np.nan)
+
     def outcome(self, index: Array) -> tuple[Array, Array]:
         speed = (self.physics.qpos[index, 0] - self._x[index]) / self.seconds
         reward = speed + self.robot.alive - self.robot.effort * self._effort[index]

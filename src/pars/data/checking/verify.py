@@ -5,7 +5,7 @@ Recorded states are set, the recorded actions applied, and the states after one 
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +15,9 @@ import numpy as np
 from pars.data.catalog import DATASETS, collect_dataset, original
 from pars.data.checking.doctor import file_of
 from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns, roll_out
+from pars.data.checking.sample import Sample, draw_sample, largest
 from pars.data.d4rl import D4RL
 from pars.data.formats.files import read_columns
-from pars.data.rows import Rows
-from pars.data.transitions import episode_ends
 from pars.envs.base import MujocoBatch, Task
 from pars.envs.registry import TASKS, make_task
 from pars.errors import DataError, UsageError
@@ -51,24 +50,7 @@ class Errors:
     obs: Tail
     reward: Tail | None  # None: the goal is drawn at every reset, so the file's is unknown
     seen: float  # median, of the observation of the recorded state itself; bodies' places lag behind in some tasks
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows i that have a successor in their episode, and what is recorded of them."""
-
-    row: Array  # [k]
-    obs: Array  # [k, O]
-    action: Array  # [k, A]
-    reward: Array  # [k]
-    state: dict[str, Array]  # recorded below infos/ in row i: qpos, qvel, and what else the file has
-    after: dict[str, Array]  # qpos, qvel and obs of row i + 1
-    other_actions: dict[str, Array]  # of the neighbouring rows, to find a shift
-
-    @property
-    def change(self) -> float:
-        """Typical largest |change| of qpos in one step."""
-        return float(np.median(np.abs(self.after["qpos"] - self.state["qpos"]).max(axis=1)))
+    seen_after: float  # the same observation held against that of the following row
 
 
 @dataclass(frozen=True)
@@ -78,11 +60,12 @@ class Verification:
     source: str
     task: str
     rows: int
-    change: float
+    change: float  # typical, of qpos in one step
     precision: str  # type of the recorded states
+    notes: list[str]  # where the states were taken from
     errors: list[Errors]
-    hint: str  # what may be wrong; empty if nothing is
-    rollout: Rollout | None
+    hint: str = ""  # what may be wrong; empty if nothing is
+    rollout: Rollout | None = None
 
     @property
     def matching(self) -> list[Errors]:
@@ -151,106 +134,66 @@ def verify(
     tasks = [make_task(task_id, physics=mode) for mode in ([physics] if physics else make_task(task_id).modes)]
     with tempfile.TemporaryDirectory(prefix="pars-verify-") as scratch:
         columns = read_columns(path, infos=True, scratch=Path(scratch))
-        sample = draw_sample(columns, name, tasks[0], rows)
+        env = _simulator(tasks[0], 1)
+        sample = draw_sample(columns, name, tasks[0], env, rows)
+        env.close()
         returns = recorded_returns(columns, tasks[0].time_limit) if episodes else np.zeros(0)
-        precision = str(columns["infos/qpos"].dtype)
-    errors = [compare(task, sample, name) for task in tasks]
-    found = Verification(name, task_id, len(sample.row), sample.change, precision, errors, "", None)
+    errors = [compare(task, sample) for task in tasks]
+    found = Verification(
+        name, task_id, len(sample.row), sample.change, str(sample.state["qpos"].dtype), sample.notes, errors
+    )
     best = tasks[int(np.argmin([one.qpos.median for one in errors]))]
     if not found.matching:
-        found = replace(found, hint=_hint(best, sample, name, min(errors, key=_median)))
+        found = replace(found, hint=_hint(tasks, sample, min(errors, key=_median)))
     if episodes:
         policy = recorded_policy(path, best.obs_dim, best.action_dim)
         found = replace(found, rollout=roll_out(best, policy, episodes, returns))
     return found
 
 
-def draw_sample(columns: Mapping[str, Array], source: str, task: Task, most: int) -> Sample:
-    """At most `most` rows that have a successor in their episode. Raises DataError if the file has no states."""
-    for key in ("infos/qpos", "infos/qvel"):
-        if key not in columns:
-            raise DataError(f"{source}: no '{key}'; only files that record the simulator's states can be verified")
-    reward, terminal = (np.asarray(columns[key]).reshape(-1) for key in ("rewards", "terminals"))
-    timeout = np.asarray(columns["timeouts"]).reshape(-1).astype(bool) if "timeouts" in columns else None
-    rows = Rows(columns["observations"], columns["actions"], reward, terminal.astype(bool), timeout, None)
-    inside = np.flatnonzero(~episode_ends(rows, task.time_limit))
-    inside = inside[inside > 0]  # so that the row before can be looked at as well
-    if not len(inside):
-        raise DataError(f"{source}: no row is followed by another one of its episode; nothing can be compared")
-    row = np.sort(np.random.default_rng(0).choice(inside, min(most, len(inside)), replace=False))
-    infos = {key.removeprefix("infos/"): values for key, values in columns.items() if key.startswith("infos/")}
-    sample = Sample(
-        row=row,
-        obs=rows.obs[row],
-        action=rows.action[row],
-        reward=reward[row],
-        state={key: values[row] for key, values in infos.items()},
-        after={key: infos[key][row + 1] for key in ("qpos", "qvel")} | {"obs": rows.obs[row + 1]},
-        other_actions={"before": rows.action[row - 1], "after": rows.action[row + 1]},
-    )
-    for key, width in (("observations", task.obs_dim), ("actions", task.action_dim)):
-        if columns[key].ndim != 2 or columns[key].shape[1] != width:
-            raise DataError(
-                f"{source}: '{key}' has shape {columns[key].shape}, {task.id} is {width} wide; name its task"
-            )
-    for values in (sample.obs, sample.action, *sample.after.values(), sample.state["qpos"], sample.state["qvel"]):
-        if not np.isfinite(values).all():
-            raise DataError(f"{source}: has NaN or infinite values; see: pars data check {source}")
-    return sample
-
-
-def compare(task: Task, sample: Sample, source: str, action: Array | None = None) -> Errors:
+def compare(task: Task, sample: Sample, action: Array | None = None) -> Errors:
     """Step from every sampled row and compare. `action` takes the place of the recorded actions."""
-    env = task.make(min(BATCH, len(sample.row)))
-    if not isinstance(env, MujocoBatch):
-        env.close()
-        raise UsageError(f"{task.id}: its simulator's states cannot be set; choose one of the tasks of: pars tasks")
-    _check_widths(env, sample, task, source)
+    env = _simulator(task, min(BATCH, len(sample.row)))
     action = sample.action if action is None else action
-    parts: dict[str, list[Array]] = {"qpos": [], "qvel": [], "obs": [], "reward": [], "seen": []}
+    parts: dict[str, list[Array]] = {key: [] for key in ("qpos", "qvel", "obs", "reward", "seen", "seen_after")}
     for first in range(0, len(sample.row), env.n):
         part = slice(first, min(first + env.n, len(sample.row)))
         index = np.arange(part.stop - part.start)
-        obs = _set_states(env, index, {key: values[part] for key, values in sample.state.items()})
+        obs = _set_states(env, index, {key: values[part] for key, values in sample.state.items()}, sample.obs[part])
         result = env.step(index, action[part])
-        parts["qpos"].append(_largest(env.physics.qpos[index] - sample.after["qpos"][part]))
-        parts["qvel"].append(_largest(env.physics.qvel[index] - sample.after["qvel"][part]))
-        parts["obs"].append(_largest(result.obs - sample.after["obs"][part]))
-        parts["seen"].append(_largest(obs - sample.obs[part]))
+        parts["qpos"].append(largest(env.physics.qpos[index] - sample.after["qpos"][part]))
+        parts["qvel"].append(largest(env.physics.qvel[index] - sample.after["qvel"][part]))
+        parts["obs"].append(largest(result.obs - sample.after["obs"][part]))
+        parts["seen"].append(largest(obs - sample.obs[part]))
+        parts["seen_after"].append(largest(obs - sample.after["obs"][part]))
         parts["reward"].append(np.abs(result.reward - sample.reward[part]))
     env.close()
     tails = {key: _tail(np.concatenate(values)) for key, values in parts.items()}
     reward = None if task.goal_choices else tails["reward"]
-    return Errors(task.physics, tails["qpos"], tails["qvel"], tails["obs"], reward, tails["seen"].median)
+    seen, seen_after = tails["seen"].median, tails["seen_after"].median
+    return Errors(task.physics, tails["qpos"], tails["qvel"], tails["obs"], reward, seen, seen_after)
 
 
-def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array]) -> Array:
-    """Put environments into recorded states, with whatever else of the model is recorded. -> obs."""
-    qpos, qvel = np.asarray(state["qpos"], np.float64), np.asarray(state["qvel"], np.float64)
-    try:
-        return env.restore(index, qpos, qvel, state)
-    except KeyError as key:
-        raise DataError(
-            f"the file has no 'infos/{key.args[0]}', which belongs to this task's state; "
-            "only files that record it can be verified"
-        ) from key
+def _simulator(task: Task, n: int) -> MujocoBatch:
+    env = task.make(n)
+    if not isinstance(env, MujocoBatch):
+        env.close()
+        raise UsageError(f"{task.id}: its simulator's states cannot be set; choose one of the tasks of: pars tasks")
+    return env
 
 
-def _check_widths(env: MujocoBatch, sample: Sample, task: Task, source: str) -> None:
-    model = env.physics.model
-    for key, width in (("qpos", model.nq), ("qvel", model.nv)):
-        shape = sample.state[key].shape
-        if len(shape) != 2 or shape[1] != width:
-            raise DataError(
-                f"{source}: 'infos/{key}' is {shape[1] if len(shape) == 2 else 1} wide, {task.id} has {width}; name "
-                "the task that the file was recorded in"
-            )
+def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array], obs: Array) -> Array:
+    """Put environments into recorded states, observed as `obs` in scenes that may not be recorded. -> obs."""
+    qpos, qvel = (np.nan_to_num(np.asarray(state[key], np.float64)) for key in ("qpos", "qvel"))
+    return env.restore(index, qpos, qvel, env.recover(index, qpos, qvel, obs) | state)
 
 
-def _hint(task: Task, sample: Sample, source: str, errors: Errors) -> str:
+def _hint(tasks: list[Task], sample: Sample, errors: Errors) -> str:
     """What may be wrong with a file that is not reproduced, found by trying."""
+    if errors.seen_after < errors.seen / CLEAR:
+        return "; the states of row i are observed in row i + 1, so 'infos/qpos' is shifted by one row"
     for which, action in sample.other_actions.items():
-        if _median(compare(task, sample, source, action)) <= MATCH * sample.change:
+        if any(_median(compare(task, sample, action)) <= MATCH * sample.change for task in tasks):
             return f"; the actions of the rows {which} fit, so 'actions' is shifted by one row"
     if errors.seen > SEEN:
         return "; the observations do not belong to the states either: was it recorded in another task?"
@@ -261,10 +204,6 @@ def _median(errors: Errors) -> float:
     return errors.qpos.median
 
 
-def _largest(difference: Array) -> Array:
-    return np.abs(difference).max(axis=1)
-
-
 def _tail(values: Array) -> Tail:
     return Tail(*(float(value) for value in np.quantile(values, (0.5, 0.9, 0.99, 1.0))))
 
@@ -273,6 +212,8 @@ def page_lines(found: Verification) -> Iterator[tuple[str, str]]:
     """The verification as names and texts for a terminal, the verdict last."""
     yield "compared", f"{found.rows:,} rows of {found.source} with {found.task}"
     yield "change", f"{found.change:.2g} per step (median of the largest |change of qpos|), states in {found.precision}"
+    for note in found.notes:
+        yield "states", note
     for one in found.errors:
         for key in ("qpos", "qvel", "obs", "reward"):
             tail = getattr(one, key)
