@@ -1,4 +1,4 @@
-"""D4RL's 28 files: names, and where they are found on this machine."""
+"""D4RL's files: names, and where they are found on this machine."""
 
 import os
 
@@ -12,11 +12,14 @@ from tests.data.files import columns, write_hdf5
 pytestmark = pytest.mark.usefixtures("own_folders")
 
 
-def test_the_28_files_have_names_and_sources_of_their_own():
-    assert len(d4rl.D4RL) == 28 and len({file.name for file in d4rl.D4RL.values()}) == 28
+def test_the_files_have_names_and_sources_of_their_own():
+    assert len(d4rl.D4RL) == 31 and len({file.name for file in d4rl.D4RL.values()}) == 31
     for dataset_id, file in d4rl.D4RL.items():
         assert all(source.endswith(f"/{file.name}") for source in file.sources), dataset_id
     assert d4rl.D4RL["hopper-medium-replay-v2"].sources[0].endswith("/gym_mujoco_v2/hopper_medium_replay-v2.hdf5")
+    for robot in ("halfcheetah", "hopper", "walker2d"):
+        for source in d4rl.D4RL[f"{robot}-expert-v2"].sources:
+            assert source.endswith(f"/gym_mujoco_v2/{robot}_expert-v2.hdf5")
     with pytest.raises(UsageError, match=r"did you mean .*pen-cloned-v1"):
         d4rl.find("pen-clone-v1")
 

@@ -16,7 +16,7 @@ from pars.data.download import bar
 from pars.data.formats import hdf5, minari
 from pars.data.formats.files import SUFFIXES
 from pars.envs.base import Task
-from pars.envs.registry import POINTMAZE, TASKS, make_task
+from pars.envs.registry import POINTMAZE, make_task
 from pars.errors import ResourceError, UsageError, unknown
 
 ROWS = 100_000  # of a dataset that is asked for by its id alone
@@ -101,10 +101,6 @@ def load_dataset(
         raise UsageError(f"{name}: rows and seed are for datasets that are collected; a file is taken as it is")
     if name in d4rl.D4RL:
         return from_file(original(name), name=name, source=name, task=task or make_task(name), **options)
-    if name in TASKS:
-        raise UsageError(
-            f"{name} has no published file here; use a twin of our own making: --data twin, or twin:{name}"
-        )
     path = Path(name).expanduser()
     if "/" in name and not path.exists() and minari.is_id(name):
         path = minari.download(name)

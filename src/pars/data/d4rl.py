@@ -1,4 +1,4 @@
-"""The data files of D4RL's 28 tasks: where they may lie on this machine, and where they are published.
+"""The data files of D4RL's tasks: where they may lie on this machine, and where they are published.
 
 File names and host are those of D4RL (Fu et al. 2020, arXiv 2004.07219; repository Farama-Foundation/D4RL), for the
 two ultra mazes those of ZhengyaoJiang/d4rl. Sizes are those that TensorFlow Datasets states.
@@ -40,12 +40,12 @@ def _ultra(multigoal: bool) -> File:
     return File(name, (f"{ULTRA}/{name}",), None)
 
 
-MUJOCO_MEBIBYTES = {  # random, medium, medium-replay, medium-expert
-    "halfcheetah": (226, 227, 57, 453),
-    "hopper": (145, 146, 72, 290),
-    "walker2d": (206, 222, 82, 441),
+MUJOCO_MEBIBYTES = {  # random, medium, medium-replay, medium-expert, expert
+    "halfcheetah": (226, 227, 57, 453, 226),
+    "hopper": (145, 146, 72, 290, 145),
+    "walker2d": (206, 222, 82, 441, 220),
 }
-KINDS = ("random", "medium", "medium-replay", "medium-expert")
+KINDS = ("random", "medium", "medium-replay", "medium-expert", "expert")
 ADROIT_MEBIBYTES = {  # cloned, expert
     "pen": (148, 250),
     "door": (281, None),
