@@ -12,6 +12,7 @@ from pars.data import collect_dataset
 from pars.data.checking.doctor import check, page_lines
 from pars.data.checking.fields import Field, list_fields, scan_values
 from pars.data.checking.fingerprints import KNOWN, compare, named_like
+from pars.data.d4rl import D4RL
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.envs import make_task
 from pars.errors import DataError, UsageError
@@ -141,15 +142,52 @@ def test_impostors_are_named_with_what_differs():
     short = compare(known_card(name, obs={"mean": [1.0]}, ends=1000), name)
     assert short is not None and "mean of observation column 0 is 1 instead of 1.2305" in short.sentence
     assert "no observation column 5" in short.sentence and "1,000 terminal or cut rows" in short.sentence
-    assert compare(known_card(name), "mine.hdf5", "hopper-medium-v2").name == name  # numbers outrank names
+    assert compare(known_card(name), "hopper-medium-v2.hdf5").name == name  # numbers outrank names
     assert compare(known_card(name, rows=5), "mine.hdf5") is None
 
 
 def test_names_of_files():
     assert named_like("hopper_medium-v2.hdf5") == "hopper-medium-v2"
-    assert named_like("mine.hdf5", "antmaze-umaze-v2") == "antmaze-umaze-v2"
+    assert named_like("hopper_medium_expert-v2.hdf5") == "hopper-medium-expert-v2"
+    assert named_like("hopper_expert-v2.hdf5") == "hopper-expert-v2"
     file = "Ant_maze_u-maze_noisy_multistart_True_multigoal_True_sparse_fixed.hdf5"
     assert named_like(file) == "antmaze-umaze-diverse-v2" and named_like("mine.hdf5") is None
+
+
+@pytest.mark.parametrize(("name", "rows"), [("hopper-medium-expert-v2", 1_999_906), ("walker2d-medium-v2", 1_000_000)])
+def test_row_counts_are_exact(name, rows):
+    file = D4RL[name].name
+    assert compare(known_card(name), file).matches and KNOWN[name].rows == rows
+    assert compare(known_card(name, rows=rows - 1), file).sentence.endswith(f"{rows - 1:,} rows instead of {rows:,}")
+
+
+def test_a_task_named_for_a_file_does_not_name_the_file(tmp_path):
+    path = write_hdf5(tmp_path / "mine.hdf5", columns(obs_dim=11, action_dim=3))
+    found = check(path, make_task("hopper-medium-v2"))
+    assert not any("named like" in line or "agrees with" in line for line in found.warnings + found.notes)
+
+
+def demonstrations(resets: float) -> dict:
+    """Five walks of 30 rows with a timeout in their 20th, each beginning `resets` further on than the last ended."""
+    data = columns(150)
+    walk = np.full((150, 3), 0.1) * (1 + np.arange(150) % 2)[:, None]
+    walk[30::30] += resets
+    end = np.arange(150) % 30
+    return data | {"observations": walk.cumsum(axis=0), "terminals": end == 29, "timeouts": end == 19}
+
+
+def test_timeouts_inside_demonstrations_are_explained(tmp_path):
+    found = check(write_npz(tmp_path / "a.npz", demonstrations(9.0)))
+    assert found.card is not None and found.card["timeouts_inside"] == 5 and found.card["episodes"] == 10
+    assert found.notes[0].startswith(
+        "5 timeouts stand inside demonstrations that go on to a terminal row, as in D4RL's"
+    )
+    steady = demonstrations(9.0)
+    steady["observations"][20:] += 50  # the first walk starts anew after its timeout, and so do the others
+    for row in (50, 80, 110, 140):
+        steady["observations"][row:] += 50
+    found = check(write_npz(tmp_path / "b.npz", steady))
+    assert found.card is not None and found.card["timeouts_inside"] == 0 and found.notes == []
 
 
 def test_an_impostor_is_a_warning_unless_it_says_how_it_was_made(tmp_path):

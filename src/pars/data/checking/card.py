@@ -21,6 +21,7 @@ COPIES = 1e-3  # share of duplicate rows that is worth a warning
 JUMP = 0.3  # cells; no maze body moves that far in one step
 OUTLIER = 10.0  # times the 99th percentile of step sizes
 LOOKED_AT = 1 << 22  # steps from which the usual size of one is taken
+FEW_CUTS = 3  # timeouts from which on their pattern means something
 AT_LIMIT = 0.9  # share of terminals at the longest episode's last step that betrays time limits
 
 
@@ -47,6 +48,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
         | {"density": float((rows.reward != 0).mean()), "positive_rows": int((rows.reward > 0).sum())},
         "terminals": int(rows.terminal.sum()),
         "timeouts": None if rows.timeout is None else int(rows.timeout.sum()),
+        "timeouts_inside": timeouts_inside(rows, obs.std, begin, length) if next_obs == "shift" else 0,
         "terminal_timeouts": int((rows.terminal & cut).sum()),
         "ends": int((rows.terminal | cut).sum()),
         "duplicate_rows": duplicates(rows.obs, rows.action)._asdict(),
@@ -84,6 +86,27 @@ def task_returns(rows: Rows, begin: Array, length: Array) -> Array:
     edges = np.stack([begin, stop], axis=1).reshape(-1)  # sums over [begin, stop), and between, which is left out
     edges = edges[: len(edges) - (stop[-1] == len(rows.reward))]
     return np.add.reduceat(rows.reward, edges, dtype=np.float64)[::2]
+
+
+def timeouts_inside(rows: Rows, spread: Array, begin: Array, length: Array) -> int:
+    """How many timeouts stand inside demonstrations that go on to a terminal row, as in D4RL's human files; else 0.
+
+    The sign: each comes after the same number of rows, is followed by an end that is terminal, and by a row that is no
+    further away than rows inside episodes are.
+
+    Args:
+        spread: standard deviation of each observation column.
+        begin, length: first row of each episode, and how many.
+    """
+    last = begin + length - 1
+    cut = np.flatnonzero(~rows.terminal[last])  # numbers of episodes
+    if len(cut) < FEW_CUTS or cut[-1] + 1 == len(last) or len(set(length[cut].tolist())) > 1:
+        return 0
+    if not rows.terminal[last[cut + 1]].all():
+        return 0
+    step = step_sizes(rows.obs, spread)
+    usual = np.quantile(np.delete(step, last[:-1]), 0.99)
+    return len(cut) if np.median(step[last[cut]]) <= usual else 0
 
 
 def maze_coverage(obs: Array, maze: Maze) -> Card:

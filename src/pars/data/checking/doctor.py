@@ -23,6 +23,11 @@ LINGERING = (
     "episodes go on after terminal rows, as in D4RL's AntMaze files: such rows stop bootstrapping, only timeouts cut "
     "trajectories"
 )
+GOES_ON = (
+    "{count:,} timeouts stand inside demonstrations that go on to a terminal row, as in D4RL's human files of Adroit: "
+    "the recorder counted to the limit, the person went on; as D4RL reads them, each is cut there, counts as two "
+    "episodes, and the row of the timeout is left out"
+)
 DataVerdict = Literal["ok", "warnings", "refuse"]
 
 
@@ -84,7 +89,9 @@ def check(
     warnings, notes = list(card["warnings"]), _made(path)
     if not card["terminals_end_episodes"]:
         notes.append(LINGERING)
-    found = compare(card, path.name, *([task.id] if task else []))
+    if count := card.get("timeouts_inside"):  # cards of older copies do not have it
+        notes.append(GOES_ON.format(count=count))
+    found = compare(card, path.name)  # a task that was named for a file says nothing of where the file is from
     if found and found.matches:
         notes.append(found.sentence)
     elif found and "made" not in card:  # a file that says how it was made claims to be no original
