@@ -111,6 +111,7 @@ def test_the_recovered_scene_is_the_recorded_one(task_id):
     scene, (qpos, qvel) = env.scene(everyone), (env.physics.qpos.copy(), env.physics.qvel.copy())
     env.reset(everyone, everyone + 10)  # another scene
     found = env.recover(everyone, qpos, qvel, obs)
+    env.close()
     assert found.keys() == scene.keys()
     for key in scene:
         np.testing.assert_allclose(found[key], scene[key], atol=2e-7)
