@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mujoco
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from pars.envs.antmaze import ant_xml
 from pars.envs.assets import gymnasium_xml
 from pars.envs.engine import NEW_COLLISIONS, compile_model, margins_add_up
 from pars.errors import UsageError
+
+Way = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 # body masses of mujoco-py's models, which D4RL's datasets were made with
 MASSES = {
@@ -89,6 +93,46 @@ def test_new_collisions_are_switched_off_where_they_exist() -> None:
         mujoco.mj_forward(model, data)
         found.append((data.ncon, data.contact.dist[: data.ncon].sum()))
     assert not flags or found[0] != found[1], "the flags change what touches what"
+
+
+def test_rk4_turns_bodies_in_one_of_the_two_ways_that_are_known() -> None:
+    """A tumbling box: angular velocities are summed (until 3.17), or corrected for the turn within the step (4.0.0)."""
+    model = mujoco.MjModel.from_xml_string(TUMBLING)
+    data, rng = mujoco.MjData(model), np.random.default_rng(0)
+    quat, spin = rng.standard_normal(4), 5 * rng.standard_normal(3)
+    data.qpos[3:], data.qvel[3:] = quat / np.linalg.norm(quat), spin
+    start = data.qpos.copy()
+    ends = [turned(model, start, spin, way) for way in (lambda turn, spin: spin, munthe_kaas)]
+    mujoco.mj_step(model, data)
+    apart = [np.abs(end - data.qpos[3:]).max() for end in ends]
+    assert min(apart) < 1e-14 < 1e-5 < max(apart)
+
+
+TUMBLING = """<mujoco><option integrator="RK4" timestep=".02" gravity="0 0 0"/>
+<worldbody><body><freejoint/><geom type="box" size=".1 .2 .3"/></body></worldbody></mujoco>"""
+
+
+def turned(model: mujoco.MjModel, start: np.ndarray, spin: np.ndarray, way: Way) -> np.ndarray:
+    """The quaternion after one step of RK4; `way` makes a stage's rate of turning of its turn and angular velocity."""
+    data, rates, changes = mujoco.MjData(model), [], []
+    turn, now = np.zeros(3), spin
+    for share in (0.5, 0.5, 1.0, 0.0):
+        data.qpos[:], data.qvel[3:] = start, now
+        mujoco.mju_quatIntegrate(data.qpos[3:], turn, 1.0)
+        mujoco.mj_forward(model, data)
+        rates.append(way(turn, now))
+        changes.append(data.qacc[3:].copy())
+        turn, now = share * model.opt.timestep * rates[-1], spin + share * model.opt.timestep * changes[-1]
+    quat = start[3:].copy()
+    mujoco.mju_quatIntegrate(quat, np.array([1, 2, 2, 1]) / 6 @ np.array(rates), model.opt.timestep)
+    return quat
+
+
+def munthe_kaas(turn: np.ndarray, spin: np.ndarray) -> np.ndarray:
+    """How fast the rotation vector `turn` [3] changes, rad/s, at the body's angular velocity `spin` [3]."""
+    angle, across = np.linalg.norm(turn), np.cross(turn, spin)
+    third = (1 - angle / 2 / np.tan(angle / 2)) / angle**2 if angle > 0 else 1 / 12
+    return spin + across / 2 + third * np.cross(turn, across)
 
 
 def test_unknown_mode_is_refused() -> None:
