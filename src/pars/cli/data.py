@@ -100,7 +100,8 @@ def verify(
 ) -> None:
     """Step the simulator from recorded states and compare with the rows that follow: was this file made with it?
 
-    The file needs `infos/qpos` and `infos/qvel`. If no physics reproduces the file, the exit code is 3.
+    States are those of `infos/qpos` and `infos/qvel`, of AntMaze and where a robot's file has none those that the
+    observations show. If no physics reproduces the file, the exit code is 3.
 
     Args:
         data: A dataset id, `twin:ID`, or the path of an HDF5 or npz file.

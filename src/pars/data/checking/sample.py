@@ -121,17 +121,16 @@ def _states(
     infos: Mapping[str, Array], env: MujocoBatch, row: Array, obs: Array, next_obs: Array
 ) -> tuple[dict[str, Array], dict[str, Array], list[str]]:
     """States before and after the step, and what is worth knowing of where they come from."""
-    scene = env.scene(np.arange(1))
-    state = {key: infos[key][row] for key in scene if key in infos}
+    keys, scene = ("qpos", "qvel"), env.scene(np.arange(1))
+    known = {key: infos[key][row] for key in scene if key in infos}
     notes = [f"no 'infos/{key}': taken from the observations" for key in scene if key not in infos]
-    recorded = "qpos" in infos and "qvel" in infos
+    recorded = all(key in infos for key in keys)
     shown, shown_after = env.shown(obs), env.shown(next_obs)
     if shown is None or shown_after is None or (recorded and np.isnan(shown[0]).any()):
-        state |= {key: infos[key][row] for key in ("qpos", "qvel")}
-        return state, {key: infos[key][row + 1] for key in ("qpos", "qvel")}, notes
+        before, after = ({key: infos[key][at] for key in keys} for at in (row, row + 1))
+        return before | known, after, notes
     which = _row_of_infos(infos["qpos"][row], shown[0], shown_after[0]) if recorded else "there is no 'infos/qpos'"
-    keys = ("qpos", "qvel")
-    return state | dict(zip(keys, shown)), dict(zip(keys, shown_after)), [f"{SEEN}; {which}", *notes]
+    return dict(zip(keys, shown)) | known, dict(zip(keys, shown_after)), [f"{SEEN}; {which}", *notes]
 
 
 def _row_of_infos(recorded: Array, before: Array, after: Array) -> str:
