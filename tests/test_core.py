@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.core import Spec, Step
+from pars.core import LoopSettings, Spec, Step, by_ratio
 from pars.rl.net import Normalizer, descend, make_net, make_normalizer, polyak
 
 INT = jnp.int32
@@ -88,3 +88,10 @@ def test_normaliser_is_the_published_one_or_the_identity() -> None:
     obs = jnp.array([[0.1, -3.7]])
     np.testing.assert_array_equal(identity(obs), obs)
     assert isinstance(identity, Normalizer)
+
+
+def test_updates_begin_behind_the_random_steps_and_those_of_the_policy() -> None:
+    cfg = LoopSettings(updates_per_step=2, random_steps=3, learning_starts=10)
+    assert [by_ratio(cfg, steps) for steps in (0, 3, 10, 12)] == [0, 0, 0, 4]
+    later = LoopSettings(updates_per_step=2, random_steps=12, learning_starts=10)
+    assert [by_ratio(later, steps) for steps in (10, 12, 13)] == [0, 0, 2]

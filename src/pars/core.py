@@ -200,8 +200,8 @@ def uniform(cfg: Any, key: Key, number: Array, index: Index, filled: Any = None)
 
 
 def by_ratio(cfg: Any, steps: int) -> int:
-    """Gradient steps due after `steps` environment steps: `updates_per_step` for each but the random ones."""
-    return int(cfg.updates_per_step * max(0, steps - cfg.random_steps))
+    """Gradient steps due after `steps` environment steps: `updates_per_step` for each but the first ones."""
+    return int(cfg.updates_per_step * max(0, steps - max(cfg.random_steps, cfg.learning_starts)))
 
 
 @dataclass(frozen=True)
@@ -250,6 +250,9 @@ class LoopSettings:
     offline_rows: Annotated[int, Range(0)] = setting(128, "how many of a batch come from the dataset", phase="online")
     random_steps: Annotated[int, Range(0)] = setting(
         0, "uniform actions before the first update", unit="environment steps", phase="online"
+    )
+    learning_starts: Annotated[int, Range(0)] = setting(
+        0, "before the first update; behind random_steps the policy acts", unit="environment steps", phase="online"
     )
     environments: Count = setting(1, "of each member, all stepped together", phase="online")
 

@@ -13,7 +13,7 @@ import pytest
 from jax import Array
 
 from pars.algos import pars, td3_bc
-from pars.core import Step
+from pars.core import OFFLINE, ONLINE, Step
 from pars.nn.nets import MLP
 from pars.rl import critics
 from pars.rl.deterministic import twin_target
@@ -167,7 +167,9 @@ def test_actor_loss_and_its_switches(state: pars.State) -> None:
 
     def loss(**settings: Any) -> float:
         cfg = change(BASE, **settings)
-        return float(actor_loss(cfg, state.actor.params, state.critic.params, BATCH, KEY, online=False)[0])
+        return float(
+            actor_loss(cfg, state.actor.params, state.critic.params, BATCH, KEY, online=False, beta=cfg.bc_weight)[0]
+        )
 
     assert loss() == pytest.approx(-v.mean() / np.abs(v).mean() + 0.3 * square, rel=1e-4)
     assert loss(normalize_q=False) == pytest.approx(-v.mean() + 0.3 * square, rel=1e-4)
@@ -182,7 +184,9 @@ def test_online_the_actor_climbs_the_mean_of_a_random_subset(state: pars.State) 
     for key in jax.random.split(KEY, 6):
         for size in (1, 2, 3):
             cfg = change(BASE, actor_critics=size)
-            loss, metrics = actor_loss(cfg, state.actor.params, state.critic.params, BATCH, key, online=True)
+            loss, metrics = actor_loss(
+                cfg, state.actor.params, state.critic.params, BATCH, key, True, cfg.bc_weight_online
+            )
             chosen = np.asarray(subset(key, 3, size))
             v = q[chosen].mean(0)
             assert float(metrics["policy_value"]) == pytest.approx(v.mean(), rel=1e-4, abs=1e-6)
@@ -193,7 +197,7 @@ def test_online_the_actor_climbs_the_mean_of_a_random_subset(state: pars.State) 
 
 
 def test_actor_gradient_is_free_of_the_scale_of_q(state: pars.State) -> None:
-    slope = jax.jit(jax.grad(lambda p, c: pars.actor_loss(BASE, p, c, BATCH, KEY, False)[0]))
+    slope = jax.jit(jax.grad(lambda p, c: pars.actor_loss(BASE, p, c, BATCH, KEY, False, BASE.bc_weight)[0]))
     base = slope(state.actor.params, state.critic.params)
     for factor in (0.01, 100.0, 1e4):
         scaled = slope(state.actor.params, plain.scale_output(state.critic.params, factor))
@@ -249,3 +253,24 @@ def test_exploration_is_added_only_if_asked_for(state: pars.State) -> None:
     calm = np.asarray(pars.act(cfg, state, obs, KEY, 0.0))
     np.testing.assert_array_equal(calm, np.broadcast_to(calm[:1], calm.shape))
     assert (np.asarray(pars.act(cfg, state, obs, KEY, 1.0)) - calm).std() == pytest.approx(0.05, rel=0.05)
+
+
+@pytest.mark.parametrize(("number", "beta"), [(0, 0.4), (100, 0.3), (200, 0.2), (400, 0.0), (4000, 0.0)])
+def test_the_bc_weight_fades_online_on_a_straight_line(number: int, beta: float) -> None:
+    """From .4 to 0 over 20 environment steps of 20 updates each."""
+    cfg = change(BASE, bc_weight=0.4, bc_weight_online=0.0, bc_fade=20.0, updates_per_step=20)
+    assert float(pars.imitation(cfg, Step(jnp.int32(number), jnp.int32(8000), ONLINE))) == pytest.approx(beta, abs=1e-6)
+    at_once = change(cfg, bc_fade=0.0, bc_weight_online=0.1)
+    assert float(pars.imitation(at_once, Step(jnp.int32(number), jnp.int32(8000), ONLINE))) == pytest.approx(0.1)
+    assert pars.imitation(cfg, Step(jnp.int32(number), jnp.int32(8000), OFFLINE)) == 0.4
+
+
+def test_optimizers_may_start_anew_online_and_nothing_else_changes() -> None:
+    cfg = change(BASE, fresh_optimizers=True)
+    state = pars.make_state(cfg, SPEC, KEY)
+    state, _ = pars.update(cfg, state, BATCH, KEY, Step(jnp.int32(1), jnp.int32(10), OFFLINE))
+    fresh = pars.go_online(cfg, state, SPEC, KEY)
+    assert all(not np.any(leaf) for net in (fresh.actor, fresh.critic) for leaf in jax.tree.leaves(net.opt))
+    assert any(np.any(leaf) for leaf in jax.tree.leaves(state.actor.opt))
+    jax.tree.map(np.testing.assert_array_equal, fresh.critic.params, state.critic.params)
+    assert pars.go_online(change(cfg, fresh_optimizers=False), state, SPEC, KEY) is state

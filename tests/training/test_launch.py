@@ -99,7 +99,7 @@ def test_phases_come_in_one_order() -> None:
 def test_uniform_actions_alone_are_no_training(tmp_path: Path) -> None:
     groups = make_groups(["rlpd"], None, {}, [0])
     with pytest.raises(
-        UsageError, match=r"^rlpd takes random_steps=5000 uniform actions before it learns, and 100 onl"
+        UsageError, match=r"^rlpd takes random_steps=5000 environment steps before it learns, and 100 onl"
     ):
         train_groups(groups, None, None, [Plan(0, 100)], tmp_path, HOW)  # type: ignore[arg-type]
 

@@ -18,13 +18,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.config import Count, NotNegative, Widths, config, setting
-from pars.core import Algorithm, Metrics, Params, Step, Transition
+from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply
 from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
 from pars.rl.deterministic import State, TD3Settings, act, actor_net, actor_step, make_state, next_action
 from pars.rl.ensemble import least, least_q, some_of
 from pars.rl.losses import bc_loss, cosine_decay, normalized_value
+from pars.rl.net import without_moments
 
 
 @config
@@ -48,6 +49,9 @@ class Config(TD3Settings):
     actor_cosine: bool = setting(False, "the actor's rate falls to 0 along a cosine", phase="offline")
     bc_weight: NotNegative = setting(0.01, "weight of the distance to the dataset's actions", "beta")
     bc_weight_online: NotNegative = setting(0.0, "bc_weight online", phase="online")
+    bc_fade: NotNegative = setting(
+        0.0, "bc_weight falls to bc_weight_online over so many, 0: at once", unit="environment steps", phase="online"
+    )
     bc_reduce: Literal["sum", "mean"] = setting("sum", "of that distance over action dimensions")
     normalize_q: bool = setting(True, "the actor climbs Q over the batch mean of |Q|")
     actor_critics: Count = setting(
@@ -55,6 +59,7 @@ class Config(TD3Settings):
     )
     # online
     updates_per_step: Count = 20
+    fresh_optimizers: bool = setting(False, "Adam's moments start anew when online training begins", phase="online")
 
     def check(self) -> None:
         super().check()
@@ -89,8 +94,17 @@ def critic_step(cfg: Config, state: State, batch: Transition, key: Array, online
     return state._replace(critic=critic), {**metrics, "target_mean": y.mean()}
 
 
+def imitation(cfg: Config, step: Step) -> Any:
+    """beta of this step: offline `bc_weight`, online on a straight line from it to `bc_weight_online`."""
+    if not step.online:
+        return cfg.bc_weight
+    span = cfg.updates_per_step * cfg.bc_fade
+    left = jnp.where(span > 0, 1.0 - jnp.minimum(step.number / jnp.maximum(span, 1e-6), 1.0), 0.0)
+    return cfg.bc_weight_online + left * (cfg.bc_weight - cfg.bc_weight_online)
+
+
 def actor_loss(
-    cfg: Config, params: Params, critics: Params, batch: Transition, key: Array, online: bool
+    cfg: Config, params: Params, critics: Params, batch: Transition, key: Array, online: bool, beta: Any
 ) -> tuple[Array, Metrics]:
     """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, a random subset's mean online."""
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
@@ -100,7 +114,7 @@ def actor_loss(
     v = jnp.mean(q, axis=0) if online else least(q)
     value = normalized_value(v) if cfg.normalize_q else jnp.mean(v)
     distance = bc_loss(action, batch.action, cfg.bc_reduce)
-    loss = -value + (cfg.bc_weight_online if online else cfg.bc_weight) * distance
+    loss = -value + beta * distance
     return loss, {"actor_loss": loss, "bc_loss": distance, "policy_value": v.mean()}
 
 
@@ -109,7 +123,8 @@ def improve(cfg: Config, state: State, batch: Transition, key: Array, step: Step
     rate: Any = cfg.actor_lr
     if cfg.actor_cosine and not step.online:
         rate = rate * cosine_decay(step.number, step.total)
-    return actor_step(cfg, state, batch, partial(actor_loss, key=key, online=step.online), rate)
+    loss = partial(actor_loss, key=key, online=step.online, beta=imitation(cfg, step))
+    return actor_step(cfg, state, batch, loss, rate)
 
 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
@@ -121,4 +136,21 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     return state, {**metrics, **delayed}
 
 
-ALGORITHM = Algorithm("pars", "PARS", "Kim et al. 2025, arXiv 2507.08761", Config, make_state, update, act, critic_net)
+def go_online(cfg: Config, state: State, spec: Spec, key: Array) -> State:
+    """The state as it is, or with moments as at the start."""
+    if not cfg.fresh_optimizers:
+        return state
+    return state._replace(actor=without_moments(state.actor), critic=without_moments(state.critic))
+
+
+ALGORITHM = Algorithm(
+    "pars",
+    "PARS",
+    "Kim et al. 2025, arXiv 2507.08761",
+    Config,
+    make_state,
+    update,
+    act,
+    critic_net,
+    go_online=go_online,
+)

@@ -257,7 +257,7 @@ def same(cfg: Any, settings: Mapping[str, Any]) -> bool:
 def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
     """Environment steps before the first update shrink with all others."""
     usual = algo.configure(settings)
-    return settings | {"random_steps": int(scale * usual.random_steps)}
+    return settings | {name: int(scale * getattr(usual, name)) for name in ("random_steps", "learning_starts")}
 
 
 def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:

@@ -72,6 +72,11 @@ def make_net(params: Params, target: bool = False) -> Net:
     return Net(params, jax.tree.map(jnp.copy, params) if target else None, ADAM.init(params))
 
 
+def without_moments(net: Net) -> Net:
+    """The network with Adam's moments and count at zero, also of a stacked ensemble."""
+    return net._replace(opt=jax.tree.map(jnp.zeros_like, net.opt))
+
+
 def descend(net: Net, grads: Params, learning_rate: Any) -> Net:
     """One Adam step of `net` along `grads`."""
     updates, opt = ADAM.update(grads, net.opt)

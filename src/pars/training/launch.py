@@ -179,10 +179,11 @@ def _check_batches(group: Group, plan: Plan) -> None:
             f"offline_rows={cfg.offline_rows} of {group.algo.name} must lie between 0 and batch_size={cfg.batch_size}, "
             "and below it: it is the part of an online batch that comes from the dataset; set offline_rows too"
         )
-    if 0 < plan.online_steps <= cfg.random_steps:
+    first = max(("random_steps", "learning_starts"), key=lambda name: getattr(cfg, name))
+    if 0 < plan.online_steps <= getattr(cfg, first):
         raise UsageError(
-            f"{group.algo.name} takes random_steps={cfg.random_steps} uniform actions before it learns, and "
-            f"{plan.online_steps} online steps are planned; give more --online-steps or fewer random_steps"
+            f"{group.algo.name} takes {first}={getattr(cfg, first)} environment steps before it learns, and "
+            f"{plan.online_steps} online steps are planned; give more --online-steps or a smaller {first}"
         )
 
 
