@@ -16,6 +16,7 @@ from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
+from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.launch import make_groups, needs_data, train_runs
 from pars.training.plan import DataIn, Group, How, Plan, Request
@@ -49,6 +50,7 @@ def train(
     probes: Sequence[str] = How.probes,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
+    start_from: Path | str | None = None,
     quiet: bool = False,
     command: str = "",
 ) -> Path:
@@ -74,6 +76,8 @@ def train(
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
+        start_from: a run of the same algorithms, data, seeds and offline settings: go online from where it ended
+            offline, instead of training that again.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
@@ -84,11 +88,14 @@ def train(
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
+    start = Path(start_from) if start_from is not None else None
+    if start and (len(tasks) > 1 or not online_steps):
+        raise UsageError(f"start_from={start}: goes with one task and with online_steps, which are to follow")
     requests = []
     for one in tasks:
         groups = make_groups(names, one.id if one else None, settings or {}, seeds, preset)
-        plans = [make_plan(one, algo=group.algo, **lengths) for group in groups]
-        requests.append(Request(groups, plans, _data_for(groups, plans, data, one, reading), one, Path()))
+        plans = [make_plan(one, algo=group.algo, **lengths | _begun(group, start, steps)) for group in groups]
+        requests.append(Request(groups, plans, _data_for(groups, plans, data, one, reading), one, Path(), start))
     out = Path(out) if out else Path("runs") / _run_name(names, requests)
     places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
     requests = [replace(one, out=place) for one, place in zip(requests, places, strict=True)]
@@ -104,6 +111,12 @@ def train(
     how = How(view, Stop(), probes, data_in, overlap)
     train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
+
+
+def _begun(group: Group, start: Path | None, steps: int | None) -> dict[str, Any]:
+    """As many offline steps as the run has that is gone on with, unless another number is given."""
+    found = offline_steps(group.algo.name, start) if start and steps is None else None
+    return {} if found is None else {"steps": found}
 
 
 def _tasks(given: Any, data: Data | None, options: Mapping[str, Any]) -> list[Task | None]:

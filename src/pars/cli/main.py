@@ -18,11 +18,11 @@ from tyro.conf import Positional, arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
-from pars.cli.options import Import
+from pars.cli.options import Import, Words
+from pars.cli.reproduce import reproduce
 from pars.errors import ParsError, ResourceError, UsageError
 
 FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
-Words = Positional[tuple[str, ...]]
 
 EPILOG = (
     "Exit codes: 0 done, 2 usage, 3 data, 4 checkpoint or run folder, 5 environment, 6 divergence, 7 resources, 75 \
@@ -48,6 +48,7 @@ def train(
     online_eval_every: int | None = None,
     eval_episodes: int | None = None,
     out: Path | None = None,
+    start_from: Path | None = None,
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
     imports: Import = (),
     quiet: bool = False,
@@ -63,6 +64,8 @@ def train(
     `pars train pars pointmaze-umaze-diverse,pointmaze-medium-play seed=0..4`: several tasks, one program if they fit.
 
     `pars train pars --data logs.hdf5`: your own data, no environment, so offline only and no scores.
+
+    `pars train pars TASK bc_weight_online=0,0.01 --start-from runs/RUN --online-steps 10000`: one policy, two ways on.
 
     `pars train pars --data logs.hdf5 --env Hopper-v5`: any Gymnasium environment with continuous actions.
 
@@ -86,6 +89,7 @@ def train(
         online_eval_every: Environment steps between evaluations.
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
+        start_from: A run of the same algorithm, data, seeds and offline settings, to go online from where that ended.
         probes: What to look at inside the networks at every evaluation.
         quiet: Print only warnings and where the report is.
     """
@@ -110,6 +114,7 @@ def train(
         online_eval_every=online_eval_every,
         eval_episodes=eval_episodes,
         out=out,
+        start_from=start_from,
         probes=probes,
         quiet=quiet,
         command=shlex.join(["pars", *sys.argv[1:]]),
@@ -186,55 +191,6 @@ def demo(out: Path = Path("runs/demo"), short: bool = False, quiet: bool = False
     from pars.cli import demo as experiment
 
     experiment.run(out, short, quiet)
-
-
-def reproduce(
-    words: Annotated[Words, arg(metavar="ID|all [ID]... [NAME=VALUE]...")],
-    data: Literal["d4rl", "twin"] | None = None,
-    steps_scale: float | None = None,
-    seeds: int | None = None,
-    budget: str | None = None,
-    tasks: tuple[str, ...] = (),
-    arms: tuple[str, ...] = (),
-    rows: int | None = None,
-    episodes: int | None = None,
-    small: bool = False,
-    dry_run: bool = False,
-    out: Path = Path("runs/reproduce"),
-    quiet: bool = False,
-) -> None:
-    """Run tables and figures of the PARS paper and lay what comes out beside the printed numbers.
-
-    `pars reproduce figure5 table12 --small --budget 30m`
-
-    `pars reproduce all --dry-run`: the catalogue, with what it would cost here and on a GPU.
-
-    Running the same command again continues. Results on other data, with fewer steps or other settings have folders
-    and pages of their own and are never held against the paper's.
-
-    Args:
-        words: Tables and figures by id (see --dry-run), and settings to change, one value each.
-        data: D4RL's files, or twins of our own making; by default d4rl.
-        steps_scale: Share of the paper's steps, up to 1.
-        seeds: By default the paper's 5.
-        budget: Stop after this long, such as 90s, 30m or 2h; what is left continues with the next call.
-        tasks: Train on these only.
-        arms: Train these methods only, by their labels on the page, such as PARS "RS-LN alone".
-        rows: Of the twins; by default as many as the recipe makes.
-        episodes: Of each evaluation.
-        small: The experiment cut down to minutes on two cores (twins, small share of the steps, 3 seeds); the options
-            above change it further.
-        dry_run: Only print the plan.
-        out: Where runs, pages and index go.
-        quiet: Print only the end.
-    """
-    from pars.cli.commands import reproduce as run
-
-    options: dict[str, Any] = dict(
-        data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, arms=arms, rows=rows
-    )
-    options |= dict(episodes=episodes, small=small, dry_run=dry_run, out=out, quiet=quiet)
-    run(words, **options, command=shlex.join(["pars", *sys.argv[1:]]))
 
 
 def data() -> None:

@@ -52,6 +52,10 @@ class RunFolder:
                 self._board(member).add_scalar(f"{position.phase}/{name}", float(value), position.step)
         self._logs[METRICS].append("".join(lines).encode())
 
+    def history(self, lines: str) -> None:
+        """Append lines of another folder's metrics.csv, with which this one begins."""
+        self._logs[METRICS].append(lines.encode())
+
     def timing(self, position: Position, values: Mapping[str, float]) -> None:
         """Append wall-clock figures. They are the one log that a resumed run does not repeat exactly."""
         lines = [f"{position.phase},{position.step},{name},{float(value)!r}\n" for name, value in values.items()]

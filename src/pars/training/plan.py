@@ -51,6 +51,7 @@ class Request:
     dataset: Any  # pars.data.Dataset
     task: Any  # pars.envs.Task; None without an environment
     out: Path
+    start: Path | None = None  # a run whose members, as they were at the end of their offline phase, are gone on with
 
     @property
     def name(self) -> str:
@@ -68,6 +69,7 @@ class Job:
     plan: Plan
     folder: Path
     description: dict[str, Any]  # run.json
+    branch: Any = None  # pars.training.branch.Branch: where it begins, if not at its start
 
     @property
     def name(self) -> str:

@@ -96,14 +96,17 @@ class _Run:
             share.folder.status("finished", self.position, digest=share.digest())
 
     def _resume(self) -> None:
-        saved = self.shares[0].folder.checkpoint
+        saved = self.shares[0].saved
         if saved is None:
             return
         self.position = saved.position
         if self.position.phase == ONLINE:
             self._go_online()
         self.since = self.learner.restore(self.position.phase, lambda like: restored(self.shares, like))
-        self.view.note(f"resuming {self._names()} at {self.position}")
+        fresh = [share for share in self.shares if share.folder.checkpoint is None]
+        for share in fresh:
+            share.folder.history(share.job.branch.history())
+        self.view.note(f"{'beginning' if fresh else 'resuming'} {self._names()} at {self.position}")
         self._status("running")
 
     def _names(self) -> str:

@@ -40,6 +40,11 @@ class Share:
         self.evaluations = Evaluations(job.task, self.count, episodes, thread, sees, beside) if job.task else None
         self.evaluation: Evaluation | None = None  # the last one
 
+    @property
+    def saved(self) -> Any:
+        """Where it goes on: its folder's checkpoint, or where another run ended; None at the start."""
+        return self.folder.checkpoint or self.job.branch
+
     def of(self, tree: Tree) -> Tree:
         """Its members' part of arrays [P, ..]."""
         return jax.tree.map(lambda x: x[self.members], tree)
@@ -67,10 +72,7 @@ class Share:
 
 def restored(shares: Sequence[Share], like: Mapping[str, Tree]) -> dict[str, Tree]:
     """The tree of the whole population, of the shape of `like`, from the checkpoints where the folders resume."""
-    parts = []
-    for share in shares:
-        assert share.folder.checkpoint is not None
-        parts.append(share.folder.checkpoint.restore(share.checkpoint(like)))
+    parts = [share.saved.restore(share.checkpoint(like)) for share in shares]
     if len(parts) == 1:
         return parts[0]
     both = {

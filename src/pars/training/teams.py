@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pars.config import structure, to_dict
 from pars.training import checkpoint
+from pars.training.branch import branch
 from pars.training.checkpoint import Position
 from pars.training.description import describe
 from pars.training.memory import SHARE, in_words
@@ -84,7 +85,8 @@ def populations(team: Sequence[Entry], how: How, command: str) -> Iterator[list[
         for part in fitting(group, prepared, plan, request.out, how):
             rows = len(request.dataset.last)
             description = describe(part, prepared, request.task, plan, command, group, rows)
-            jobs.append(Job(part, prepared, request.task, plan, request.out / part.name, description))
+            begin = branch(part, plan, prepared.fingerprint, request.start) if request.start else None
+            jobs.append(Job(part, prepared, request.task, plan, request.out / part.name, description, begin))
     yield from _cut(jobs, how)
 
 

@@ -21,9 +21,10 @@ from pars.reproduce.sets import ANTMAZE, MUJOCO
 
 PARS, SINGLE = "PARS", "PARS, one setting"
 LN, PA, NEITHER = "RS-LN alone", "PA alone", "neither"
+OTHERS = ("adroit", "mujoco", "pointmaze")  # families without that one setting: there it is PARS itself
 PARTS = (
     Arm(PARS, "pars"),
-    Arm(SINGLE, "pars", preset="single", presets={"mujoco": presets.PAPER}),  # Table 13, which is of AntMaze
+    Arm(SINGLE, "pars", preset="single", presets=dict.fromkeys(OTHERS, presets.PAPER)),  # Table 13
     Arm(LN, "pars", {"penalty": False}),
     Arm(PA, "pars", {"layer_norm": "none"}),
     Arm(NEITHER, "pars", OFF),
