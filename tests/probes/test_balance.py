@@ -29,7 +29,8 @@ def td3_bc() -> tuple[Any, Any, Any]:
 def test_the_balance_of_an_actor_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     algo, cfg, state = td3_bc()
     batch = Transition(jnp.ones((2, 3)), jnp.array([[0.0, 0.995], [0.6, 0.995]]), None, None, None)
-    monkeypatch.setattr(probes, "_q", lambda algo, cfg, state, obs, action: -2.0 + 3.0 * action[:, 0])
+    q = lambda net, params, obs, action: -2.0 + 3.0 * action[:, 0] + 0.0 * params["mlp"]["out"]["bias"][0]  # noqa: E731
+    monkeypatch.setattr(probes, "apply", q)
     found = {name: float(value) for name, value in action_balance(algo, cfg, state, batch).items()}
     assert found["bc_distance"] == pytest.approx(0.18, rel=1e-5)  # .36 and 0
     assert found["saturated_share"] == 50.0  # one of two dimensions
@@ -48,7 +49,7 @@ def test_without_a_critic_there_is_no_slope() -> None:
 
 def test_ranks_agree_turn_round_or_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     algo, cfg, state = td3_bc()
-    monkeypatch.setattr(probes, "_q", lambda algo, cfg, state, obs, action: action[:, 0] ** 3)
+    monkeypatch.setattr(probes, "apply_ensemble", lambda net, params, obs, action: action[None, :, 0] ** 3)
     action = jnp.array([[0.1, 0.0], [0.9, 0.0], [0.5, 0.0]])
 
     def rank(ranks: list[float]) -> float:

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.core import Algorithm, State, Transition
-from pars.nn.nets import apply_ensemble
+from pars.nn.nets import apply, apply_ensemble
+from pars.nn.spread import map_ensemble
 
 SATURATED = 0.99  # |action| from here on counts as at the bound
 RETURN_RANK = "return_rank"  # column of the probed rows: ranks of their returns-to-go, ties sharing one
@@ -29,9 +30,8 @@ def action_balance(algo: Algorithm, cfg: Any, state: State, batch: Transition) -
     if (beta := getattr(cfg, "bc_weight", None)) is not None:
         found["bc_pull"] = jnp.mean(2.0 * beta * jnp.abs(away))
     if algo.critic is not None:
-        q, pull = jax.vjp(lambda action: _q(algo, cfg, state, batch.obs, action), policy)
-        size = jnp.maximum(jnp.mean(jnp.abs(q)), 1e-8)
-        found["action_slope"] = jnp.mean(jnp.abs(pull(jnp.ones_like(q))[0])) / size
+        q, slope = q_and_slope(algo, cfg, state, batch.obs, policy)
+        found["action_slope"] = jnp.mean(jnp.abs(slope)) / jnp.maximum(jnp.mean(jnp.abs(q)), 1e-8)
     return found
 
 
@@ -39,7 +39,7 @@ def value_order(algo: Algorithm, cfg: Any, state: State, batch: Transition) -> d
     """Spearman's rank correlation, over the dataset's rows, of Q at the data's actions and the returns-to-go."""
     if algo.critic is None or RETURN_RANK not in batch.extra:
         return {}
-    q = _q(algo, cfg, state, batch.obs, batch.action)
+    q = jnp.mean(apply_ensemble(algo.critic(cfg), state.critic.params, state.norm(batch.obs), batch.action), axis=0)
     return {"q_rank": correlation(jnp.argsort(jnp.argsort(q)).astype(q.dtype), batch.extra[RETURN_RANK])}
 
 
@@ -50,7 +50,18 @@ def correlation(x: Array, y: Array) -> Array:
     return jnp.where(size > 0, jnp.sum(x * y) / jnp.maximum(size, 1e-12), 0.0)
 
 
-def _q(algo: Algorithm, cfg: Any, state: State, obs: Array, action: Array) -> Array:
-    """The critics' mean Q. -> [B]"""
+def q_and_slope(algo: Algorithm, cfg: Any, state: State, obs: Array, action: Array) -> tuple[Array, Array]:
+    """The critics' mean Q [B] and its slope dQ/da [B, A]."""
     assert algo.critic is not None
-    return jnp.mean(apply_ensemble(algo.critic(cfg), state.critic.params, state.norm(obs), action), axis=0)
+    net, seen = algo.critic(cfg), state.norm(obs)
+
+    def one(params: Any) -> tuple[Array, Array]:
+        def total(action: Array) -> tuple[Array, Array]:
+            q = apply(net, params, seen, action)
+            return jnp.sum(q), q
+
+        slope, q = jax.grad(total, has_aux=True)(action)
+        return q, slope
+
+    q, slope = map_ensemble(one, state.critic.params)
+    return jnp.mean(q, axis=0), jnp.mean(slope, axis=0)
