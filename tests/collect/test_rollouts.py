@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pars.collect.rollouts import noisy, roll_out, uniform
+from pars.collect.rollouts import noisy, returns, roll_out, uniform
 from pars.data import from_arrays
 from pars.envs import make_task
 
@@ -56,6 +56,13 @@ def test_a_hands_scene_is_recorded_and_brings_the_state_back() -> None:
         env.restore(only, infos["qpos"], infos["qvel"], infos)  # type: ignore[attr-defined]
         result = env.step(only, made["actions"][row : row + 1])
         np.testing.assert_allclose(result.obs[0], made["next_observations"][row], atol=1e-5)
+
+
+def test_returns_are_of_whole_episodes() -> None:
+    ends = {"terminals": np.array([0, 1, 0, 0, 0, 0, 0]), "timeouts": np.array([0, 0, 0, 0, 1, 0, 1])}
+    made = ends | {"rewards": np.array([1, 2, 3, 4, 5, 6, 7], np.float32)}
+    assert returns(made, time_limit=3).tolist() == [3.0, 12.0]  # the last one was cut
+    assert returns(made, time_limit=4).tolist() == [3.0]
 
 
 def test_uniform_actions_fill_the_box() -> None:

@@ -1,10 +1,14 @@
 """Policies that others trained in the simulators of D4RL's time do here what they did there."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
+from pars.collect.rollouts import returns
+from pars.collect.twins import collect_twin
 from pars.envs import make_task
 from pars.envs.antmaze import Ant
 from tests.real.files import REAL
@@ -49,6 +53,25 @@ def test_experts_earn_what_they_earned(name: str, recorded: tuple[int, int], apa
     assert mean_return(task_id, "d4rl", act) == pytest.approx(np.mean(recorded), abs=apart)
     if name == "Hopper":  # the spread of the others hides the difference
         assert mean_return(task_id, "stock", act) < min(recorded) - 2 * apart
+
+
+def test_a_twin_by_a_supplied_expert_earns_what_it_earned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path))
+    file = np.load(REAL / "cs294-experts.npz")
+    weights = {
+        key.split("/")[1]: file[key].squeeze() for key in file if "Hop" in key
+    }
+    shift, square = weights.pop("mean"), weights.pop("meansq")
+    np.savez(
+        tmp_path / "expert.npz",
+        in_shift=shift,
+        in_scale=np.sqrt(square - shift**2),
+        **{key: value.T for key, value in weights.items()},
+    )
+    path = collect_twin("hopper-expert-v2", 4000, policy=tmp_path / "expert.npz")
+    with h5py.File(path) as made:
+        found = returns({key: made[key][()] for key in ("rewards", "terminals", "timeouts")}, 1000)
+    assert len(found) == 4 and found.mean() == pytest.approx(3773, abs=15)
 
 
 def test_d4rls_walker_walks_in_our_ant() -> None:

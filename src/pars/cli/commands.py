@@ -165,6 +165,7 @@ def collect(
     noise: float,
     out: Path | None,
     walker: Path | None,
+    policy: Path | None,
 ) -> None:
     if (dataset is None) == (run is None):
         raise UsageError("name a dataset id (pars data list) or give --run RUN, one of the two")
@@ -172,8 +173,11 @@ def collect(
         raise UsageError("--out goes with --run; a dataset's own place is in the data folder (PARS_DATA_DIR)")
     if dataset is not None and dataset not in TASKS:
         raise UsageError(unknown("dataset", dataset, TASKS))
-    if walker is not None and (dataset is None or dataset in DATASETS):
-        raise UsageError(f"--walker {walker} goes with the id of an AntMaze twin, such as antmaze-medium-play-v2")
+    if dataset is None or dataset in DATASETS:
+        if walker is not None:
+            raise UsageError(f"--walker {walker} goes with the id of an AntMaze twin, such as antmaze-medium-play-v2")
+        if policy is not None:
+            raise UsageError(f"--policy {policy} goes with the id of a twin, such as door-expert-v1")
     with progress_bar(str(dataset or run)) as advance:
         if run is not None:
             from pars.collect.runs import collect_run
@@ -184,7 +188,7 @@ def collect(
         else:
             from pars.collect.twins import collect_twin
 
-            path = collect_twin(str(dataset), rows, seed, force, advance, walker)
+            path = collect_twin(str(dataset), rows, seed, force, advance, walker, policy)
     Console().print(str(path), soft_wrap=True)
 
 

@@ -21,6 +21,7 @@ def collect(
     noise: float = 0.1,
     out: Path | None = None,
     walker: Path | None = None,
+    policy: Path | None = None,
     imports: Import = (),
 ) -> None:
     """Collect a dataset, deterministically, into the data folder: PointMaze's, twins of D4RL's, or a policy's rollouts.
@@ -41,11 +42,13 @@ def collect(
         out: The file to write (only with --run).
         walker: Weights of another ant that walks an AntMaze twin: .safetensors of `pars data train-ant`, or .npz with
             w0, b0, w1, b1 .. as D4RL's own (docs/data.md).
+        policy: Weights of a policy that makes a twin of Adroit, or a robot's medium or expert: .npz with w0, b0, w1,
+            b1 .. as DAPG's (docs/data.md).
     """
     from pars.cli import commands
 
     commands.import_modules(imports)
-    commands.collect(dataset, rows, seed, force, run, member, noise, out, walker)
+    commands.collect(dataset, rows, seed, force, run, member, noise, out, walker, policy)
 
 
 def train_ant(out: Path = Path("ant.safetensors"), steps: int = 480_000, seed: int = 0) -> None:

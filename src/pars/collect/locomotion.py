@@ -13,7 +13,7 @@ import numpy as np
 
 from pars.algos import sac
 from pars.collect.online import OnlineSAC
-from pars.collect.rollouts import Act, Progress, Recorder, Recording, roll_out, uniform
+from pars.collect.rollouts import Progress, Recorder, Recording, roll_out, sampled, uniform
 from pars.collect.skill import Skill, load, save
 from pars.core import Spec
 from pars.data.cache import data_folder
@@ -49,7 +49,8 @@ def collect(task: Task, rows: int | None, seed: int, progress: Progress | None) 
     kinds = quality.split("-")
     rows = (rows or ROWS[quality]) // len(kinds)
     skills = [behaviour(robot, kind, seed, progress) for kind in kinds]
-    parts = [roll_out(task, sampled(skill, seed + 1), rows, seed + 1 + i) for i, skill in enumerate(skills)]
+    acts = [sampled(skill.__call__, task.action_dim, seed + 1) for skill in skills]
+    parts = [roll_out(task, act, rows, seed + 1 + i) for i, act in enumerate(acts)]
     made = ", then ".join(reached(robot, kind, skill) for kind, skill in zip(kinds, skills, strict=True))
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}, made
 
@@ -113,13 +114,3 @@ def _learn(
     evaluator.close()
     env.close()
     return best, run.taken
-
-
-def sampled(skill: Skill, seed: int) -> Act:
-    """Samples of a policy, as D4RL's are."""
-
-    def act(obs: np.ndarray, step: int) -> np.ndarray:
-        noise = np.random.default_rng([seed, step]).standard_normal((len(obs), len(skill.layers[-1][1]) // 2))
-        return skill(obs, noise)
-
-    return act

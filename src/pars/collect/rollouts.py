@@ -81,6 +81,20 @@ def noisy(policy: Callable[[Array], Array], noise: float, seed: int) -> Act:
     return act
 
 
+def sampled(policy: Callable[[Array, Array], Array], action_dim: int, seed: int) -> Act:
+    """Samples of a policy of observations and standard normal noise [n, A], as D4RL's are."""
+    return lambda obs, step: policy(obs, np.random.default_rng([seed, step]).standard_normal((len(obs), action_dim)))
+
+
+def returns(columns: Recording, time_limit: int) -> Array:
+    """Returns of the whole episodes, those that neither `Recorder.columns` nor a number of rows cut short."""
+    terminal = columns["terminals"].astype(bool)
+    last = np.flatnonzero(terminal | columns["timeouts"].astype(bool))
+    begin = np.append(0, last[:-1] + 1)
+    whole = terminal[last] | (last - begin + 1 >= time_limit)
+    return np.add.reduceat(columns["rewards"], begin, dtype=np.float64)[whole]
+
+
 def _seeds(seed: int, index: Array, episodes: Array) -> Array:
     pairs = zip(index.tolist(), episodes.tolist(), strict=True)
     return np.array([environment_seed(EPISODE, seed, i, episode) for i, episode in pairs], np.int64)

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 
 from pars.collect import antmaze, locomotion
+from pars.collect.policy import Policy, follow, supplied_policy
 from pars.collect.rollouts import Progress, Recording, roll_out
 from pars.collect.walker import Walker, load_walker
 from pars.data.cache import data_folder
@@ -23,10 +24,10 @@ ADROIT_RECIPE = 1
 ANTMAZE_ROWS = 1_000_000
 
 
-def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0, walker: Path | None = None) -> Path:
-    """Where a twin is kept. An id alone means as many rows as the recipe makes, seed 0, and our walker."""
+def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0, weights: Path | None = None) -> Path:
+    """Where a twin is kept. An id alone means as many rows as the recipe makes, seed 0, and our own behaviour."""
     variant = ("" if rows is None else f"-{rows}") + ("" if seed == 0 else f"-seed{seed}")
-    variant += "" if walker is None else f"-{walker.stem}"
+    variant += "" if weights is None else f"-{weights.stem}"
     return data_folder() / "twins" / f"{dataset_id}{variant}.hdf5"
 
 
@@ -37,31 +38,42 @@ def collect_twin(
     force: bool = False,
     progress: Progress | None = None,
     walker: Path | None = None,
+    policy: Path | None = None,
 ) -> Path:
-    """The file of a twin, collected if it is absent, of an older recipe or another walker, or if `force` says so.
+    """The file of a twin, collected if it is absent, of an older recipe or other weights, or if `force` says so.
 
-    A function of id, rows, seed and walker (and of the versions of MuJoCo, JAX and NumPy). `walker`: the weights of the
-    ant that walks an AntMaze twin instead of ours (pars.collect.walker). Raises UsageError for an unknown id and where
-    nobody walks, CheckpointError for weights that cannot be read.
+    A function of id, rows, seed and weights (and of the versions of MuJoCo, JAX and NumPy).
+
+    Args:
+        walker: weights of the ant that walks an AntMaze twin instead of ours (pars.collect.walker).
+        policy: weights of the policy that makes a twin of Adroit, or a robot's medium or expert (pars.collect.policy).
+
+    Raises UsageError for an unknown id and for weights that do not go with it, CheckpointError if they cannot be read.
     """
     task = twin_task(dataset_id)
     if (rows is not None and rows < 2) or seed < 0:
         raise UsageError(f"rows={rows} seed={seed}; a twin takes at least 2 rows and a seed from 0")
     if walker is not None and task.family != "antmaze":
         raise UsageError(f"--walker {walker}: nobody walks in {dataset_id}; a walker goes with antmaze ids")
-    path = twin_path(dataset_id, rows, seed, walker)
-    who = load_walker(walker) if task.family == "antmaze" else None
+    if policy is not None and not takes_policy(task):
+        raise UsageError(
+            f"--policy {policy}: {dataset_id} is not made by one policy; Adroit's ids, *-medium and *-expert are"
+        )
+    path = twin_path(dataset_id, rows, seed, walker or policy)
+    walks = load_walker(walker) if task.family == "antmaze" else None
+    acts = supplied_policy(policy, task) if policy is not None else None
     recipe = {"antmaze": antmaze.RECIPE, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
-    if not force and _made_by(path) == (recipe, who.sha256 if who else ""):
+    weights = {"walker": walks.sha256 if walks else "", "policy": acts.sha256 if acts else ""}
+    if not force and _made_by(path) == {"recipe": recipe, **weights}:
         return path
-    columns, made = _collect(task, rows, seed, who, progress)
+    columns, made = _collect(task, rows, seed, walks, acts, progress)
     attributes = {
         "dataset": dataset_id,
         "twin": True,
         "rows": len(columns["rewards"]),
         "seed": seed,
         "recipe": recipe,
-        "walker": who.sha256 if who else "",
+        **weights,
         "physics": task.physics,
         "mujoco": mujoco.__version__,
         "made": f"twin of {dataset_id}, not D4RL's file: {made}, seed {seed}",
@@ -80,15 +92,24 @@ def twin_task(dataset_id: str) -> Task:
     return make_task(dataset_id)
 
 
+def takes_policy(task: Task) -> bool:
+    """Whether one policy makes the rows of a task's dataset."""
+    return task.family == "adroit" or (
+        task.family == "mujoco" and locomotion.qualities(task.id)[1] in ("medium", "expert")
+    )
+
+
 def _collect(
-    task: Task, rows: int | None, seed: int, walker: Walker | None, progress: Progress | None
+    task: Task, rows: int | None, seed: int, walker: Walker | None, policy: Policy | None, progress: Progress | None
 ) -> tuple[Recording, str]:
+    if policy is not None:
+        return follow(task, policy, rows, seed, progress)
     if task.family == "mujoco":
         return locomotion.collect(task, rows, seed, progress)
     if task.family == "adroit":
         made = (
             "random and smoothly wandering actions for tests; they do not do the task, so data of people or experts "
-            "must be supplied"
+            "must be supplied, or a policy that does (--policy)"
         )
         return roll_out(task, wandering(task.action_dim, seed), rows or ADROIT_ROWS, seed, progress=progress), made
     assert task.maze is not None and walker is not None
@@ -118,10 +139,11 @@ def wandering(action_dim: int, seed: int) -> Any:
     return act
 
 
-def _made_by(path: Path) -> tuple[int, str] | None:
-    """Recipe and walker (SHA-256, "" for none) of a file; None if it cannot be read."""
+def _made_by(path: Path) -> dict[str, Any] | None:
+    """Recipe of a file, SHA-256 of a walker and a policy ("" for none); None if it cannot be read."""
     try:
         with h5py.File(path, "r") as file:
-            return int(file.attrs.get("recipe", 0)), str(file.attrs.get("walker", ""))
+            who = {name: str(file.attrs.get(name, "")) for name in ("walker", "policy")}
+            return {"recipe": int(file.attrs.get("recipe", 0)), **who}
     except OSError:
         return None

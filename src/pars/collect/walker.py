@@ -9,7 +9,6 @@ qpos[2:], qvel and the waypoint's offset scaled to 10 m, in the frame of the maz
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from pars.collect.ant import SEEN, seen
 from pars.collect.skill import SHIPPED, Skill, load
+from pars.collect.weights import arrays_of, chained, dense
 from pars.errors import CheckpointError
 
 Array = np.ndarray
@@ -61,13 +61,7 @@ def load_walker(path: Path | None = None) -> Walker:
 
 
 def _npz(path: Path) -> Skill:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            pairs = [(file[f"w{i}"].T, file[f"b{i}"]) for i in range(len(file.files) // 2)]
-        (mean, mean_bias), (spread, spread_bias) = pairs[-2:]
+    with arrays_of(path, "walker") as arrays:
+        *trunk, (mean, mean_bias), (spread, spread_bias) = dense(arrays)
         out = np.concatenate([mean, spread], axis=1), np.concatenate([mean_bias, spread_bias])
-        if any(a.shape[1] != b.shape[0] for (a, _), (b, _) in zip(pairs[:-2], [*pairs[1:-2], out], strict=True)):
-            raise ValueError("layers do not fit together")
-        return Skill((*pairs[:-2], out), {})
-    except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: no readable walker ({error}); arrays w0, b0, w1, b1 .. are needed") from error
+        return Skill(chained((*trunk, out)), {})
