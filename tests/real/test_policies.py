@@ -58,9 +58,7 @@ def test_experts_earn_what_they_earned(name: str, recorded: tuple[int, int], apa
 def test_a_twin_by_a_supplied_expert_earns_what_it_earned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path))
     file = np.load(REAL / "cs294-experts.npz")
-    weights = {
-        key.split("/")[1]: file[key].squeeze() for key in file if "Hop" in key
-    }
+    weights = {key.split("/")[1]: file[key].squeeze() for key in file if "Hop" in key}
     shift, square = weights.pop("mean"), weights.pop("meansq")
     np.savez(
         tmp_path / "expert.npz",
