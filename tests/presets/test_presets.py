@@ -91,7 +91,7 @@ def test_table_10(task_id: str, c: float, beta: float, alpha: float, beta_online
     [  # Table 11
         ("halfcheetah-random-v2", 5, 0.0001, 0.2, 2, 0.0001, 1, 12),
         ("halfcheetah-medium-v2", 5, 0.0001, 0.0, 2, 0.0001, 10, 12),
-        ("halfcheetah-medium-expert-v2", 5, 0.0001, 0.2, 10, 0.0001, 1, 128),
+        ("halfcheetah-medium-expert-v2", 5, 0.0001, 0.2, 10, 0.0001, 1, 12),
         ("hopper-random-v2", 10, 0.01, 0.2, 2, 0.01, 1, 12),
         ("hopper-medium-v2", 10, 0.01, 0.0, 10, 0.1, 1, 128),
         ("walker2d-random-v2", 10, 0.01, 0.0, 10, 0.0001, 10, 12),

@@ -3,7 +3,8 @@
 Their loop: a batch from their NumPy buffer, one compiled call for the critics, and in every second step one for the
 actor and one for the targets. PARS is added as in that code base: the critic becomes a vmapped ensemble with layer
 norm, the critic loss gets the infeasible actions, the actor loss the BC term. All target critics are in the target's
-minimum; the actor is theirs, of two hidden layers. It stands in for the authors' code, which is not public.
+minimum; the actor is theirs, of two hidden layers. It stands in for the authors' code (LGAI-Research/pars), which was
+not at hand.
 """
 
 from __future__ import annotations

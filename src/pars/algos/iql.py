@@ -1,9 +1,11 @@
 """IQL (Kostrikov et al. 2021, arXiv 2110.06169): an upper expectile of Q over the dataset's actions for a value, and a
 policy that clones them weighted by exp(advantage). No action outside the data is ever evaluated.
 
-Online the same losses go on, with a constant learning rate, on dataset and new transitions.
+Online the same losses go on, with a constant learning rate, half of a batch from the dataset and half from new
+transitions. The authors draw from both as one buffer, and their recipe for fine-tuning has no cosine offline either
+(`actor_cosine=false`).
 
-Departures from the authors' code (ikostrikov/implicit_q_learning) are settings with the authors' value as default:
+Other departures from the authors' code (ikostrikov/implicit_q_learning) are settings, the default being the authors':
 `value_first` (False: advantages and targets from V as it was before its step, as corl-team/CORL has it),
 `deterministic` (the actor regresses on the weighted actions, CORL on two hopper sets), `dropout`, `normalize_obs`. Of
 CORL's code one difference is not there: the log standard deviation keeps the authors' floor of -5, theirs is -20. The

@@ -1,7 +1,8 @@
 """PARS (Kim et al. 2025, arXiv 2507.08761): TD3+BC with reward scaling under layer normalisation (RS-LN) and a penalty
 on infeasible actions (PA), offline and then online.
 
-The authors' code is not public. Where the paper leaves a choice open, it is a setting, and its default is
+The authors' code (the paper names LGAI-Research/pars) was not at hand. Where the paper leaves a choice open, it is a
+setting, and its default is
 1. targets: the minimum over a random subset of `target_critics` = 2 critics, target noise 0.2 clipped at 0.5 as in TD3;
 2. actor: Q divided by the batch mean of |Q|, squared BC distance summed over action dimensions, every second step;
 3. networks: three hidden layers of 256, layer norm before the activation, flax's default initialiser;
@@ -85,7 +86,7 @@ def lowest(cfg: Config) -> Any:
 
 
 def critic_step(cfg: Config, state: State, batch: Transition, key: Array, online: bool) -> tuple[State, Metrics]:
-    """Eq. (3): every critic towards the target on the batch and towards `q_min` at infeasible actions."""
+    """Eq. (3): every critic towards the target on the batch and, eq. (2), towards `q_min` at infeasible actions."""
     k_target, k_infeasible = jax.random.split(key)
     y, infeasible = target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
     weight = cfg.penalty_weight_online if online else cfg.penalty_weight
@@ -106,7 +107,10 @@ def imitation(cfg: Config, step: Step) -> Any:
 def actor_loss(
     cfg: Config, params: Params, critics: Params, batch: Transition, key: Array, online: bool, beta: Any
 ) -> tuple[Array, Metrics]:
-    """-v / mean |v| + beta |pi(s) - a|^2; v is the minimum of all critics offline, a random subset's mean online."""
+    """Eq. (6), TD3+BC's: -v / mean |v| + beta |pi(s) - a|^2.
+
+    v is the minimum of all critics offline and a random subset's mean online, section 4.3.
+    """
     action = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs)
     if online:
         critics = some_of(critics, (key, cfg.actor_critics))

@@ -4,8 +4,9 @@ It has no offline phase: it learns from its own transitions, after some steps of
 the collection of datasets. With `offline_rows` a part of each batch comes from a dataset.
 
 Order of one step: critics towards the old policy's target, actor against the new critics, temperature, targets.
-Departures from the authors' code: layers start as PyTorch's do; the temperature's loss is -log(alpha) (log pi + H)
-as in their code, `temperature_loss=exp` is their paper's.
+Departures from the authors' code: layers start as PyTorch's do; the log standard deviation has a floor of -5, theirs is
+-20 (`log_std_min`); 5,000 steps are random, theirs 1,000 or 10,000 (`random_steps`). The temperature's
+loss is -log(alpha) (log pi + H) as in their code, `temperature_loss=exp` is their paper's.
 """
 
 from __future__ import annotations

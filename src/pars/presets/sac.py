@@ -1,11 +1,12 @@
-"""SAC: one setting, for MuJoCo (the defaults); small networks on PointMaze."""
+"""SAC: one setting, for MuJoCo (the defaults; algos/sac.py says where they are not the authors'), and small networks on
+PointMaze."""
 
 from typing import Any
 
 from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, SETS
 
-SOURCE = "the authors' one setting for MuJoCo"
+SOURCE = "the authors' one setting for MuJoCo, but for a higher floor of the spread and 5,000 random steps"
 FALLBACK = dict.fromkeys((*SETS["antmaze"], *ADROIT), "none published; the setting for MuJoCo")
 
 FAMILY: dict[str, dict[str, Any]] = {

@@ -35,9 +35,9 @@ def td_loss(q: Array, target: Array) -> Array:
 
 
 def penalty_loss(q: Array, q_min: Any) -> Array:
-    """PA loss, second term of PARS eq. (3): pull Q at infeasible actions to `q_min` from both sides. [.., B] -> [..]
+    """PA loss, eq. (2) of PARS and second term of eq. (3): pull Q at infeasible actions to `q_min`, from both sides.
 
-    q_min: one number; with one for each critic or member, map over them.
+    q [.., B] -> [..]. q_min: one number; with one for each critic or member, map over them.
     """
     if jnp.shape(q_min):
         raise ValueError(f"penalty_loss takes one q_min, got {jnp.shape(q_min)}; map it over them")
