@@ -22,6 +22,7 @@ from pars.nn.nets import (
     init_ensemble,
 )
 from pars.nn.spread import take_members
+from pars.rl.net import actor_mlp, value_mlp
 from pars.training.learner import Learner
 from tests.algos.plain import parameters
 
@@ -122,6 +123,24 @@ def test_edac_initialiser_has_bias_and_a_small_last_layer() -> None:
     np.testing.assert_allclose(params["Dense_0"]["bias"], 0.1)
     for part in params["out"].values():
         assert 2.7e-3 < float(jnp.abs(part).max()) <= 3e-3
+
+
+def test_he_initialiser_is_that_of_sac_n_jax() -> None:
+    """he_uniform with bias .1, and an output layer of U(+-3e-3) for both."""
+    params = jax.jit(MLP((400,), 100, initializer="he", edge=3e-3).init)(KEY, jnp.zeros(100))["params"]
+    kernel, bound = params["Dense_0"]["kernel"], (6 / 100) ** 0.5
+    assert 0.99 * bound < float(jnp.abs(kernel).max()) <= bound
+    assert float(kernel.std()) == pytest.approx((2 / 100) ** 0.5, rel=0.02)
+    np.testing.assert_allclose(params["Dense_0"]["bias"], 0.1)
+    for part in params["out"].values():
+        assert 2.7e-3 < float(jnp.abs(part).max()) <= 3e-3
+
+
+@pytest.mark.parametrize(("own", "expected"), [("same", "he"), ("flax", "flax")])
+def test_the_actor_may_start_otherwise_than_the_critics(own: str, expected: str) -> None:
+    cfg = ALGORITHMS["pars"].configure({"initializer": "he", "actor_initializer": own, "actor_hidden": (8,)})
+    assert actor_mlp(cfg, 2).initializer == expected and value_mlp(cfg).initializer == "he"
+    assert (len(actor_mlp(cfg, 2).hidden), len(value_mlp(cfg).hidden)) == (1, 3)
 
 
 def test_taps_give_every_hidden_layer() -> None:

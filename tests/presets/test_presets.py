@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -160,7 +161,7 @@ def test_single_setting_of_table_13_and_td3_bc() -> None:
 
 
 def test_another_preset_is_a_layer_over_the_papers() -> None:
-    assert presets.choices("pars") == ["paper", "single"] and presets.choices("td3_bc") == ["paper", "tuned"]
+    assert presets.choices("pars") == ["paper", "single", "authors"] and presets.choices("td3_bc") == ["paper", "tuned"]
     assert presets.choices("bc") == presets.choices("sac") == ["paper"]
     assert presets.choices("iql") == ["paper", "corl", "tuned"]
     paper, single = (presets.settings("pars", ANTMAZE[0], name) for name in ("paper", "single"))
@@ -168,6 +169,19 @@ def test_another_preset_is_a_layer_over_the_papers() -> None:
     assert single == paper | {"reward_scale": 10_000.0, "penalty_weight": 0.001, "bc_weight": 0.01} != paper
     tuned = presets.settings("td3_bc", "antmaze-umaze-v2", "tuned")
     assert (tuned["reward_shift"], tuned["reward_scale"], tuned["bc_weight"]) == (0.0, 100.0, 0.4)
+
+
+@for_each([*D4RL, "Hopper-v5", "pointmaze-umaze-diverse", None])
+def test_the_authors_networks_stand_beside_the_papers_on_every_task(task_id: str | None) -> None:
+    paper, authors = (
+        ALGORITHMS["pars"].configure(presets.settings("pars", task_id, name)) for name in ("paper", "authors")
+    )
+    width = 128 if task_id == "pointmaze-umaze-diverse" else 256
+    assert (authors.hidden, authors.actor_hidden) == ((width,) * 3, (width,) * 2)
+    assert (authors.initializer, authors.actor_initializer) == ("he", "flax")
+    networks = ("hidden", "actor_hidden", "initializer", "actor_initializer")
+    assert replace(authors, **{name: getattr(paper, name) for name in networks}) == paper
+    assert (paper.initializer, paper.actor_initializer) == ("flax", "same")
 
 
 @for_each([*ANTMAZE[:6], *ADROIT, *MUJOCO])
@@ -189,7 +203,9 @@ def test_beside_an_algorithm_that_lacks_a_preset_the_other_keeps_its_paper() -> 
     pars, td3_bc = make_groups(["pars", "td3_bc"], "hopper-medium-v2", {}, [0], "tuned")
     assert pars.configs == make_groups(["pars"], "hopper-medium-v2", {}, [0])[0].configs
     assert td3_bc.configs[0].bc_weight == 0.05
-    with pytest.raises(UsageError, match="unknown preset 'tune'; pars has paper, single; td3_bc has paper, tuned"):
+    with pytest.raises(
+        UsageError, match="unknown preset 'tune'; pars has paper, single, authors; td3_bc has paper, tuned"
+    ):
         make_groups(["pars", "td3_bc"], "hopper-medium-v2", {}, [0], "tune")
 
 

@@ -5,7 +5,8 @@ The authors' code (the paper names LGAI-Research/pars) was not at hand. Where th
 setting, and its default is
 1. targets: the minimum over a random subset of `target_critics` = 2 critics, target noise 0.2 clipped at 0.5 as in TD3;
 2. actor: Q divided by the batch mean of |Q|, squared BC distance summed over action dimensions, every second step;
-3. networks: three hidden layers of 256, layer norm before the activation, flax's default initialiser;
+3. networks: three hidden layers of 256, layer norm before the activation, flax's default initialiser; the preset
+   "authors" has the pair that they most probably took, an actor of two layers and critics that start as sac-n-jax's;
 4. `q_min` as printed in Table 8 (`q_min_scaled` multiplies it by `reward_scale`); all coordinates infeasible at once.
 """
 

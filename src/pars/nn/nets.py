@@ -16,7 +16,8 @@ from pars.nn.spread import map_ensemble, replicate
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
-Initializer = Literal["flax", "torch", "edac", "xavier", "orthogonal", "orthogonal_small"]
+Initializer = Literal["flax", "torch", "edac", "he", "xavier", "orthogonal", "orthogonal_small"]
+ActorInitializer = Literal["same", Initializer]  # same: as critics have it
 Initialize = Callable[..., Array]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
@@ -33,8 +34,9 @@ class MLP(nn.Module):
 
     The activations of hidden layer i can be tapped: `apply(params, x, mutable="taps")` (see `hidden_activations`).
     `initializer`: "flax" LeCun normal, zero bias; "torch" U(+-1/sqrt(fan_in)) for both; "edac" the same for hidden
-    kernels with bias 0.1 and an output layer of U(+-`edge`) (An et al. 2021, arXiv 2110.01548); with zero bias "xavier"
-    uniform, "orthogonal" of gain sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
+    kernels with bias 0.1 and an output layer of U(+-`edge`) (An et al. 2021, arXiv 2110.01548); "he" as "edac" with
+    He's uniform U(+-sqrt(6 / fan_in)) for hidden kernels (Howuhh/sac-n-jax); with zero bias "xavier" uniform,
+    "orthogonal" of gain sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
     `dropout`: rate, a number or traced, after each hidden activation where the caller gives a key of that name.
     """
 
@@ -88,9 +90,12 @@ class MLP(nn.Module):
         }
         if self.initializer in kernels:
             return kernels[self.initializer], nn.initializers.zeros
-        bound = self.edge if last and self.initializer == "edac" else inputs**-0.5
-        hidden_of_edac = self.initializer == "edac" and not last
-        return _uniform(bound), nn.initializers.constant(0.1) if hidden_of_edac else _uniform(bound)
+        if self.initializer == "torch":
+            return _uniform(inputs**-0.5), _uniform(inputs**-0.5)
+        if last:
+            return _uniform(self.edge), _uniform(self.edge)
+        bound = inputs**-0.5 if self.initializer == "edac" else (6 / inputs) ** 0.5
+        return _uniform(bound), nn.initializers.constant(0.1)
 
 
 class _Affine(nn.Module):

@@ -103,8 +103,18 @@ TASK: dict[str, dict[str, Any]] = {
     "walker2d-medium-expert-v2": _mujoco(0.0001, 0.2, 10),
 }
 
+# The networks that the authors most probably have, over Tables 8 to 11: appendix F.3 names yifan12wu/td3-jax as the
+# code that PARS grew from, and Howuhh/sac-n-jax for the ensemble alone. The layer norm's place stays open.
+_NETWORKS: dict[str, Any] = dict(
+    hidden=(256, 256, 256), initializer="he", actor_hidden=(256, 256), actor_initializer="flax"
+)
+AUTHORS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("antmaze", "adroit", "mujoco", "own"), _NETWORKS),
+    "pointmaze": _NETWORKS | dict(hidden=(128, 128, 128), actor_hidden=(128, 128)),  # as deep, with our widths
+}
+
 # Table 13, offline; what holds online stays as in Table 10
 SINGLE: dict[str, dict[str, Any]] = {"antmaze": dict(reward_scale=10_000.0, penalty_weight=0.001, bc_weight=0.01)}
 
 # without a fallback: the paper has a row for each of the 28 sets
-PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, choices={"single": SINGLE})
+PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, choices={"single": SINGLE, "authors": AUTHORS})

@@ -18,7 +18,7 @@ from pars.config import NotNegative, Share, Widths, config, setting
 from pars.core import LoopSettings, Metrics, Params, RewardNorm, Spec, Transition
 from pars.errors import UsageError
 from pars.nn.layers import Precision
-from pars.nn.nets import Activation, Critic, Initializer, LayerNorm, apply, init_ensemble
+from pars.nn.nets import Activation, ActorInitializer, Critic, Initializer, LayerNorm, apply, init_ensemble
 from pars.nn.spread import map_ensemble
 from pars.rl.losses import infeasible_actions, penalty_loss, td_loss, td_target
 from pars.rl.net import Net, descend, make_net, polyak, value_mlp
@@ -39,6 +39,7 @@ class CriticSettings(LoopSettings):
     layer_norm: LayerNorm = setting("none", "layer norm in the critics, before or after the activation")
     activation: Activation = setting("relu", "of hidden layers")
     initializer: Initializer = setting("torch", "how layers start, see MLP in nn/nets.py")
+    actor_initializer: ActorInitializer = setting("same", "how the actor's start; same: as initializer says")
     precision: Precision = setting("float32", "of what hidden layers multiply; sums are float32")
     normalize_obs: bool = setting(False, "standardise observations by the dataset's")
     discount: Share = setting(0.99, "of future rewards", "gamma")

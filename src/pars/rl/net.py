@@ -15,11 +15,12 @@ from pars.nn.nets import MLP, LayerNorm
 
 def actor_mlp(cfg: Any, out: int, dropout: Any = None) -> MLP:
     """The layers of a policy with `out` numbers, as settings have them."""
+    own: Any = getattr(cfg, "actor_initializer", "same")  # a method without critics has one initializer
     return MLP(
         cfg.actor_hidden,
         out,
         activation=cfg.activation,
-        initializer=cfg.initializer,
+        initializer=cfg.initializer if own == "same" else own,
         edge=1e-3,
         precision=cfg.precision,
         dropout=dropout,
