@@ -22,9 +22,9 @@ from safetensors.numpy import load_file
 
 TASK = "pointmaze-umaze-diverse"
 PLAN: dict[str, Any] = dict(steps=60, eval_every=20, eval_episodes=2, online_eval_every=10)
-NETS: dict[str, Any] = dict(hidden=["16x16"], actor_hidden=["16x16"], batch_size=[32])
+NETS: dict[str, Any] = dict(hidden=["16x16"], actor_hidden=["16x16"])  # batches as ever: half offline
 ENSEMBLE = NETS | dict(critics=[4])
-ONLINE: dict[str, Any] = dict(updates_per_step=[2], offline_rows=[16])
+ONLINE: dict[str, Any] = dict(updates_per_step=[2])
 # name -> algorithm, settings, options of pars.train
 RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "PARS offline": ("pars", ENSEMBLE, {}),

@@ -25,7 +25,6 @@ TINY: dict[str, list[Any]] = {
     "critics": [2],
     "batch_size": [16],
     "updates_per_step": [2],
-    "offline_rows": [8],
 }
 TINY_ACTOR = {name: TINY[name] for name in ("actor_hidden", "batch_size")}
 PLAN = {"steps": 60, "online_steps": 30, "eval_every": 20, "online_eval_every": 10, "eval_episodes": 2}
@@ -60,9 +59,20 @@ def finished_run() -> Path:
     return train(SESSION / "runs" / "finished", seeds=(0, 1))
 
 
-def as_format_1(folder: Path) -> Path:
+def as_format_2(folder: Path) -> Path:
     """Rewrite a group's folder as an earlier version would have left it. -> where it is now"""
-    folder = folder.rename(folder.with_name(f"{folder.name.partition('-')[0]}-abc123"))  # made of fewer settings
+    folder = folder.rename(folder.with_name(f"{folder.name.partition('-')[0]}-abc123"))  # made of other settings
+    described = description(folder)
+    for settings in (member["settings"] for member in described["members"]):
+        settings.pop("actor_initializer", None)
+        settings["offline_rows"] = int(settings.pop("offline_share") * settings["batch_size"])
+    (folder / "run.json").write_text(json.dumps(described | {"format": 2}))
+    return folder
+
+
+def as_format_1(folder: Path) -> Path:
+    """As the version before that would have left it."""
+    folder = as_format_2(folder)
     described = {name: value for name, value in description(folder).items() if name not in ("origin", "goal_dim")}
     for member in described["members"]:
         del member["settings"]["environments"]

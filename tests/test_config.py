@@ -13,6 +13,7 @@ from pars.algos import ALGORITHMS
 from pars.config import (
     Count,
     Fact,
+    Fixed,
     NotNegative,
     Range,
     Share,
@@ -122,6 +123,23 @@ def test_float_fields_are_the_leaves_and_all_else_is_structure() -> None:
     for other in (Toy(widths=(8,)), Toy(steps=4), Toy(wide=True), Toy(kind="mean")):
         assert structure(other) != structure(Toy())
     assert len({structure(Toy()), structure(Toy(rate=3.0))}) == 1  # usable as the key of a group
+
+
+def test_a_fixed_number_is_structure() -> None:
+    @config
+    class Cut:
+        share: Annotated[Fixed, Range(0, below=1)] = Fixed(0.5)
+        rate: float = 1.0
+
+    cfg = from_dict(Cut, {"share": "0.25"})
+    assert (
+        jax.tree.leaves(cfg) == [1.0] and to_dict(cfg) == {"share": 0.25, "rate": 1.0} and as_text(cfg.share) == "0.25"
+    )
+    assert structure(cfg) == structure(Cut(share=Fixed(0.25))) != structure(Cut())
+    with pytest.raises(UsageError, match=r"^setting share=1 must be from 0 to below 1$"):
+        check_ranges(from_dict(Cut, {"share": 1}))
+    with pytest.raises(UsageError, match=r"^setting share='half' is not a finite number$"):
+        from_dict(Cut, {"share": "half"})
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

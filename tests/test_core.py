@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pars.config import Fixed
 from pars.core import LoopSettings, Spec, Step, by_ratio
 from pars.rl.net import Normalizer, descend, make_net, make_normalizer, polyak
 
@@ -15,6 +16,14 @@ INT = jnp.int32
 
 def step(index: int, total: int = 10, online: bool = False) -> Step:
     return Step(jnp.asarray(index, INT), jnp.asarray(total, INT), "online" if online else "offline")
+
+
+@pytest.mark.parametrize(
+    ("share", "size", "rows"),
+    [(0.5, 256, 128), (0.05, 256, 12), (0.5, 1024, 512), (0.0, 256, 0), (0.01, 16, 1), (0.99, 16, 15), (0.5, 1, 0)],
+)
+def test_a_share_of_a_batch_is_whole_rows_of_both_sources(share: float, size: int, rows: int) -> None:
+    assert LoopSettings(batch_size=size, offline_share=Fixed(share)).offline_rows == rows
 
 
 def test_descend_is_adam_by_hand() -> None:

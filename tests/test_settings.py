@@ -7,22 +7,23 @@ from typing import Any
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.config import facts, field_types
+from pars.config import Fixed, facts, field_types
 from pars.core import LoopSettings
 from pars.errors import UsageError
 
-TRIED = {float: (-1.0, -1e-9, 0.0, 0.5, 1.0, 2.0), int: (-1, 0, 1, 2), tuple: ((-1,), (0, 8), (8, 0), (8, 8))}
-SHARES = {"discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end"}
+NUMBERS = (-1.0, -1e-9, 0.0, 0.5, 1.0, 2.0)
+TRIED = {float: NUMBERS, Fixed: NUMBERS, int: (-1, 0, 1, 2), tuple: ((-1,), (0, 8), (8, 0), (8, 8))}
+SHARES = {"discount", "polyak", "expectile", "best_fraction", "dropout_rate", "bc_weight_end", "offline_share"}
 
 
 def refused(name: str, value: Any) -> bool:
     """What must not pass, told by names: numbers of things below 1, negative rates, noises and weights, shares beyond
     [0, 1]."""
     if isinstance(value, int | tuple):
-        least = 0 if name in ("offline_rows", "random_steps") else 1
+        least = 0 if name in ("random_steps", "learning_starts") else 1
         return any(number < least for number in (value if isinstance(value, tuple) else [value]))
     if name in SHARES:
-        return not 0.0 <= value <= 1.0 or (name == "dropout_rate" and value == 1.0)
+        return not 0.0 <= value <= 1.0 or (name in ("dropout_rate", "offline_share") and value == 1.0)
     return name.endswith(("_lr", "_noise", "_clip", "_scale", "_weight")) and value < 0.0
 
 

@@ -45,7 +45,12 @@ class Range:
         return f"at least {self.least:g}" if high == "inf" else f"from {self.least:g} to {high}"
 
 
+class Fixed(float):
+    """A number that shapes the program: as a setting it is structure, not a leaf."""
+
+
 Share = Annotated[float, Range(0, 1)]
+FixedShare = Annotated[Fixed, Range(0, below=1)]
 NotNegative = Annotated[float, Range(0)]
 Count = Annotated[int, Range(1)]
 Widths = Annotated[tuple[int, ...], Range(1)]  # of layers
@@ -162,8 +167,8 @@ def coerce(cls: type, name: str, value: Any) -> Any:
 def _convert(kind: Any, value: Any) -> Any:
     if kind is bool:
         return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-    if kind is float:
-        number = float(value)
+    if kind in (float, Fixed):
+        number = kind(value)
         if isinstance(value, bool) or not math.isfinite(number):
             raise ValueError
         return number
@@ -187,7 +192,7 @@ def _describe(kind: Any) -> str:
         return "one of " + ", ".join(map(str, typing.get_args(kind)))
     if typing.get_origin(kind) is tuple:
         return "a list of widths such as 256x256"
-    names = {float: "a finite number", int: "a whole number", bool: "true or false"}
+    names = {float: "a finite number", Fixed: "a finite number", int: "a whole number", bool: "true or false"}
     return names.get(kind, f"a {kind}")
 
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from pars.config import Count, Range, check_ranges, config, from_dict, setting
+from pars.config import Count, Fixed, FixedShare, Range, check_ranges, config, from_dict, setting
 from pars.nn.spread import now_and_then
 
 Key = Array  # of jax.random
@@ -188,8 +188,8 @@ def step_keys(key: Key, number: Any) -> tuple[Key, Key]:
 
 
 def uniform(cfg: Any, key: Key, number: Array, index: Index, filled: Any = None) -> Picks:
-    """`batch_size` rows of the dataset, uniform with replacement; with a replay `offline_rows` of the dataset first,
-    the rest of the replay."""
+    """`batch_size` rows of the dataset, uniform with replacement; with a replay `offline_share` of them of the dataset
+    first, the rest of the replay."""
     key = batch_key(key, number)
     if filled is None:
         return Picks(jax.random.randint(key, (cfg.batch_size,), 0, index.rows))
@@ -247,7 +247,7 @@ class LoopSettings:
 
     batch_size: Count = setting(256, "transitions of a batch", "B")
     updates_per_step: Count = setting(1, "gradient steps after each environment step (UTD)", phase="online")
-    offline_rows: Annotated[int, Range(0)] = setting(128, "how many of a batch come from the dataset", phase="online")
+    offline_share: FixedShare = setting(Fixed(0.5), "part of a batch that comes from the dataset", phase="online")
     random_steps: Annotated[int, Range(0)] = setting(
         0, "uniform actions before the first update", unit="environment steps", phase="online"
     )
@@ -255,6 +255,12 @@ class LoopSettings:
         0, "before the first update; behind random_steps the policy acts", unit="environment steps", phase="online"
     )
     environments: Count = setting(1, "of each member, all stepped together", phase="online")
+
+    @property
+    def offline_rows(self) -> int:
+        """Whole rows of an online batch from the dataset: of any share at least one, never all."""
+        rows = int(self.offline_share * self.batch_size + 1e-6)  # a quotient of rows gives them back
+        return min(max(rows, int(self.offline_share > 0)), self.batch_size - 1)
 
     @property
     def reads_rewards(self) -> bool:

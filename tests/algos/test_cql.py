@@ -141,7 +141,7 @@ def test_cql_that_calibrates_is_cal_ql() -> None:
     """The column comes with the setting, offline and online; without it there is none."""
     arrays = dict(observations=BATCH.obs, actions=BATCH.action, rewards=BATCH.reward, terminals=BATCH.terminal)
     data = from_arrays({key: np.asarray(x) for key, x in arrays.items()} | {"timeouts": np.zeros(plain.BATCH)})
-    tiny = dict(hidden=(8,), actor_hidden=(8,), batch_size=4, offline_rows=2, sampled_actions=2)
+    tiny = dict(hidden=(8,), actor_hidden=(8,), batch_size=4, sampled_actions=2)
     ends = {}
     for name, settings in {
         "cal_ql": {},

@@ -70,7 +70,7 @@ def test_its_metadata_names_what_it_brings(built: Path, awac: Any, capsys: pytes
 
 
 def test_it_trains_evaluates_and_reports(awac: Any, own_folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = runs.words({name: runs.TINY[name] for name in ("hidden", "actor_hidden", "batch_size", "offline_rows")})
+    small = runs.words({name: runs.TINY[name] for name in ("hidden", "actor_hidden", "batch_size")})
     steps = ["--steps", "20", "--online-steps", "6", "--eval-every", "10", "--eval-episodes", "1", "--out", "run"]
     data = ["--data", str(runs.few_rows_file())]
     cli.main(["train", "awac", runs.TASK, *small, "temperature=0.5,2", "seed=0..1", *steps, *data])

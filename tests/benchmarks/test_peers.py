@@ -245,7 +245,7 @@ def test_our_adapter_trains_acts_and_goes_online(tmp_path: Path) -> None:
     obs, action = rng.normal(size=(50, 4)).astype(np.float32), rng.uniform(-1, 1, (50, 2)).astype(np.float32)
     zeros = np.zeros(50, np.float32)
     Data(obs, action, zeros, obs, zeros).write(tmp_path / "data.npz")
-    tiny = dict(hidden=[8], actor_hidden=[8], updates_per_step=2, offline_rows=8)
+    tiny = dict(hidden=[8], actor_hidden=[8], updates_per_step=2, offline_share=0.5)
     settings = tiny | dict(task="pointmaze-umaze-diverse", online_steps=4)
     adapter = Adapter(Job("", "td3_bc", "", str(tmp_path / "data.npz"), 2, batch=16, settings=settings))
     assert adapter.steps(3) == 3 and adapter.act(obs).shape == (50, 2)

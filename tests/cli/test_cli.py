@@ -97,7 +97,7 @@ WRONG_WORDS = [
     (["pars", TASK, "--env", "Hopper-v5"], f"the task is '{TASK}' and --env is 'Hopper-v5'; name one of them"),
     (["td3_bc", TASK, "--preset", "single"], "unknown preset 'single'; td3_bc has paper, tuned"),
     (["pars", TASK, "--preset", "single"], f"pars has no preset 'single' for {TASK}; leave it out or choose paper"),
-    (["pars", TASK, "batch_size=64", "--online-steps", "9"], "offline_rows=128 of pars must lie between 0 and batch"),
+    (["pars", TASK, "offline_rows=64", "--online-steps", "9"], "unknown setting 'offline_rows'; did you mean"),
     (["rlpd", TASK, "--online-steps", "9"], "rlpd takes random_steps=500 environment steps before it learns, and 9"),
     (["pars", TASK, "--steps", "0"], "0 offline and 0 online steps; give at least one"),
 ]

@@ -50,7 +50,7 @@ def test_what_a_switch_turns_on_stands_below_it() -> None:
 
 def test_settings_of_a_phase_that_is_not_there_are_left_out() -> None:
     online = {name for name, fact in facts(LoopSettings).items() if fact.phase == "online"}
-    assert online == {"updates_per_step", "offline_rows", "random_steps", "learning_starts", "environments"}
+    assert online == {"updates_per_step", "offline_share", "random_steps", "learning_starts", "environments"}
     assert not (online | {"exploration_noise"}) & printed("bc").keys()
     assert online <= printed("td3").keys()
 

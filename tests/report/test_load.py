@@ -88,7 +88,7 @@ def test_folders_that_are_no_run(tmp_path: Path):
     [
         ('{"format": 1, "alg', "cannot be read"),
         ("[1]", "holds a list"),
-        ('{"format": 3}', "has format 3, this version of pars reads 1 and 2"),
+        ('{"format": 4}', "has format 4, this version of pars reads 1, 2, 3"),
         ('{"format": 1, "algorithm": "pars", "members": []}', "names no members"),
         ('{"format": 1, "algorithm": "pars", "members": [3]}', "names no members"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file
 from pars.errors import CheckpointError, UsageError
 from pars.training.checkpoint import ARRAYS, latest
 from pars.training.folder import read_status
-from tests.runs import PLAN, SESSION, finished_run, group, metrics, train
+from tests.runs import PLAN, SESSION, as_format_2, finished_run, group, metrics, train
 
 OFFLINE_ONLY = PLAN | {"online_steps": 0}
 
@@ -48,6 +49,14 @@ def test_members_take_what_belongs_to_their_seed_and_offline_settings(offline: P
     for place in [place for place in here if place[0] == "offline"]:
         assert here[place] == [before[place][member["seed"]] for member in members]
     assert {place[0] for place in here} == {"offline", "online"} and len(members) == 4
+
+
+def test_a_run_of_the_version_before_is_gone_on_with(offline: Path, tmp_path: Path) -> None:
+    shutil.copytree(offline, tmp_path / "then")
+    as_format_2(group(tmp_path / "then"))
+    now, then = (group(train(tmp_path / name, seeds=(0, 1), start_from=run)) for name, run in
+                 (("a", offline), ("b", tmp_path / "then")))  # fmt: skip
+    assert read_status(now)["digest"] == read_status(then)["digest"]
 
 
 def test_a_branch_that_is_stopped_goes_on(offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

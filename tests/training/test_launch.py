@@ -113,14 +113,11 @@ def test_other_slips_are_one_line() -> None:
         make_groups(["pars"], None, {"critics": ["2"], "target_critics": ["3"]}, [0])
 
 
-def test_online_batches_must_hold_their_offline_rows(tmp_path: Path) -> None:
-    groups = make_groups(["pars"], None, {"batch_size": ["64"]}, [0])
-    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=64, and below"):
-        train_groups(groups, None, None, [Plan(1, 1)], tmp_path, HOW)  # type: ignore[arg-type]
-    whole = make_groups(["pars"], None, {"batch_size": ["128"]}, [0])  # nothing would be learnt from the replay
-    with pytest.raises(UsageError, match=r"^offline_rows=128 of pars must lie between 0 and batch_size=128, and below"):
-        train_groups(whole, None, None, [Plan(1, 1)], tmp_path, HOW)  # type: ignore[arg-type]
-    assert not list(tmp_path.iterdir())
+def test_an_online_batch_is_not_all_from_the_dataset() -> None:
+    with pytest.raises(UsageError, match=r"^setting offline_share=1 must be from 0 to below 1$"):
+        make_groups(["pars"], None, {"offline_share": ["1"]}, [0])
+    with pytest.raises(UsageError, match=r"^unknown setting 'offline_rows'; did you mean offline_share"):
+        make_groups(["pars"], None, {"offline_rows": ["64"]}, [0])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.shipped
 SPEC = Spec(3, 2)
 DATA = np.random.default_rng(0).normal(size=(64, width(SPEC))).astype(np.float32)
 PARS = ALGORITHMS["pars"]
-BASE = PARS.config(critics=3, hidden=(8,), actor_hidden=(8,), batch_size=16, offline_rows=8, bc_weight_online=0.1)
+BASE = PARS.config(critics=3, hidden=(8,), actor_hidden=(8,), batch_size=16, bc_weight_online=0.1)
 SETTINGS = [
     *grid(BASE, {"reward_scale": [1.0, 10.0, 100.0], "penalty_weight": [0.0, 1.0]}),
     *grid(BASE, {"bc_weight": [0.0, 0.1, 1.0]}),

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import online
 
-TINY = {"hidden": (8, 8), "actor_hidden": (8, 8), "batch_size": 16, "offline_rows": 8, "updates_per_step": 2}
+TINY = {"hidden": (8, 8), "actor_hidden": (8, 8), "batch_size": 16, "updates_per_step": 2}
 
 
 def test_every_part_is_measured_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:

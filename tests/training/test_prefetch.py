@@ -54,7 +54,7 @@ def fold_in_batch(cfg: Plain, state: Array, batch: Transition, key: Array, step:
 
 PLAIN = Algorithm("plain", "Plain", "", Plain, lambda c, s, k: jnp.full(9, jax.random.uniform(k)), fold_in_batch, None)
 PARS = ALGORITHMS["pars"]
-SMALL = PARS.config(critics=2, hidden=(8,), actor_hidden=(8,), batch_size=16, offline_rows=8)
+SMALL = PARS.config(critics=2, hidden=(8,), actor_hidden=(8,), batch_size=16)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """SAC (Haarnoja et al. 2018, arXiv 1812.05905): maximum-entropy actor-critic with a learned temperature.
 
 It has no offline phase: it learns from its own transitions, after some steps of uniform actions. Here it also drives
-the collection of datasets. With `offline_rows` a part of each batch comes from a dataset.
+the collection of datasets. With `offline_share` a part of each batch comes from a dataset.
 
 Order of one step: critics towards the old policy's target, actor against the new critics, temperature, targets.
 Departures from the authors' code: layers start as PyTorch's do; the log standard deviation has a floor of -5, theirs is
@@ -14,7 +14,7 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.config import Count, config, setting
+from pars.config import Count, Fixed, config, setting
 from pars.core import Algorithm, Metrics, Step, Transition
 from pars.rl.critics import critic_net, draw_infeasible, scaled_td_target, update_critics
 from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_soft_state, soft_act, soft_next_value
@@ -23,7 +23,7 @@ from pars.rl.soft import SACSettings, SoftState, actor_then_temperature, make_so
 @config
 class Config(SACSettings):
     critics: Count = setting(2, "size of the ensemble")
-    offline_rows: int = 0
+    offline_share: Fixed = Fixed(0.0)
     random_steps: int = 5000
 
 

@@ -1,6 +1,6 @@
 """TD3 (Fujimoto et al. 2018, arXiv 1802.09477): twin critics, a smoothed target policy, a delayed actor.
 
-It has no offline phase: it learns from its own transitions, after some steps of uniform actions. With `offline_rows` a
+It has no offline phase: it learns from its own transitions, after some steps of uniform actions. With `offline_share` a
 part of each batch comes from a dataset. Widths are those of the authors' later code (2 x 256).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 from jax import Array
 
-from pars.config import config
+from pars.config import Fixed, config
 from pars.core import Algorithm, Metrics, Params, Step, Transition
 from pars.nn.nets import apply
 from pars.rl.critics import critic_net, draw_infeasible
@@ -18,7 +18,7 @@ from pars.rl.deterministic import State, TD3Settings, act, actor_net, make_state
 
 @config
 class Config(TD3Settings):
-    offline_rows: int = 0
+    offline_share: Fixed = Fixed(0.0)
     random_steps: int = 25_000
 
 

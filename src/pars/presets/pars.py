@@ -65,7 +65,7 @@ def _mujoco(
         target_critics=k_critic,
         penalty_weight_online=alpha if alpha_online is None else alpha_online,
         actor_critics=k_actor,
-        offline_rows=int(offline_share * 256),
+        offline_share=offline_share,
     )
 
 

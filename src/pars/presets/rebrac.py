@@ -10,7 +10,7 @@ FALLBACK = dict.fromkeys(ULTRA, "none published; those of the large maze")
 
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(discount=0.999, critic_lr=5e-5, reward_scale=100.0),
-    "mujoco": dict(batch_size=1024, offline_rows=512, critic_lr=1e-3, actor_lr=1e-3),  # half of a batch, as elsewhere
+    "mujoco": dict(batch_size=1024, critic_lr=1e-3, actor_lr=1e-3),
     "pointmaze": dict(  # ours
         hidden=(128, 128),
         actor_hidden=(128, 128),

@@ -18,7 +18,7 @@ from pars.errors import CheckpointError, UsageError
 from pars.report.parts import whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
 
-FORMATS = (1, 2)  # of run.json
+FORMATS = (1, 2, 3)  # of run.json
 PROBE_ARRAYS = {
     "landscape": ("grid", "q", "line", "q_line", "policy_action", "data_action"),
     "trajectories": ("positions", "success"),
@@ -55,7 +55,7 @@ def read_group(folder: Path) -> GroupRecord:
     """One group folder. Raises CheckpointError if run.json or a log is damaged."""
     info = _read_json(folder / "run.json")
     if info.get("format") not in FORMATS:
-        known = " and ".join(map(str, FORMATS))
+        known = ", ".join(map(str, FORMATS))
         raise CheckpointError(
             f"{folder / 'run.json'} has format {info.get('format')!r}, this version of pars reads {known}; "
             "use the version that wrote it"

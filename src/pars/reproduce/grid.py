@@ -20,6 +20,7 @@ from pars.errors import UsageError, unknown
 from pars.presets.sets import D4RL
 from pars.report.records import Curve
 from pars.report.stats.comparison import Finding, Reference
+from pars.training.earlier import of_today
 from pars.training.launch import idle
 from pars.training.parts import make_group
 from pars.training.plan import Group, Plan
@@ -251,7 +252,7 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
 
 def same(cfg: Any, settings: Mapping[str, Any]) -> bool:
     """Whether settings out of a run.json are those of a config; any that came later stand at their defaults."""
-    return {**to_dict(type(cfg)()), **settings} == to_dict(cfg)
+    return {**to_dict(type(cfg)()), **of_today(settings, type(cfg))} == to_dict(cfg)
 
 
 def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:

@@ -38,7 +38,6 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     actor_hidden=(8, 8),
     critics=4,  # as many as two devices share in a single run
     batch_size=16,
-    offline_rows=8,
     updates_per_step=2,
     random_steps=3,
     sampled_actions=2,

@@ -22,7 +22,8 @@ from pars.config import facts, from_dict, to_dict
 from pars.core import OFFLINE, ONLINE, Algorithm
 from pars.errors import CheckpointError
 from pars.training.checkpoint import ARRAYS, Checkpoint, Position, flatten, verify
-from pars.training.folder import FORMAT, METRICS, read_description
+from pars.training.earlier import of_today
+from pars.training.folder import ALIKE, METRICS, read_description
 from pars.training.plan import Group, Plan
 from pars.training.restore import run_folders
 
@@ -74,7 +75,7 @@ def branch(group: Group, plan: Plan, fingerprint: str, run: Path) -> Branch:
     there: dict[str, tuple[Checkpoint, int]] = {}
     for folder in run_folders(run):
         description = read_description(folder)
-        if description["format"] != FORMAT or description["algorithm"] != group.algo.name:
+        if description["format"] not in ALIKE or description["algorithm"] != group.algo.name:
             continue
         if description["dataset"]["fingerprint"] != fingerprint:
             raise CheckpointError(f"{folder} was trained on other data; give that run's data, or another --start-from")
@@ -109,7 +110,7 @@ def _end_of(group: Group, plan: Plan) -> Position:
 
 def _key(algo: Algorithm, settings: Mapping[str, Any], seed: int) -> str:
     """What decides a member's offline phase, settings as run.json has them."""
-    whole = to_dict(from_dict(algo.config, settings))
+    whole = to_dict(from_dict(algo.config, of_today(settings, algo.config)))
     kept = {name: value for name, value in whole.items() if facts(algo.config)[name].phase != ONLINE}
     return json.dumps([kept, seed], sort_keys=True)
 

@@ -17,8 +17,9 @@ from pars.training.checkpoint import Checkpoint, Log, Position
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
 TASKS = "tasks.json"  # in a folder of several runs: their names
-FORMAT = 2  # of run.json
-READABLE = (1, FORMAT)  # of folders that can be evaluated
+FORMAT = 3  # of run.json
+READABLE = (1, 2, FORMAT)  # of folders that can be evaluated
+ALIKE = (2, FORMAT)  # of folders whose checkpoints are laid out as today's
 HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,value\n", REPLAY: ""}
 
 

@@ -17,6 +17,7 @@ from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
 from pars.probes import find_probes
+from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Job, Plan, Request
@@ -174,11 +175,6 @@ def finished(folder: Path, description: Mapping[str, Any]) -> bool:
 
 def _check_batches(group: Group, plan: Plan) -> None:
     cfg = group.configs[0]
-    if plan.online_steps and not 0 <= cfg.offline_rows < cfg.batch_size:
-        raise UsageError(
-            f"offline_rows={cfg.offline_rows} of {group.algo.name} must lie between 0 and batch_size={cfg.batch_size}, "
-            "and below it: it is the part of an online batch that comes from the dataset; set offline_rows too"
-        )
     first = max(("random_steps", "learning_starts"), key=lambda name: getattr(cfg, name))
     if 0 < plan.online_steps <= getattr(cfg, first):
         raise UsageError(
@@ -221,5 +217,5 @@ def _holds(there: Mapping[str, Any], group: Group) -> bool:
         return {name: value for name, value in to_dict(cfg).items() if idle(algo, cfg, name, {}) is None}
 
     known = [(heeded(cfg), seed) for cfg, seed in zip(group.configs, group.seeds, strict=True)]
-    found = [(heeded(from_dict(algo.config, member["settings"])), member["seed"]) for member in there["members"]]
-    return all(member in known for member in found)
+    configs: list[Any] = [from_dict(algo.config, of_today(own["settings"], algo.config)) for own in there["members"]]
+    return all((heeded(cfg), own["seed"]) in known for cfg, own in zip(configs, there["members"], strict=True))

@@ -17,6 +17,7 @@ from pars.core import Algorithm, Spec
 from pars.envs import Task, make_task
 from pars.errors import CheckpointError, UsageError
 from pars.training.checkpoint import Position, latest
+from pars.training.earlier import of_today
 from pars.training.folder import read_description, tasks_below
 from pars.training.online import rounded
 from pars.training.policy import Policies
@@ -87,7 +88,7 @@ def restore(folder: Path) -> Restored:
     description = read_description(folder)
     algo = find_algorithm(str(description["algorithm"]), description.get("origin"))
     task, members = _task_of(description), description["members"]
-    configs: list[Any] = [from_dict(algo.config, member["settings"]) for member in members]
+    configs: list[Any] = [from_dict(algo.config, of_today(member["settings"], algo.config)) for member in members]
     seeds = [int(member["seed"]) for member in members]
     saved = latest(folder / "checkpoints")
     if saved is None:

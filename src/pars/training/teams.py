@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from pars.config import structure, to_dict
+from pars.config import field_types, structure, to_dict
 from pars.training import checkpoint
 from pars.training.branch import branch
 from pars.training.checkpoint import Position
@@ -66,7 +66,8 @@ def _why(one: Entry, other: Entry) -> str:
     """What two entries of one algorithm differ in."""
     widths = [entry.widths for entry in (one, other)]
     own, theirs = to_dict(one.group.configs[0]), to_dict(other.group.configs[0])
-    settings = [name for name, value in own.items() if value != theirs[name] and not isinstance(value, float)]
+    kinds = field_types(one.group.algo.config)
+    settings = [name for name, value in own.items() if value != theirs[name] and kinds[name] is not float]
     if widths[0] != widths[1]:
         return f"observations, actions and goals are of widths {widths[0]}, not {widths[1]}"
     if one.lengths != other.lengths:
