@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pars.nn.nets import MLP, Value, apply
-from pars.probes.ntk import BATCH, kernel, similarity
+from pars.probes.ntk import BATCH, kernel, normalized
 
 LINE = {"w": jnp.array([3.0, -1.0]), "b": jnp.array(0.5)}
 
@@ -24,14 +24,19 @@ def test_a_linear_model_has_the_kernel_x_x_plus_one() -> None:
     assert own.tolist() == [1.0, 6.0, 6.0]
 
 
-def test_similarity_is_the_cosine_of_the_gradients() -> None:
-    found = similarity(line, LINE, jnp.array([1.0, 2.0]), jnp.array([[0.0, 0.0], [2.0, -1.0], [1.0, 2.0]]))
-    np.testing.assert_allclose(found, [1 / 6**0.5, 1 / 6, 1.0], rtol=1e-6)
+def test_it_is_normalized_by_the_point_alone_or_by_both() -> None:
+    points = jnp.array([[0.0, 0.0], [2.0, -1.0], [1.0, 2.0], [10.0, 20.0]])
+    found = normalized(line, LINE, jnp.array([1.0, 2.0]), points)
+    np.testing.assert_allclose(found.relative, [1 / 6, 1 / 6, 1.0, 51 / 6], rtol=1e-6)  # far out it exceeds 1
+    np.testing.assert_allclose(found.cosine, [1 / 6**0.5, 1 / 6, 1.0, 51 / (6 * 501) ** 0.5], rtol=1e-6)
 
 
 def test_a_gradient_that_vanishes_is_like_none() -> None:
-    found = similarity(lambda w, x: w @ x, jnp.ones(2), jnp.array([1.0, 0.0]), jnp.array([[0.0, 0.0], [2.0, 0.0]]))
-    assert found.tolist() == [0.0, 1.0]
+    still, point = jnp.array([0.0, 0.0]), jnp.array([1.0, 0.0])
+    found = normalized(lambda w, x: w @ x, jnp.ones(2), point, jnp.stack([still, 2 * point]))
+    assert (found.relative.tolist(), found.cosine.tolist()) == ([0.0, 2.0], [0.0, 1.0])
+    nowhere = normalized(lambda w, x: w @ x, jnp.ones(2), still, jnp.stack([still, point]))
+    assert (nowhere.relative.tolist(), nowhere.cosine.tolist()) == ([0.0, 0.0], [0.0, 0.0])
 
 
 @pytest.mark.parametrize("layer_norm", ["none", "before"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pars.reproduce.paper.figure6 import ALIKE, POINT, measure, parts, show
+from pars.reproduce.paper.figure6 import ALIKE, POINT, WAYS, measure, parts, show
 from pars.reproduce.paper.toy import NEAR, Fit, plane
 
 pytestmark = pytest.mark.usefixtures("no_png")
@@ -20,11 +20,14 @@ def test_measures_by_hand() -> None:
 
 
 def test_a_point_is_like_itself() -> None:
-    found = parts(TINY, grid=51)["before"]((0, 1))["similarity"]
-    assert found.shape == (2, 3, 51, 51) and np.abs(found).max() <= 1.0 + 1e-5
+    found = parts(TINY, grid=51)["kernel"]((0, 1))
+    assert found.keys() == WAYS.keys()
+    assert np.abs(found["cosine"]).max() <= 1.0 + 1e-5
     line = np.linspace(-NEAR, NEAR, 51)
     column, row = (int(np.abs(line - x).argmin()) for x in POINT)
-    assert found[:, :, row, column].min() > 0.99 and np.isfinite(found).all()
+    for values in found.values():
+        assert values.shape == (2, 3, 51, 51) and np.isfinite(values).all()
+        assert np.abs(values[:, :, row, column] - 1).max() < 0.03  # the nearest point of the map
 
 
 def test_the_reading_follows_the_numbers() -> None:
@@ -32,6 +35,12 @@ def test_the_reading_follows_the_numbers() -> None:
     wide, narrow = np.full(box.shape[:2], 0.9), np.exp(-30 * ((box - np.array(POINT)) ** 2).sum(-1))
     local = np.stack([np.stack([wide, wide, narrow])] * 2)
     local += 1e-3 * np.arange(2)[:, None, None, None]
-    assert show({"before": {"similarity": local}}).reading[0].startswith("The claim holds here: ")
-    assert show({"before": {"similarity": local[:, ::-1]}}).reading[0].startswith("The claim does not hold here")
-    assert f"above {ALIKE:g} falls" in show({"before": {"similarity": local}}).reading[0]
+    finding = show({"kernel": {"relative": 2 * local, "cosine": local[:, ::-1]}})
+    relative, cosine = finding.reading
+    assert relative.startswith("K(p, x) / K(p, p): The claim holds here: ") and f"above {ALIKE:g} falls" in relative
+    assert cosine.startswith("cosine: The claim does not hold here")
+    assert len(finding.comparisons) == 12 and finding.comparisons[0].column.startswith("K(p, x) / K(p, p): mean")
+    (one,) = finding.pictures
+    assert one.csv.splitlines()[0] == "c,x1,x2,relative,cosine" and len(one.csv.splitlines()) == 1 + 3 * 25
+    first = one.csv.splitlines()[1].split(",")
+    assert float(first[3]) == pytest.approx(1.801) and float(first[4]) != float(first[3]) / 2

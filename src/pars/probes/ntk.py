@@ -2,7 +2,7 @@
 arXiv 1806.07572): how far a gradient step at x moves the prediction at x'. Figure 6 of PARS."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,11 +31,18 @@ def kernel(function: Function, params: Any, point: Array, points: Array) -> tupl
     return jax.lax.map(row, points, batch_size=BATCH)
 
 
-def similarity(function: Function, params: Any, point: Array, points: Array) -> Array:
-    """K(point, x) / sqrt(K(point, point) K(x, x)), the cosine of the two gradients. -> [N] in [-1, 1].
+class Normalized(NamedTuple):
+    """The kernel between a point p and others, [N] each; 0 where a gradient vanishes."""
 
-    0 where a gradient vanishes.
-    """
+    relative: Array  # K(p, x) / K(p, p): how far f(x) moves while a gradient step at p moves f(p) by one
+    cosine: Array  # K(p, x) / sqrt(K(p, p) K(x, x)), of the two gradients, in [-1, 1]
+
+
+def normalized(function: Function, params: Any, point: Array, points: Array) -> Normalized:
+    """Both at each x of `points`."""
     across, own = kernel(function, params, point, jnp.concatenate([point[None], points]))
-    size = jnp.sqrt(own[0] * own[1:])
-    return jnp.where(size > 0, across[1:] / jnp.where(size > 0, size, 1.0), 0.0)
+    return Normalized(_over(across[1:], own[0]), _over(across[1:], jnp.sqrt(own[0] * own[1:])))
+
+
+def _over(value: Array, size: Array) -> Array:
+    return jnp.where(size > 0, value / jnp.where(size > 0, size, 1.0), 0.0)
