@@ -8,6 +8,8 @@ from pars.reproduce.grid import Grid
 from pars.reproduce.paper import (
     appendix_c,
     claims,
+    figure2,
+    figure3,
     figure4,
     figure5,
     figure6,
@@ -33,6 +35,8 @@ CATALOGUE: dict[str, Study | Grid] = {
     one.id: one
     for one in (
         printed.FIGURE1,
+        figure2.FIGURE2,
+        figure3.FIGURE3,
         figure4.FIGURE4,
         figure5.FIGURE5,
         figure6.FIGURE6,

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+import jax.numpy as jnp
 import numpy as np
 
-from pars.nn.nets import Activation
-from pars.report.charts.plot import Picture
+from pars.nn.nets import ACTIVATIONS, Activation
+from pars.report.charts.plot import Picture, figure, legend, line_style, picture, style, to_csv
 from pars.report.stats.statistics import difference
 from pars.reproduce.base import Arrays, Finding, Part, Study
 from pars.reproduce.paper.toy import BASE, GRID, ONE, Fit, Measures, maps, measure
@@ -24,6 +25,7 @@ NAMES: dict[Activation, str] = {
     "identity": "linear",
 }
 SCALE = 100.0
+REACH = 4.0  # of the inputs in figure 15b
 
 
 def programs(base: Fit = BASE) -> dict[Activation, list[Fit]]:
@@ -39,7 +41,7 @@ def show(parts: Mapping[str, Arrays]) -> Finding:
     comparisons = [
         replace(one, row=NAMES[name]) for name, (cfg,) in programs().items() for one in compare(cfg, found[name], 0)
     ]
-    return Finding(comparisons, [_picture(parts)], _reading(found))
+    return Finding(comparisons, [_picture(parts), _activations()], _reading(found))
 
 
 def _reading(found: Mapping[Activation, Measures]) -> list[str]:
@@ -83,6 +85,27 @@ def _picture(parts: Mapping[str, Arrays]) -> Picture:
         "alt": "Heat maps of the prediction for five activations, over the feasible box and a wide range.",
     }
     return heat_maps(box_and_wide([parts[name] for name in NAMES]), list(NAMES.values()), ONE, about)
+
+
+def _activations() -> Picture:
+    """Figure 15b: the activations themselves."""
+    x = np.linspace(-REACH, REACH, 121)
+    values = {text: np.asarray(ACTIVATIONS[name](jnp.asarray(x))) for name, text in NAMES.items()}
+    with style():
+        fig = figure((4.2, 3.2))
+        ax = fig.subplots()
+        for i, (text, y) in enumerate(values.items()):
+            ax.plot(x, y, label=text, zorder=3 - 0.1 * i, **line_style(i))  # where two agree the first is seen
+        ax.set(xlabel="x", ylabel="activation", xlim=(-REACH, REACH), ylim=(-1.5, REACH))
+        legend(fig, ax)
+        return picture(
+            fig,
+            "figure15b",
+            "The activations",
+            "What each of the five gives. Sigmoid alone is bounded; GELU and SiLU fall below 0 before they rise.",
+            "Five curves over the activation's input.",
+            to_csv(("x", *values), list(zip(x, *values.values(), strict=True))),
+        )
 
 
 FIGURE15 = Study(
