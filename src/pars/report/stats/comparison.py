@@ -33,7 +33,7 @@ class Reference:
     def text(self) -> str:
         if self.std is not None:
             return f"{self.mean:g} ± {self.std:g}"
-        return f"{self.mean:g}" + (f" (± {self.tolerance:g} agrees)" if self.tolerance is not None else "")
+        return f"{self.mean:g}" + (f" (± {self.tolerance:g} agrees)" if self.tolerance else "")
 
 
 @dataclass(frozen=True)
