@@ -11,7 +11,7 @@ import pytest
 from jax import Array
 
 from pars.nn.nets import MLP, Critic, apply
-from pars.rl.losses import infeasible_actions, penalty_loss, td_loss
+from pars.rl.losses import expectile_loss, infeasible_actions, penalty_loss, td_loss, td_target
 from pars.rl.net import Net, descend, make_net
 from pars.training.placement import place
 from tests.algos import plain
@@ -67,6 +67,36 @@ def test_operator_is_a_contraction(seed: int) -> None:
         first, second = operator(first), operator(second)
     np.testing.assert_allclose(first, second, atol=1e-9)  # one fixed point from everywhere
     np.testing.assert_allclose(operator(first), first, atol=1e-9)
+
+
+@pytest.mark.parametrize("expectile", [0.5, 0.7, 0.9, 0.999])
+def test_the_critics_of_iql_and_td3_bc_evaluate_two_policies_by_one_equation(expectile: float) -> None:
+    """Appendix C.2: r + gamma E Q(s', a') over a policy's actions is TD3+BC's target, and IQL's too.
+
+    IQL's V, the expectile of Q over the data's actions, is the mean of Q under a policy of its own, which weighs those
+    actions by |tau - 1[Q < V]|. At 1/2 that is the data's policy, and near 1 it takes the best action of the data.
+    """
+    rng, states, actions, rows, gamma = np.random.default_rng(0), 6, 5, 40, 0.9
+    q = rng.normal(size=(states, actions)).astype(np.float32)
+    data = rng.integers(0, actions, (states, rows))  # the data's actions by state
+    taken = np.take_along_axis(q, data, axis=1)
+    v = taken.mean(1, keepdims=True)
+    for _ in range(200):
+        weight = np.abs(expectile - (taken < v))
+        v = (weight * taken).sum(1, keepdims=True) / weight.sum(1, keepdims=True)
+    slope = jax.grad(lambda v: expectile_loss(jnp.asarray(taken), jnp.broadcast_to(v, taken.shape), expectile))
+    np.testing.assert_allclose(slope(jnp.asarray(v)), 0.0, atol=1e-6)  # so v is where IQL's loss is least
+
+    policy = np.zeros_like(q)
+    np.add.at(policy, (np.arange(states)[:, None], data), weight / weight.sum(1, keepdims=True))
+    reward, terminal = rng.normal(size=states), np.arange(states) % 3 == 0
+    iql = td_target(reward, terminal, v[:, 0], gamma)
+    each = [td_target(reward, terminal, q[:, a], gamma) for a in range(actions)]
+    np.testing.assert_allclose(iql, sum(policy[:, a] * one for a, one in enumerate(each)), rtol=1e-5, atol=1e-6)
+    if expectile == 0.5:
+        np.testing.assert_allclose(v[:, 0], taken.mean(1), rtol=1e-5)
+    if expectile == 0.999:
+        np.testing.assert_allclose(v[:, 0], taken.max(1), atol=0.05)
 
 
 # The toy regression of Figures 5 and 14: c |x| on the disc |x| <= 1/2, looked at on the box [-1, 1]^2 and beyond.

@@ -31,6 +31,11 @@ def reference(
     return Reference(found.mean, found.std, paper.SEEDS, tolerance, title, alike)
 
 
+def best_other(table: str, task: str) -> paper.Published:
+    """The highest printed number of a method other than PARS."""
+    return max((one for one in paper.load(table) if one.dataset == task and one.method != "PARS"), key=lambda o: o.mean)
+
+
 def of_table(table: str, methods: Mapping[tuple[str, Any], str]) -> Callable[[Key, Quantity], Reference | None]:
     """`Grid.published` from a table: (arm, value) -> the method's name there. What is not named has no reference."""
 

@@ -67,7 +67,10 @@ FIGURE1 = Study(
     parts={},
     show=_figure1,
     seconds=0.0,
-    notes=("Printed numbers only; for numbers of this library run table2 and table3.",),
+    notes=(
+        "Drawn from the numbers printed in Tables 2 and 3, each over the larger of the two; what the paper's figure "
+        "shows cannot be read from its text. For numbers of this library run table2 and table3.",
+    ),
 )
 TABLE4 = Study(
     "table4",
