@@ -72,6 +72,10 @@ def test_printed_numbers_need_no_training(tmp_path: Path, capsys: pytest.Capture
     (page,) = tmp_path.glob("figure1/*/report.html")
     assert "PARS is best on 17 of 28 datasets offline" in page.read_text()
     assert {path.suffix for path in page.parent.glob("figures/*")} == {".svg", ".png", ".csv"}
+    families = {path.stem for path in page.parent.glob("figures/*.svg")}
+    assert families == {
+        f"figure1-{table}-{one}" for table in ("table2", "table3") for one in ("antmaze", "adroit", "mujoco")
+    }
     best, ours = relative("table2")["antmaze-ultra-play-v0"]  # ReBRAC's 22.4 beside 66.4
     assert (best, ours) == (pytest.approx(22.4 / 66.4), 1.0)
 

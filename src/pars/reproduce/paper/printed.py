@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pars.presets.sets import SETS
 from pars.report.charts.bars import bar_chart
 from pars.report.charts.plot import Picture
 from pars.reproduce import paper
@@ -32,17 +33,25 @@ def _figure1(parts: Mapping[str, Arrays]) -> Finding:
     for table, phase in (("table2", "offline"), ("table3", "after fine-tuning")):
         found = relative(table)
         shares = np.array(list(found.values()))
-        names = [_short(dataset) for dataset in found]
-        scores = [[[best] for best, _ in found.values()], [[ours] for _, ours in found.values()]]
-        pictures.append(
-            bar_chart(
-                f"figure1-{table}", f"PARS beside the best other method, {phase}", names, ["best other", PARS], scores,
-                xlabel="dataset", ylabel="share of the better one", caption=CAPTION,
-            )
-        )  # fmt: skip
+        pictures += [
+            _beside(table, phase, family, [d for d in sets if d in found], found) for family, sets in SETS.items()
+        ]
         count = int((shares[:, 1] >= 1.0).sum())
         reading.append(f"By the printed numbers PARS is best on {count} of {len(shares)} datasets {phase}.")
     return Finding(pictures=pictures, reading=reading)
+
+
+def _beside(
+    table: str, phase: str, family: str, datasets: Sequence[str], found: Mapping[str, tuple[float, float]]
+) -> Picture:
+    """Both shares of a family's datasets."""
+    names = [_short(dataset).removeprefix(f"{family}-") for dataset in datasets]
+    scores = [[[found[dataset][method]] for dataset in datasets] for method in range(2)]
+    title = f"PARS beside the best other method, {phase}: {family}"
+    return bar_chart(
+        f"figure1-{table}-{family}", title, names, ["best other", PARS], scores,
+        xlabel="dataset", ylabel="share of the better one", caption=CAPTION,
+    )  # fmt: skip
 
 
 def _table(table: str) -> Picture:
