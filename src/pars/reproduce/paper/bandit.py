@@ -128,7 +128,9 @@ def climb(cfg: pars.Config, critics: Params, actions: Array, key: Array, steps: 
     def step(index: Array, actor: Net) -> Net:
         k_batch, k_loss = jax.random.split(jax.random.fold_in(k_steps, index))
         batch = batch_of(actions[jax.random.randint(k_batch, (cfg.batch_size,), 0, len(actions))])
-        grads, _ = jax.grad(pars.actor_loss, argnums=1, has_aux=True)(cfg, actor.params, critics, batch, k_loss, False)
+        grads, _ = jax.grad(pars.actor_loss, argnums=1, has_aux=True)(
+            cfg, actor.params, critics, batch, k_loss, False, cfg.bc_weight
+        )
         return descend(actor, grads, cfg.actor_lr)
 
     actor = jax.lax.fori_loop(0, steps, step, make_net(net.init(k_init, OBS)["params"]))
