@@ -66,13 +66,14 @@ def test_a_policy_answers_in_the_thread_that_asks() -> None:
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")
-def test_an_action_depends_on_its_observation_alone() -> None:
-    """Not on how many others there are: at 256 units XLA's usual way rounds otherwise among few rows than many."""
-    policy, obs = learner(width=256).policies(), observations(3, 64)
+@pytest.mark.parametrize("width", [256, 512])
+def test_an_action_depends_on_its_observation_alone(width: int) -> None:
+    """Not on how many others there are: the usual ways of BLAS and XLA round otherwise among few rows than many."""
+    policy, obs = learner(width=width).policies(), observations(3, 64)
     together = policy(obs)
     for rows in (1, 2, 5, 13, 50, 51):
         assert np.array_equal(policy(obs[:, :rows]), together[:, :rows]), rows
-    alone = learner(members=1, width=256).policies()
+    alone = learner(members=1, width=width).policies()
     assert np.array_equal(alone(obs[:1]), together[:1])
 
 

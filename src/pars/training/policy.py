@@ -17,6 +17,7 @@ from jax import Array
 
 from pars.core import Algorithm, Spec, State
 from pars.system import processors
+from pars.training.on_numpy import translate
 from pars.training.program import Use, key_of
 
 # XLA's YNNPACK multiplies a row among few rows otherwise than among many. Without it an action depends on its own
@@ -45,7 +46,8 @@ def known_options() -> dict[str, Any]:
 class Policies:
     """The policies of all members, as they evaluate: of copies, since the state may change or be donated meanwhile.
 
-    Several threads may call it at once. A call is one compiled function of the few arrays that `algo.act` reads.
+    Several threads may call it at once. A call is a few NumPy operations where that can be (training/on_numpy.py), else
+    one compiled function, of the few arrays that `algo.act` reads.
 
     Args:
         cfg: stacked, leaves [P].
@@ -56,8 +58,8 @@ class Policies:
         self.algo, self.members = algo, len(seeds)
         leaves, tree = jax.tree.flatten((cfg, state))
         shapes = tuple(jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype) for leaf in leaves)
-        reads, self._run = _compiled(algo, tree, shapes, spec.obs_dim, spec.goal_dim)
-        self._own = [jax.device_put(np.array(leaves[i])[: self.members], processors()[0]) for i in reads]
+        reads, prepare, self._run = _compiled(algo, tree, shapes, spec.obs_dim, spec.goal_dim, self.members)
+        self._own = prepare([jax.device_put(np.array(leaves[i])[: self.members], processors()[0]) for i in reads])
         self._seeds = jax.device_put(np.asarray(seeds, np.int32), processors()[0])
 
     def __call__(self, obs: Any, episodes: Any = 0, step: int = 0) -> np.ndarray:
@@ -97,9 +99,10 @@ class Policies:
 
 @cache
 def _compiled(
-    algo: Algorithm, tree: Any, shapes: tuple[Any, ...], obs_dim: int, goal_dim: int
-) -> tuple[list[int], Callable[..., Any]]:
-    """Which leaves of (cfg, state) `algo.act` reads, and a function of those [P, ..] and obs [P, .., O]."""
+    algo: Algorithm, tree: Any, shapes: tuple[Any, ...], obs_dim: int, goal_dim: int, members: int
+) -> tuple[list[int], Callable[..., list[Any]], Callable[..., Any]]:
+    """Which leaves of (cfg, state) `algo.act` reads, what makes of those [P, ..] the arrays that policies keep, and a
+    function of these and obs [P, .., O]."""
 
     def act(leaves: list[Any], obs: Any, key: Array) -> Array:
         cfg, state = jax.tree.unflatten(tree, leaves)
@@ -128,5 +131,8 @@ def _compiled(
 
         return jax.vmap(one)(obs, episodes)
 
+    own = [shapes[i] for i in reads]
+    if history == 1 and not algo.sees.chance and (translated := translate(still, own, obs, members)):
+        return reads, *translated
     over = jax.vmap(drawing, in_axes=(0, 0, 0, None, None)) if algo.sees.chance else jax.vmap(still)
-    return reads, jax.jit(over, compiler_options=known_options())
+    return reads, lambda own: own, jax.jit(over, compiler_options=known_options())
