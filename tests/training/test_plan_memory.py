@@ -22,7 +22,7 @@ from pars.training.launch import make_groups
 from pars.training.learner import Learner
 from pars.training.memory import Need, cut, in_words, most_members, predict
 from pars.training.placement import free_memory, place
-from pars.training.plan import How, Job, Plan
+from pars.training.plan import Group, How, Job, Plan
 from pars.training.view import Stop
 from tests import runs
 from tests.runs import TINY
@@ -212,3 +212,17 @@ def test_the_map_of_a_file_takes_no_memory() -> None:
     own = dataclasses.replace(dataset, packed=np.array(dataset.packed))
     assert parts._resident(algo, own, row, "memory") == own.packed.nbytes
     assert parts._resident(algo, own, row, "stream") == 0
+
+
+def test_the_memory_is_foreseen_from_the_same_trace_of_the_start_as_it_is_made() -> None:
+    """Tracing a start takes a tenth of a second or two."""
+    algo, traced, dataset = ALGORITHMS["bc"], [], runs.few_rows()
+
+    def init(*args: Any) -> Any:
+        traced.append(args)
+        return algo.init(*args)
+
+    counted, cfg = dataclasses.replace(algo, init=init), algo.config()
+    parts.needed(Group("bc", counted, (cfg, cfg), (0, 1)), dataset, Plan(1), "auto")
+    Learner.on(dataset, counted, [cfg] * 2, [0, 1])
+    assert len(traced) == 1

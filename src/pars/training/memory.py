@@ -15,7 +15,7 @@ import numpy as np
 
 from pars.core import Algorithm, Spec
 from pars.training.placement import place
-from pars.training.program import drawn_shapes
+from pars.training.program import drawn_shapes, first_state
 
 BASE = 4 * 10**8  # bytes: the compiler at work, the simulator, chunks of data
 SHARE = 0.9  # of what is free that may be planned with
@@ -50,7 +50,7 @@ def predict(algo: Algorithm, cfg: Any, spec: Spec, capacity: int, row: int, data
         row: floats in a packed row.
         data: bytes of the dataset that will be in this memory.
     """
-    leaves = jax.tree.leaves(jax.eval_shape(lambda seed: algo.init(cfg, spec, jax.random.key(seed)), 0))
+    leaves = jax.tree.leaves(first_state(algo, cfg, spec)[1])
     state = sum(_size(leaf) for leaf in leaves)
     # each layer's outputs [B], once for each of the arrays that is kept of it (weights, target, two moments): about as
     # many as a step holds of its activations, of TD and PA rows, and of their gradients

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import IntEnum
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import jax
@@ -44,6 +44,7 @@ def key_of(seed: Any, use: int) -> Array:
 
 
 Facts = dict[str, Any]  # of a Spec
+KEPT = 16  # programs, of the populations that a process trained last
 
 
 def trace_update(
@@ -83,9 +84,27 @@ def drawn_shapes(draw: Draw, cfg: Any, row: int, rows: int, online: bool, weight
     return Drawn(found, shapes)
 
 
+def first_state(algo: Algorithm, cfg: Any, spec: Spec) -> tuple[Callable[[Any, Facts, Any], State], State]:
+    """`algo.init` as (cfg, facts, seed) -> state of one member, and that state's shapes.
+
+    Traced once for all who ask: it takes a sixth of a second.
+    """
+    return _first_state(algo, structure(cfg), spec.sizes, tuple(fact.shape for fact in spec.facts.values()))
+
+
+@lru_cache(maxsize=KEPT)
+def _first_state(algo: Algorithm, like: Any, spec: Spec, shapes: tuple[Any, ...]) -> Any:
+    def init(cfg: Any, facts: Facts, seed: Any) -> State:
+        return algo.init(cfg, spec._replace(**facts), key_of(seed, Use.INIT))
+
+    cfg = jax.tree.unflatten(like, [np.float32(0.0)] * like.num_leaves)
+    facts = {name: np.zeros(shape, np.float32) for name, shape in zip(spec.facts, shapes, strict=True)}
+    return trace_once(init, cfg, facts, np.int32(0))
+
+
 def state_shapes(algo: Algorithm, cfg: Any, spec: Spec, phase: str) -> State:
     """Of one member's state in a phase."""
-    start = jax.eval_shape(lambda seed: algo.init(cfg, spec, jax.random.key(seed)), 0)
+    start = first_state(algo, cfg, spec)[1]
     return online_shapes(algo, cfg, spec, start) if phase == ONLINE else start
 
 
@@ -94,7 +113,6 @@ def online_shapes(algo: Algorithm, cfg: Any, spec: Spec, start: State) -> State:
     return jax.eval_shape(lambda state, seed: algo.go_online(cfg, state, spec, jax.random.key(seed)), start, 0)
 
 
-KEPT = 16  # programs, of the populations that a process trained last
 _kept: dict[Any, Program] = {}
 
 
@@ -106,7 +124,7 @@ def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extr
     if key not in _kept:
         while len(_kept) >= KEPT:
             del _kept[next(iter(_kept))]
-        _kept[key] = Program(algo, configs[0], len(configs), spec.sizes, extra)
+        _kept[key] = Program(algo, configs[0], len(configs), spec, extra)
     _kept[key] = _kept.pop(key)  # the last that goes
     return _kept[key]
 
@@ -114,23 +132,25 @@ def program_for(algo: Algorithm, configs: Sequence[Any], spec: Spec, extra: Extr
 def forget_programs() -> None:
     """Trace and compile anew from here on, as a new process would."""
     _kept.clear()
+    _first_state.cache_clear()
 
 
 class Program:
     """Compiled functions over P members of one structure. What they compile to is kept here, by phase."""
 
     def __init__(self, algo: Algorithm, cfg: Any, members: int, spec: Spec, extra: Extra = ()) -> None:
-        """cfg: of any member. spec: sizes. extra: the columns that it asks for, with the shapes of one value."""
-        self.algo, self.like, self.members, self.spec, self.extra = algo, cfg, members, spec, extra
+        """cfg: of any member. spec: sizes, and facts of the right shapes. extra: the columns that it asks for, with the
+        shapes of one value."""
+        self.algo, self.like, self.members, self.spec, self.extra = algo, cfg, members, spec.sizes, extra
         self.width = width(spec, extra)
         self.phases = {phase.name: phase for phase in algo.course}
         self.uses = {phase.name: int(Use.BEFORE) + i for i, phase in enumerate(algo.before)}
         self.uses |= {OFFLINE: int(Use.UPDATE), ONLINE: int(Use.UPDATE_ONLINE)}
-        self.start = state_shapes(algo, cfg, spec, OFFLINE)
+        init, self.start = first_state(algo, cfg, spec)
         critics = len(jax.tree.leaves(self.start.critic.params)[0]) if algo.critic else 1
         self.placement: Placement = place(members, critics)
         # under jit, so that targets do not alias parameters and the state can be donated
-        self.init = self.placement.map(self._init)
+        self.init = self.placement.map(init)
         self.switch = self.placement.map(self._switch)
         self.act = self.placement.map(self._act, shared=(4, 5))
         self._traced: dict[str, tuple[TracedUpdate, dict[str, Any]]] = {}
@@ -164,9 +184,6 @@ class Program:
             source = source._replace(fetched=data, start=span[3])
         key, draw = key_of(seed, self.uses[phase]), self.phases[phase].draw
         return block(self._update(phase)[0], draw, cfg, state, sums, source, key, span[:3], self.algo.weights)
-
-    def _init(self, cfg: Any, facts: Facts, seed: Array) -> State:
-        return self.algo.init(cfg, self.spec._replace(**facts), key_of(seed, Use.INIT))
 
     def _switch(self, cfg: Any, facts: Facts, seed: Array, state: State) -> State:
         return self.algo.go_online(cfg, state, self.spec._replace(**facts), key_of(seed, Use.SWITCH))
