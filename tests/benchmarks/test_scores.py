@@ -106,7 +106,7 @@ def test_online_the_peer_meets_the_environment_here(made_up: Pair) -> None:
 
 
 def test_updates_begin_after_random_steps() -> None:
-    cfg = SimpleNamespace(updates_per_step=20, random_steps=5)
+    cfg = SimpleNamespace(updates_per_step=20, random_steps=5, learning_starts=0)
     assert [scores.updates(cfg, True, first, first + 4) for first in (0, 4, 8)] == [0, 60, 80]
     assert scores.updates(cfg, False, 0, 4) == 4
 

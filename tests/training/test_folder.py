@@ -12,10 +12,19 @@ import pytest
 
 from pars.errors import CheckpointError
 from pars.training.checkpoint import Position
-from pars.training.folder import METRICS, REPLAY, TIMING, RunFolder, check_description, read_description, read_status
+from pars.training.folder import (
+    FORMAT,
+    METRICS,
+    REPLAY,
+    TIMING,
+    RunFolder,
+    check_description,
+    read_description,
+    read_status,
+)
 
 DESCRIPTION: dict[str, Any] = {
-    "format": 2,
+    "format": FORMAT,
     "algorithm": "pars",
     "task": "some-task",
     "members": [{"seed": 0, "settings": {"reward_scale": 10.0, "hidden": [8, 8]}}],

@@ -47,7 +47,7 @@ def test_a_finished_run_has_every_file() -> None:
 
 def test_run_json_says_what_was_trained() -> None:
     described = runs.description(group(finished_run()))
-    assert (described["format"], described["algorithm"], described["task"]) == (2, "pars", TASK)
+    assert (described["format"], described["algorithm"], described["task"]) == (3, "pars", TASK)
     assert [member["seed"] for member in described["members"]] == [0, 1]
     assert described["members"][0]["settings"]["hidden"] == [8, 8]
     assert described["varied"] == []
