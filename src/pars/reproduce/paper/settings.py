@@ -101,7 +101,7 @@ TABLE9 = _study(
     "General settings, as printed and in the preset",
     "one set of general settings serves each family of tasks",
     "Adam, which the table names too, is the only optimiser of the library. Widths of layers are printed, their number "
-    "is not; learning starts at once (random_steps).",
+    "is not; learning starts at once (learning_starts).",
 )
 TABLE10 = _study(
     "table10",
