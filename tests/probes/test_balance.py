@@ -14,6 +14,7 @@ from pars.core import Spec, Transition
 from pars.probes import balance as probes
 from pars.probes.balance import RETURN_RANK, action_balance, correlation, value_order
 from pars.rl.returns import mc_return, returns_ahead
+from pars.training.share import ranked
 
 
 def td3_bc() -> tuple[Any, Any, Any]:
@@ -68,3 +69,7 @@ def test_returns_of_single_rows_are_those_of_all(discount: float) -> None:
     picks = np.array([0, 3, 50, 51, 198, 199])
     every = mc_return(reward, terminal, last, discount)
     np.testing.assert_allclose(returns_ahead(reward, terminal, last, picks, discount), every[picks], rtol=1e-5)
+
+
+def test_equal_returns_share_a_rank() -> None:
+    assert ranked(np.array([0.0, 3.0, 0.0, 1.0, 3.0, 0.0])).tolist() == [2.0, 5.5, 2.0, 4.0, 5.5, 2.0]

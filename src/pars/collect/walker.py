@@ -47,7 +47,7 @@ def load_walker(path: Path | None = None) -> Walker:
     file = path or SHIPPED
     skill = _npz(file) if file.suffix == ".npz" else load(file)
     sampled = file.suffix == ".npz"
-    sees = len(skill.layers[0][0])
+    sees = len(skill.layers[0][0]) if skill.layers else 0
     if sees != SEEN + 2 * sampled or len(skill.layers[-1][1]) != 2 * ACTIONS:
         raise CheckpointError(
             f"{file}: a walker sees {SEEN + 2 * sampled} numbers and gives {ACTIONS}, this one {sees}"

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.stats import rankdata
 
 from pars.probes.balance import RETURN_RANK
 from pars.rl.returns import returns_ahead
@@ -94,9 +93,15 @@ def probe_batch(data: Sequence[Any], discounts: Sequence[float]) -> Any:
             drawn[id(one)] = jax.tree.map(lambda x, picks=picks: np.asarray(x[picks], np.float32), one.columns)
         if (id(one), discount) not in ranks:
             ahead = returns_ahead(one.columns.reward, one.columns.terminal, one.last, picks, discount)
-            ranks[id(one), discount] = rankdata(ahead).astype(np.float32)
+            ranks[id(one), discount] = ranked(ahead)
     members = [
         drawn[id(one)]._replace(extra={**drawn[id(one)].extra, RETURN_RANK: ranks[id(one), discount]})
         for one, discount in zip(data, discounts, strict=True)
     ]
     return jax.tree.map(lambda *parts: np.stack(parts), *members)
+
+
+def ranked(values: np.ndarray) -> np.ndarray:
+    """Ranks of values [N] from 1 on, float32; equal ones share the mean of theirs."""
+    _, which, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[which].astype(np.float32)
