@@ -49,6 +49,8 @@ class Spec(NamedTuple):
     action_dim: int
     obs_mean: Any = 0.0  # [O] over the dataset
     obs_std: Any = 1.0  # [O]
+    action_mean: Any = 0.0  # [A] over the dataset; known, with the next, where an algorithm standardises actions
+    action_std: Any = 1.0  # [A]
     reward_mean: Any = 0.0  # over the dataset; these three are known where an algorithm normalises rewards
     reward_std: Any = 1.0
     return_range: Any = 1.0  # best less worst return of an episode, in thousands
@@ -67,7 +69,7 @@ class Spec(NamedTuple):
         return {name: np.asarray(getattr(self, name), np.float32) for name in FACTS}
 
 
-FACTS = ("obs_mean", "obs_std", "reward_mean", "reward_std", "return_range")  # of a Spec
+FACTS = tuple(name for name in Spec._fields if name.endswith(("_mean", "_std", "_range")))
 
 
 class Step(NamedTuple):
@@ -214,10 +216,6 @@ class Phase:
     draw: Draw = uniform
 
 
-def always(cfg: Any) -> bool:
-    return True
-
-
 def nothing(cfg: Any) -> Hashable:
     return None
 
@@ -234,7 +232,7 @@ class Column:
     make: Callable[[Any, Data], Any] | None = None  # (cfg, dataset) -> [N] or [N, width]
     late: Callable[[Any, Transition], Any] | None = None  # (cfg, an episode met online, NumPy [T, ..]) -> [T] or [T, w]
     unknown: float = 0.0
-    wanted: Callable[[Any], bool] = always  # by a config's structure
+    wanted: Callable[[Any], bool] = lambda cfg: True  # by a config's structure
     made_of: Callable[[Any], Hashable] = nothing  # what of a config `make` depends on: members share data
 
 
@@ -267,6 +265,11 @@ class LoopSettings:
         """Whether statistics of the dataset's rewards are wanted in `Spec`, for which all rewards are read."""
         return False
 
+    @property
+    def reads_actions(self) -> bool:
+        """The same of its actions."""
+        return False
+
     def check(self) -> None:
         """Raises UsageError for settings that are out of their ranges, or do not go together."""
         check_ranges(self)
@@ -274,10 +277,6 @@ class LoopSettings:
 
 def _keep(cfg: Any, state: State, spec: Spec, key: Key) -> State:
     return state
-
-
-def _as_it_is(cfg: Any, data: Data) -> Data:
-    return data
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +304,7 @@ class Algorithm:
     due: Callable[[Any, int], int] = by_ratio  # (cfg, environment steps) -> gradient steps due by then
     sees: Sight = PLAIN
     columns: tuple[Column, ...] = ()
-    prepare: Callable[[Any, Data], Data] = _as_it_is  # the episodes that this algorithm trains on, and
+    prepare: Callable[[Any, Data], Data] = lambda cfg, data: data  # the episodes that this algorithm trains on, and
     prepared_by: Callable[[Any], Hashable] = nothing  # what of the config that depends on: members share data
     go_online: Callable[[Any, State, Spec, Key], State] = _keep  # the state may get another structure
     presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets

@@ -8,7 +8,8 @@ import pytest
 from pars.core import Transition
 from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, policy, train, values
 
-ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
+SUPPORT = ["mcq", "msg", "spot", "svr", "sac_rnd"]  # what keeps to the data's actions by a model or an ensemble
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q", *SUPPORT]
 
 
 @pytest.mark.parametrize("name", ACTORS)

@@ -34,6 +34,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sac_n": SOFT | dict(critics=4),
     "edac": SOFT | dict(critics=4, diversity_weight=0.01),
     "sac": SOFT,
+    "mcq": SOFT | dict(behaviour_hidden=(32, 32), sampled_actions=4, floor_pseudo=False),
+    "msg": SOFT
+    | dict(critics=4, clone_steps=100, deviation_weight=-1.0, conservative_weight=0.01, drawn_evaluation=False),
+    "spot": Q | dict(behaviour_hidden=(32, 32), behaviour_steps=300, normalize_obs=False, support_weight=0.005),
+    "svr": Q
+    | dict(behaviour_steps=300, normalize_obs=False, support_weight=1e-4, least_value=-10.0, actor_cosine=False),
+    "sac_rnd": SOFT | dict(rnd_width=16, rnd_steps=300, actor_bonus_weight=0.01, critic_bonus_weight=0.01),
     "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
 SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
@@ -68,6 +75,9 @@ def train(name: str, columns: Transition, steps: int, **settings: Any) -> Learne
     data = algo.data_for(cfg, from_arrays(arrays, next_obs="file", columns=algo.stored_columns(cfg)))
     learner = Learner(algo, [cfg], [0], SPEC, data.shapes([column.name for column in algo.columns_of(cfg)]))
     learner.load(data.packed, data.extra)
+    for phase in algo.before:
+        learner.start_interval(phase.name)
+        learner.run(0, phase.steps(cfg), phase.steps(cfg), phase.name)
     learner.start_interval("offline")
     learner.run(0, steps, steps)
     return learner

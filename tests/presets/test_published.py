@@ -225,6 +225,11 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     "edac": RANDOM,
     "cal_ql": [*MUJOCO, *(task_id for task_id in ADROIT if task_id not in CLONED)],
     "rlpd": ADROIT,
+    "mcq": [*ANTMAZE, *ADROIT],
+    "msg": [task_id for task_id in D4RL if task_id != "antmaze-large-diverse-v2"],
+    "spot": [*RANDOM, *(task_id for task_id in ADROIT if task_id not in CLONED)],
+    "svr": [*ANTMAZE, *(task_id for task_id in ADROIT if not task_id.startswith("pen"))],
+    "sac_rnd": ADROIT,
     "sac": [*ANTMAZE, *ADROIT],
     "td3": [*ANTMAZE, *ADROIT],
 }

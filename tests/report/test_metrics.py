@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.core import Algorithm
+from pars.core import Algorithm, Step
 from pars.envs import make_task
 from pars.probes import PROBES
 from pars.probes.balance import RETURN_RANK
@@ -34,6 +34,10 @@ def logged(algo: Algorithm) -> set[str]:
     traced = update(algo, cfg, 3, 2)
     state, batch, key = traced.args
     found = [jax.eval_shape(traced.function, jnp.int32(0), state, batch, key)[1]]
+    for phase in algo.before:
+        step = Step(jnp.int32(0), jnp.int32(10), phase.name)
+        one = lambda state, batch, key, phase=phase, step=step: phase.update(cfg, state, batch, key, step)[1]  # noqa: E731
+        found.append(jax.eval_shape(one, state, batch, key))
     batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
     for probe in PROBES.values():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))

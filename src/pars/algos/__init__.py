@@ -12,7 +12,26 @@ from typing import Any
 
 import gymnasium
 
-from pars.algos import bc, cql, edac, iql, max_q, outside, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.algos import (
+    bc,
+    cql,
+    edac,
+    iql,
+    max_q,
+    mcq,
+    msg,
+    outside,
+    pars,
+    rebrac,
+    rlpd,
+    sac,
+    sac_n,
+    sac_rnd,
+    spot,
+    svr,
+    td3,
+    td3_bc,
+)
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS
@@ -28,6 +47,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         cql.CAL_QL,
         sac_n.ALGORITHM,
         edac.ALGORITHM,
+        mcq.ALGORITHM,
+        msg.ALGORITHM,
+        spot.ALGORITHM,
+        svr.ALGORITHM,
+        sac_rnd.ALGORITHM,
         bc.ALGORITHM,
         bc.BEST_TENTH,
         rlpd.ALGORITHM,

@@ -98,6 +98,11 @@ class Dataset:
                 )
         return {"reward_mean": float(reward.mean()), "reward_std": float(reward.std()), "return_range": apart / 1000.0}
 
+    def action_facts(self) -> dict[str, Any]:
+        """Mean and standard deviation of the actions, [A] each."""
+        mean, std = Moments.of(self.columns.action).facts().values()
+        return {"action_mean": mean, "action_std": std}
+
     def select(self, kept: Array) -> "Dataset":
         """The transitions where `kept` [N] is true, whole episodes; means and deviations are theirs."""
         packed = self.packed[kept]

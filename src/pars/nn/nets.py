@@ -16,7 +16,9 @@ from pars.nn.spread import map_ensemble, replicate
 
 Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
-Initializer = Literal["flax", "torch", "edac", "he", "xavier", "orthogonal", "orthogonal_small"]
+Initializer = Literal[
+    "flax", "torch", "torch_small", "edac", "he", "xavier", "glorot_normal", "orthogonal", "orthogonal_small"
+]
 ActorInitializer = Literal["same", Initializer]  # same: as critics have it
 Initialize = Callable[..., Array]
 
@@ -33,10 +35,11 @@ class MLP(nn.Module):
     """Dense layers of widths `hidden` and a linear output. x: [.., in] -> [.., out].
 
     The activations of hidden layer i can be tapped: `apply(params, x, mutable="taps")` (see `hidden_activations`).
-    `initializer`: "flax" LeCun normal, zero bias; "torch" U(+-1/sqrt(fan_in)) for both; "edac" the same for hidden
-    kernels with bias 0.1 and an output layer of U(+-`edge`) (An et al. 2021, arXiv 2110.01548); "he" as "edac" with
-    He's uniform U(+-sqrt(6 / fan_in)) for hidden kernels (Howuhh/sac-n-jax); with zero bias "xavier" uniform,
-    "orthogonal" of gain sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
+    `initializer`: "flax" LeCun normal, zero bias; "torch" U(+-1/sqrt(fan_in)) for both; "torch_small" the same
+    with an output layer of U(+-`edge`); "edac" the same for hidden kernels with bias 0.1 and an output layer of
+    U(+-`edge`) (An et al. 2021, arXiv 2110.01548); "he" as "edac" with He's uniform U(+-sqrt(6 / fan_in)) for hidden
+    kernels (Howuhh/sac-n-jax); with zero bias "xavier" uniform, "glorot_normal" (truncated), "orthogonal" of gain
+    sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
     `dropout`: rate, a number or traced, after each hidden activation where the caller gives a key of that name.
     """
 
@@ -55,7 +58,7 @@ class MLP(nn.Module):
         for i, width in enumerate(self.hidden):
             # the first layer sees actions far out of the box, where rounding would move them by whole boxes
             precision = self.precision if i else "float32"
-            kernel, bias = _Affine(width, *self._initializers(x.shape[-1]), name=f"Dense_{i}")(x.shape[-1])
+            kernel, bias = Affine(width, *self._initializers(x.shape[-1]), name=f"Dense_{i}")(x.shape[-1])
             if self.layer_norm == "before" and self.activation == "relu":
                 x = normed_relu(precision, x, kernel, bias, *_Scale(width, name=f"LayerNorm_{i}")())
                 self._tap(x, leading)
@@ -67,7 +70,7 @@ class MLP(nn.Module):
             self._tap(x, leading)
             if self.layer_norm == "after":
                 x = nn.LayerNorm(name=f"LayerNorm_{i}")(x)
-        kernel, bias = _Affine(self.out, *self._initializers(x.shape[-1], last=True), name="out")(x.shape[-1])
+        kernel, bias = Affine(self.out, *self._initializers(x.shape[-1], last=True), name="out")(x.shape[-1])
         return dense("float32", x, kernel, bias).reshape(*leading, self.out)
 
     def _tap(self, x: Array, leading: tuple[int, ...]) -> None:
@@ -85,20 +88,21 @@ class MLP(nn.Module):
         kernels = {
             "flax": nn.initializers.lecun_normal(),
             "xavier": nn.initializers.xavier_uniform(),
+            "glorot_normal": nn.initializers.glorot_normal(),
             "orthogonal": _orthogonal(2**0.5),
             "orthogonal_small": _orthogonal(0.01 if small else 2**0.5),
         }
         if self.initializer in kernels:
             return kernels[self.initializer], nn.initializers.zeros
-        if self.initializer == "torch":
-            return _uniform(inputs**-0.5), _uniform(inputs**-0.5)
+        if self.initializer == "torch" or (self.initializer == "torch_small" and not last):
+            return uniform(inputs**-0.5), uniform(inputs**-0.5)
         if last:
-            return _uniform(self.edge), _uniform(self.edge)
+            return uniform(self.edge), uniform(self.edge)
         bound = inputs**-0.5 if self.initializer == "edac" else (6 / inputs) ** 0.5
-        return _uniform(bound), nn.initializers.constant(0.1)
+        return uniform(bound), nn.initializers.constant(0.1)
 
 
-class _Affine(nn.Module):
+class Affine(nn.Module):
     """Kernel [inputs, width] and bias [width] of a dense layer, named as flax names them."""
 
     width: int
@@ -260,7 +264,7 @@ def _orthogonal(gain: float) -> Initialize:
     return init
 
 
-def _uniform(bound: float) -> Initialize:
+def uniform(bound: float) -> Initialize:
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
         return jax.random.uniform(key, shape, dtype, -bound, bound)
 

@@ -10,7 +10,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from pars.errors import UsageError
-from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.presets import (
+    bc,
+    cal_ql,
+    cql,
+    edac,
+    iql,
+    max_q,
+    mcq,
+    msg,
+    pars,
+    rebrac,
+    rlpd,
+    sac,
+    sac_n,
+    sac_rnd,
+    spot,
+    svr,
+    td3,
+    td3_bc,
+)
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {
@@ -22,6 +41,11 @@ PRESETS: dict[str, Preset] = {
     "cal_ql": cal_ql.PRESET,
     "sac_n": sac_n.PRESET,
     "edac": edac.PRESET,
+    "mcq": mcq.PRESET,
+    "msg": msg.PRESET,
+    "spot": spot.PRESET,
+    "svr": svr.PRESET,
+    "sac_rnd": sac_rnd.PRESET,
     "bc": bc.PRESET,
     "bc_10": bc.PRESET,
     "rlpd": rlpd.PRESET,

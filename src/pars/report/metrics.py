@@ -48,7 +48,22 @@ METRICS = {  # in the order of the report's small figures
     "length_mean": Meaning("Episode length (actions)", "Mean length of the evaluation's episodes."),
     "advantage_weight": Meaning("Advantage weight", "IQL: mean of exp(advantage_scale * (Q - V)), at most weight_max."),
     "entropy": Meaning("Entropy", "Mean -log pi(a|s) of sampled actions, held near target_entropy per dimension."),
-    "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
+    "gap": Meaning(
+        "Gap", "How far Q at sampled actions (CQL: logsumexp, MSG: the policy's) lies above Q at the dataset's."
+    ),
+    "behaviour_loss": Meaning("Behaviour loss", "Of the model of the data's actions: VAE (MCQ, SPOT) or clone (SVR)."),
+    "pull_loss": Meaning(
+        "Pull loss", "MCQ: mean squared distance of Q at the policy's actions from its pseudo-target."
+    ),
+    "pull_target": Meaning("Pseudo-target (raw reward)", "MCQ: mean best Q among actions that the VAE draws."),
+    "support_loss": Meaning("Support loss", "SPOT: bound of -log density of the policy's actions, before its weight."),
+    "regulariser": Meaning("Regulariser", "SVR: what draws Q down out of the support, before its weight."),
+    "importance": Meaning("Importance weight", "SVR: mean density of the data's actions under policy over behaviour."),
+    "rnd_loss": Meaning("RND loss", "SAC-RND: error of the predictor on the dataset, while it is trained."),
+    "bonus": Meaning("Bonus", "SAC-RND: error of the predictor at the policy's actions, in deviations of training."),
+    "lower_bound": Meaning(
+        "Lower bound (raw reward)", "MSG: mean of the members' Q plus beta deviations, at the policy's actions."
+    ),
     "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
     "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),

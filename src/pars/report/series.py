@@ -11,7 +11,7 @@ from pars.report.stats.statistics import Estimate, estimate
 
 STEP_NAMES = {"offline": "gradient steps", "online": "environment steps"}
 # logged in units of the scaled reward, shown in units of the raw one
-SCALED = ("q_max", "q_mean", "target_mean", "q_infeasible", "policy_value")
+SCALED = ("q_max", "q_mean", "target_mean", "q_infeasible", "policy_value", "pull_target", "lower_bound")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ CATALOGUE: dict[str, Study | Grid] = {
         table3.TABLE3,
         printed.TABLE4,
         table5.TABLE5,
-        printed.TABLE6,
+        table2.TABLE6,
         table2.TABLE7,
         settings.TABLE8,
         settings.TABLE9,

@@ -13,7 +13,7 @@ import numpy as np
 
 from pars import presets
 from pars.algos import find_algorithm
-from pars.config import as_text, facts, structure, to_dict
+from pars.config import as_text, facts, field_types, structure, to_dict
 from pars.core import Algorithm
 from pars.envs import make_task
 from pars.errors import UsageError, unknown
@@ -46,6 +46,7 @@ class Arm:
     settings: Mapping[str, Any] = field(default_factory=dict)
     preset: str = presets.PAPER
     presets: Mapping[str, str] = field(default_factory=dict)  # by family of tasks, where it is another
+    without: tuple[str, ...] = ()  # families of tasks on which the paper does not have it
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
     used: set[str] = set()
     unused: dict[str, str] = {}
     for arm in grid.arms:
-        if grade.arms is not None and arm.label not in grade.arms:
+        if arm.label not in (grade.arms or [arm.label]) or presets.family(task_id) in arm.without:
             continue
         algo = find_algorithm(arm.algorithm)
         own = {name: value for name, value in grade.settings.items() if name in facts(algo.config)}
@@ -256,9 +257,10 @@ def same(cfg: Any, settings: Mapping[str, Any]) -> bool:
 
 
 def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
-    """Environment steps before the first update shrink with all others."""
-    usual = algo.configure(settings)
-    return settings | {name: int(scale * getattr(usual, name)) for name in ("random_steps", "learning_starts")}
+    """Settings that are lengths, such as of a model that is trained before, shrink with the phases."""
+    usual, kinds = algo.configure(settings), field_types(algo.config)
+    lengths = {name: getattr(usual, name) for name, fact in facts(algo.config).items() if fact.unit.endswith(" steps")}
+    return settings | {name: kinds[name](max(int(scale * length), 1)) for name, length in lengths.items() if length}
 
 
 def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:

@@ -85,6 +85,23 @@ def tanh_sample(key: Array, mean: Array, log_std: Array) -> tuple[Array, Array]:
     return jnp.tanh(z), jnp.sum(log_normal - log_slope, axis=-1)
 
 
+TANH_EDGE = 0.999  # beyond, the density of a squashed action is that of the whole tail
+
+
+def tanh_log_prob(action: Array, mean: Array, log_std: Array) -> Array:
+    """Log-density of tanh(N(mean, std^2)) at given actions, summed over A. All [.., A] -> [..]
+
+    Where |action| >= TANH_EDGE, which data often have, it is the mass of that tail over its width, as in acme.
+    """
+    same_shape("tanh_log_prob", "repeat the policy for each action", action=action, mean=mean, log_std=log_std)
+    inside = jnp.clip(action, -TANH_EDGE, TANH_EDGE)
+    z, spread = jnp.arctanh(inside), jnp.exp(-log_std)
+    standard = (z - mean) * spread
+    density = -0.5 * standard**2 - log_std - 0.5 * jnp.log(2 * jnp.pi) - jnp.log1p(-(inside**2))
+    tail = jax.scipy.special.log_ndtr(-jnp.sign(action) * standard) - jnp.log1p(-TANH_EDGE)
+    return jnp.sum(jnp.where(jnp.abs(action) < TANH_EDGE, density, tail), axis=-1)
+
+
 def gaussian_log_prob(action: Array, mean: Array, log_std: Array) -> Array:
     """Log-density of N(mean, std^2), summed over A. action, mean [.., A], log_std [A] or [.., A] -> [..]"""
     same_shape("gaussian_log_prob", "repeat the mean for each action, or map over them", action=action, mean=mean)

@@ -41,6 +41,11 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     updates_per_step=2,
     random_steps=3,
     sampled_actions=2,
+    behaviour_hidden=(8, 8),
+    behaviour_steps=3,
+    rnd_width=8,
+    rnd_steps=3,
+    clone_steps=3,
 )
 
 Settings = Mapping[str, Any]

@@ -182,8 +182,9 @@ class Learner:
 
 
 def make_spec(dataset: Any, algo: Algorithm, cfg: Any, capacity: int = 0, goal_dim: int = 0) -> Spec:
-    """What an algorithm may know of a Dataset; its rewards only where they are wanted, for that reads all of them."""
+    """What an algorithm may know of a Dataset; rewards and actions only where wanted, for that reads all of them."""
     spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
     rows = len(dataset.last) if algo.weights else 0
     spec = spec._replace(goal_dim=goal_dim, rows=rows, capacity=capacity)
+    spec = spec._replace(**dataset.action_facts()) if cfg.reads_actions else spec
     return spec._replace(**dataset.reward_facts()) if cfg.reads_rewards else spec

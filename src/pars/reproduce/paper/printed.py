@@ -90,12 +90,3 @@ TABLE4 = Study(
     seconds=0.0,
     notes=("GC-IQL, WGCSL, DWSL, HIQL and GCPC are not in the library; PARS's own numbers come from table2.",),
 )
-TABLE6 = Study(
-    "table6",
-    "Spreads of the baselines that the authors ran again",
-    "SPOT, SVR and MCQ as the authors re-ran them",
-    parts={},
-    show=lambda parts: Finding(pictures=[_table("table6")]),
-    seconds=0.0,
-    notes=("SPOT, SVR and MCQ are not in the library.",),
-)

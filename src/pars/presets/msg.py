@@ -1,0 +1,32 @@
+"""MSG: the authors' README has settings for one AntMaze set; those of the others were not published."""
+
+from typing import Any
+
+from pars.presets.preset import Preset
+from pars.presets.sets import ADROIT, ANTMAZE_V2, MUJOCO, ULTRA
+
+SOURCE = "google-research jrl/agents/msg README (antmaze-large-diverse-v0)"
+GRID = "not published (a search over beta -4, -8 and alpha 0, .1, .5, 1)"
+FALLBACK = {
+    **{name: f"{GRID}; those of antmaze-large-diverse" for name in ANTMAZE_V2 if name != "antmaze-large-diverse-v2"},
+    **dict.fromkeys(MUJOCO, f"{GRID}; beta -4 and alpha .1, pairs of networks"),
+    **dict.fromkeys(ADROIT, "none published; beta -4 and alpha .1"),
+    **dict.fromkeys(ULTRA, "none published; those of the large maze"),
+}
+FAMILY: dict[str, dict[str, Any]] = {
+    "antmaze": dict(reward_scale=4.0, reward_shift=-2.0),
+    "mujoco": dict(double_q=True, deviation_weight=-4.0),
+    "adroit": dict(deviation_weight=-4.0),
+    "pointmaze": dict(  # ours
+        critics=8,
+        hidden=(128, 128),
+        actor_hidden=(128, 128),
+        actor_lr=3e-4,
+        clone_steps=1000,
+        discount=0.95,
+        reward_scale=10.0,
+        deviation_weight=-4.0,
+    ),
+}
+
+PRESET = Preset(SOURCE, family=FAMILY, fallback=FALLBACK, steps={"antmaze": 2_200_000})
