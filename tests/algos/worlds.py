@@ -37,7 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mcq": SOFT | dict(behaviour_hidden=(32, 32), sampled_actions=4, floor_pseudo=False),
     "msg": SOFT
     | dict(critics=4, clone_steps=100, deviation_weight=-1.0, conservative_weight=0.01, drawn_evaluation=False),
-    "spot": Q | dict(behaviour_hidden=(32, 32), behaviour_steps=300, normalize_obs=False, support_weight=0.005),
+    "spot": Q
+    | dict(behaviour_hidden=(32, 32), behaviour_steps=300, normalize_obs=False, support_weight=0.01, critic_lr=1e-3),
     "svr": Q
     | dict(behaviour_steps=300, normalize_obs=False, support_weight=1e-4, least_value=-10.0, actor_cosine=False),
     "sac_rnd": SOFT | dict(rnd_width=16, rnd_steps=300, actor_bonus_weight=0.01, critic_bonus_weight=0.01),

@@ -236,7 +236,8 @@ def test_lengths() -> None:
     assert presets.lengths("pointmaze-umaze-diverse").offline_steps < 100_000
     for name in ALGORITHMS:
         long = {task_id for task_id in D4RL if presets.offline_steps(name, task_id) != 1_000_000}
-        assert long == (set(D4RL) if name in ("sac_n", "edac") else set())
+        own = {"sac_n": D4RL, "edac": D4RL, "msg": ANTMAZE, "sac_rnd": [*ANTMAZE, *MUJOCO]}
+        assert long == set(own.get(name, ()))
         assert presets.offline_steps(name, "pointmaze-umaze-diverse") == 20_000
     assert {presets.offline_steps("sac_n", task_id) for task_id in D4RL} == {3_000_000}
     assert presets.offline_steps("edac", "pen-cloned-v1") == 200_000  # 200 epochs

@@ -34,10 +34,10 @@ def find(names: Sequence[str]) -> list[Algorithm]:
 def table() -> Table:
     header = ("name", "algorithm", "paper", "file (lines)", "ingredients", "offline", "online")
     columns = [Column(title, no_wrap=title != "paper") for title in header]
-    found = Table(*columns, "presets", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    found = Table(*columns, "other presets", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for algo in every_algorithm():
         phases = ("yes" if has else "no" for has in (algo.offline, algo.online))
-        choices = ", ".join(presets.choices(algo.name))
+        choices = ", ".join(presets.choices(algo.name)[1:])
         paper = algo.paper.replace("arXiv ", "")
         found.add_row(algo.name, algo.title, paper, file(algo), ingredients(algo), *phases, choices)
     return found

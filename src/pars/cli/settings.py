@@ -6,6 +6,7 @@ import inspect
 import textwrap
 import typing
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from pars.cli.listing import WIDTH, file, find
@@ -27,6 +28,9 @@ On D4RL's datasets a preset lies over these defaults: pars algos --presets {name
 """
 
 
+HOOKS = ("before", "draw", "weights", "due", "sees", "columns", "prepare", "go_online")
+
+
 class Row(NamedTuple):
     """One setting."""
 
@@ -45,6 +49,7 @@ def lines(names: Sequence[str]) -> Iterator[str]:
         table = rows(algo.configure(), algo.phases)
         sizes = [max(len(cell) for cell in column) for column in zip(*(_cells(row) for row in table), strict=True)][:3]
         yield f"{algo.name}: {algo.title}, {algo.paper}; {file(algo)}"
+        yield course(algo)
         for home, group in _groups(algo.config, table):
             yield ""
             yield "Of its own" if home is algo.config else _title(home)
@@ -55,6 +60,14 @@ def lines(names: Sequence[str]) -> Iterator[str]:
                     meaning, WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False
                 )
         yield from ("", *LEGEND.format(name=algo.name).splitlines(), "")
+
+
+def course(algo: Algorithm) -> str:
+    """Its phases, and which hooks of `Algorithm` it uses beside init, update and act."""
+    phases = [*(phase.name for phase in algo.before), *algo.phases]
+    plain = {hook.name: hook.default for hook in fields(Algorithm) if hook.name in HOOKS}
+    hooks = [name for name, usual in plain.items() if getattr(algo, name) != usual]
+    return f"phases: {', '.join(phases)}; hooks: {', '.join(hooks) or 'none'}"
 
 
 def page(names: Sequence[str] = ()) -> Iterator[str]:

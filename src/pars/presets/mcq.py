@@ -7,7 +7,7 @@ from pars.presets.sets import ADROIT, ANTMAZE_V2, ULTRA
 
 SOURCE = "dmksjfl/MCQ; weights of a third party's script for it, hopper-medium-replay's also of its README"
 FALLBACK = dict.fromkeys((*ANTMAZE_V2, *ULTRA), "none published; the default's") | dict.fromkeys(
-    ADROIT, "none published; the .3 of pen-human-v0, without a floor, for values may be negative"
+    ADROIT, "none published; the weight of pen-human-v0, no floor"
 )
 FAMILY: dict[str, dict[str, Any]] = {
     "adroit": dict(td_weight=0.3, floor_pseudo=False),

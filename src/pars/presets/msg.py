@@ -1,4 +1,5 @@
-"""MSG: the authors' README has settings for one AntMaze set; those of the others were not published."""
+"""MSG: the authors' README has settings for one AntMaze set. For the others they searched over beta -4 and -8 and alpha
+0, .1, .5 and 1, and did not publish what they found."""
 
 from typing import Any
 
@@ -6,10 +7,13 @@ from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, ANTMAZE_V2, MUJOCO, ULTRA
 
 SOURCE = "google-research jrl/agents/msg README (antmaze-large-diverse-v0)"
-GRID = "not published (a search over beta -4, -8 and alpha 0, .1, .5, 1)"
 FALLBACK = {
-    **{name: f"{GRID}; those of antmaze-large-diverse" for name in ANTMAZE_V2 if name != "antmaze-large-diverse-v2"},
-    **dict.fromkeys(MUJOCO, f"{GRID}; beta -4 and alpha .1, pairs of networks"),
+    **{
+        name: "none published; those of antmaze-large-diverse"
+        for name in ANTMAZE_V2
+        if name != "antmaze-large-diverse-v2"
+    },
+    **dict.fromkeys(MUJOCO, "none published; beta -4, alpha .1, pairs of networks"),
     **dict.fromkeys(ADROIT, "none published; beta -4 and alpha .1"),
     **dict.fromkeys(ULTRA, "none published; those of the large maze"),
 }

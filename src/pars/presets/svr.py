@@ -11,8 +11,8 @@ LEAST = {"halfcheetah": -366.0, "hopper": -125.0, "walker2d": -471.0, "pen": -71
 # least values that Kim et al. (2025) take for the other hands
 OTHERS = {"door": -42.0, "hammer": -348.0, "relocate": 0.0}
 FALLBACK = {
-    **dict.fromkeys((*ANTMAZE_V2, *ULTRA), "none published; weight .001, least value of rewards less 1"),
-    **{name: "none published; pen's weights, least values of PARS" for name in ADROIT if not name.startswith("pen")},
+    **dict.fromkeys((*ANTMAZE_V2, *ULTRA), "none published; weight .001, rewards less 1"),
+    **{name: "none published; pen's weights, PARS's least values" for name in ADROIT if not name.startswith("pen")},
 }
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(reward_shift=-1.0, least_value=-100.0, normalize_obs=False),
