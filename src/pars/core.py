@@ -208,12 +208,18 @@ def by_ratio(cfg: Any, steps: int) -> int:
 
 @dataclass(frozen=True)
 class Phase:
-    """A model that is trained before the policy, on the dataset; its parameters are a part of the same state."""
+    """A model that is trained before the policy, on the dataset; its parameters are a part of the same state.
+
+    Members of one seed, one dataset and equal `depends_on` train it once: the others get the fields `trains` of the
+    first one's state. What `init` and `update` make of those may depend on no other setting.
+    """
 
     name: str  # in folders, logs and the live view: "behaviour"
     steps: Callable[[Any], int]  # cfg -> gradient steps; of the config's structure, not of its floats
     update: Update
     draw: Draw = uniform
+    depends_on: Callable[[Any], Hashable] | None = None  # cfg -> what of it the model depends on; None: everything
+    trains: tuple[str, ...] = ()  # with `depends_on`: all fields of the state that `update` changes
 
 
 def nothing(cfg: Any) -> Hashable:

@@ -1,4 +1,4 @@
-"""Seven methods that learn nothing and use one hook each: what batch, state and policy hold can be told from them."""
+"""Eight methods that learn nothing and use one hook each: what batch, state and policy hold can be told from them."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Config(LoopSettings):
     updates_per_step: int = 2
     model_steps: int = 6
     keep: float = 0.9
+    gain: float = 0.1
 
 
 class State(NamedTuple):
@@ -84,7 +85,7 @@ def model_update(cfg: Config, state: State, batch: Transition, key: Array, step:
 
 def led_update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     state, metrics = update(cfg, state, batch, key, step)
-    return state._replace(actor=state.actor + 0.1 * state.other), metrics
+    return state._replace(actor=state.actor + cfg.gain * state.other), metrics
 
 
 PRETRAINED = replace(
@@ -92,6 +93,16 @@ PRETRAINED = replace(
     name="toy_pretrained",
     update=led_update,
     before=(Phase("behaviour", lambda cfg: cfg.model_steps, model_update, model_draw),),
+)
+
+
+# and one of a seed that all its members share: it depends on `keep`, not on `gain`
+
+SHARED = replace(
+    PRETRAINED,
+    name="toy_shared",
+    before=(replace(PRETRAINED.before[0], depends_on=lambda cfg: cfg.keep, trains=("other",)),),
+    settings={"model_steps": 7},
 )
 
 
@@ -219,4 +230,4 @@ def history_act(cfg: Config, state: State, obs: Array, key: Array, explore: Any)
 
 REMEMBERING = replace(PLAIN, name="toy_history", act=history_act, sees=Sight(history=HISTORY))
 
-TOYS = {toy.name: toy for toy in (PRETRAINED, GOALS, WINDOWS, PRIORITIES, BURSTS, TWO_POLICIES, REMEMBERING)}
+TOYS = {toy.name: toy for toy in (PRETRAINED, SHARED, GOALS, WINDOWS, PRIORITIES, BURSTS, TWO_POLICIES, REMEMBERING)}

@@ -8,14 +8,13 @@ of chunks.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from pars.config import stack
 from pars.core import ONLINE, Algorithm, Index
 from pars.errors import UsageError
 from pars.training.placement import Placement, free_memory
@@ -23,6 +22,7 @@ from pars.training.plan import DataIn
 from pars.training.prefetch import Prefetch, chunk_steps, joined, on_host
 from pars.training.program import Program, drawn_shapes, key_of
 from pars.training.source import named
+from pars.training.trainers import Trainers
 
 Array = np.ndarray
 Span = tuple[int, int, int, int]  # start, count, steps planned, first step of the chunk
@@ -91,7 +91,7 @@ class InMemory:
 
     streaming = False
 
-    def __init__(self, tables: Tables, program: Program, configs: Sequence[Any], seeds: list[int]) -> None:
+    def __init__(self, tables: Tables, program: Program, trainers: Mapping[str, Trainers]) -> None:
         place = program.placement
         self.data, self.episodes = place.share(joined(tables.parts)), tuple(place.share(tables.episodes))
         self.own = place.put(tables.own)
@@ -109,11 +109,10 @@ class Streamed:
 
     streaming = True
 
-    def __init__(self, tables: Tables, program: Program, configs: Sequence[Any], seeds: list[int]) -> None:
-        self.tables, self.program = tables, program
+    def __init__(self, tables: Tables, program: Program, trainers: Mapping[str, Trainers]) -> None:
+        self.tables, self.program, self.trainers = tables, program, trainers
         self.episodes = tuple(program.placement.share(tables.episodes))
         self.own = program.placement.put(tables.own)
-        self.cfg, self.seeds = jax.tree.map(np.asarray, stack(configs)), np.asarray(seeds, np.int32)
         self.phase = ""
         self.line: Prefetch | None = None
 
@@ -131,10 +130,10 @@ class Streamed:
 
     def _prefetch(self, phase: str) -> Prefetch:
         """Fetches the rows that the phase's draw will pick."""
-        program, online = self.program, phase == ONLINE
+        program, who, online = self.program, self.trainers[phase], phase == ONLINE
         draw, use, like = program.phases[phase].draw, program.uses[phase], program.like
         shapes = drawn_shapes(draw, like, program.width, self.tables.rows, online).rows
-        width = len(self.seeds) * sum(int(np.prod(one.shape)) for one in shapes.values())
+        width = who.count * sum(int(np.prod(one.shape)) for one in shapes.values())
         steps = chunk_steps(4 * width)
 
         def one(cfg: Any, seed: Any, own: Any, episodes: Any, number: Any, filled: Any) -> Any:
@@ -149,9 +148,9 @@ class Streamed:
 
         def indices(first: int) -> dict[str, Array]:
             numbers = np.arange(first, first + steps, dtype=np.int32)
-            return pick(self.cfg, self.seeds, self.tables.own, self.tables.episodes, numbers, filled(numbers))
+            return pick(who.cfg, who.seeds, who.own, self.tables.episodes, numbers, filled(numbers))
 
-        return Prefetch(self.tables.parts, indices, steps, program.placement.put)
+        return Prefetch(self.tables.parts, indices, steps, who.placement.put)
 
     def close(self) -> None:
         if self.line is not None:

@@ -17,6 +17,7 @@ from pars.training.plan import DataIn
 from pars.training.policy import Policies
 from pars.training.program import program_for
 from pars.training.replay import Replay
+from pars.training.trainers import Trainers
 
 
 class Learner:
@@ -46,6 +47,7 @@ class Learner:
         self.sums: dict[str, Metrics] = {}  # of the interval under way, by phase
         self.feed: InMemory | Streamed | None = None
         self.replay: Replay | None = None
+        self.trainers: dict[str, Trainers] = {}  # by phase
 
     @classmethod
     def on(
@@ -100,7 +102,11 @@ class Learner:
         """The members' datasets. data_in: see `load`."""
         self.close()
         stream = must_stream(self.algo, 4 * tables.rows * self.width, self.placement, data_in)
-        self.feed = (Streamed if stream else InMemory)(tables, self.program, self.configs, self.seeds)
+        self.trainers = {
+            phase.name: Trainers(phase, self.configs, self.seeds, tables.own, self.placement)
+            for phase in self.algo.course
+        }
+        self.feed = (Streamed if stream else InMemory)(tables, self.program, self.trainers)
 
     def close(self) -> None:
         """Stop fetching."""
@@ -115,12 +121,14 @@ class Learner:
         """Dispatch `count` gradient steps from `start` of `total`; may return before they are done."""
         assert self.feed is not None, "load data first"
         replay = (self.replay.array, np.int32(self.replay.filled)) if self.replay and phase == ONLINE else ()
-        step = self.program.block(phase, self.feed.streaming)
+        step, who = self.program.block(phase, self.feed.streaming), self.trainers[phase]
+        cfg, seed, own, state, sums = who.pick((self.cfg, self.seed, self.feed.own, self.state, self.sums[phase]))
         for number, (data, span) in enumerate(self.feed(phase, start, count, total)):
             if number:  # no more chunks on the devices than one that is used and those to come
-                jax.block_until_ready(self.sums[phase])
-            where = (self.feed.own, data, self.feed.episodes, tuple(map(np.int32, span)))
-            self.state, self.sums[phase] = step(self.cfg, self.seed, self.state, self.sums[phase], *where, *replay)
+                jax.block_until_ready(sums)
+            where = (own, data, self.feed.episodes, tuple(map(np.int32, span)))
+            state, sums = step(cfg, seed, state, sums, *where, *replay)
+        self.state, self.sums[phase] = who.spread(self.state, state, sums)
 
     def metrics(self, count: int, phase: str = OFFLINE) -> dict[str, np.ndarray]:
         """Averages [P] over the `count` steps of the interval under way, maxima where there was anything; waits."""

@@ -66,6 +66,17 @@ class Placement:
         whole = NamedSharding(self.mesh, PartitionSpec())
         return jax.tree.map(lambda x: jax.device_put(x, whole), tree)
 
+    def select(self, tree: Tree, members: Any) -> Tree:
+        """Inside a compiled function: rows `members` [P] of per-member arrays of a population on the same devices."""
+        rows = self.pad(members)
+
+        def one(path: Any, x: Any) -> Any:
+            # as bits: what devices exchange is added to zeros of the others, and -0.0 + 0.0 is 0.0
+            exact = x.view(f"uint{8 * x.dtype.itemsize}") if jnp.issubdtype(x.dtype, jnp.floating) else x
+            return jax.lax.with_sharding_constraint(exact[rows].view(x.dtype), self._sharding(path))
+
+        return jax.tree.map_with_path(one, tree)
+
     def take(self, tree: Tree) -> Tree:
         """Per-member device arrays -> NumPy [P, ...]."""
         return jax.tree.map(lambda x: np.asarray(x)[: self.members], tree)

@@ -129,6 +129,8 @@ class _Run:
         if position.phase == ONLINE:
             self._go_online()
         self.learner.start_interval(position.phase)
+        if (train := self.learner.trainers[position.phase].count) < self.members:
+            self.view.note(f"{position.phase}: {train} of {self.members} members train it, the others get copies")
         if position.phase == OFFLINE:
             self._at_evaluation(wait=not steps)
 
@@ -147,7 +149,7 @@ class _Run:
             self.learner.run(step, count, steps, phase)
             self._move_to(replace(self.position, step=step + count))
             seconds = time.monotonic() - before
-            rate = count * self.members / seconds
+            rate = count * self.learner.trainers[phase].count / seconds
             self.view.advance(phase, self.position.step, rate if compiled else None)
             if not compiled:
                 for share in self.shares:
