@@ -13,8 +13,10 @@ import pytest
 
 from pars import testing
 from pars.algos import bc, iql, td3
+from pars.config import field_types
 from pars.core import Algorithm
 from pars.presets import Preset
+from tests.training import toys
 
 SMALL = {"actor_hidden": (4,)}
 CLONE = replace(bc.ALGORITHM, name="clone")
@@ -22,6 +24,10 @@ CLONE = replace(bc.ALGORITHM, name="clone")
 
 def test_a_sound_algorithm_passes() -> None:
     testing.check_algorithm(replace(CLONE, presets=Preset("here", family={"own": {"batch_size": 8}})), SMALL)
+
+
+def test_a_shared_model_passes() -> None:
+    testing.check_phases(toys.SHARED)
 
 
 def updated(algo: Algorithm, change: Callable[..., Any]) -> Algorithm:
@@ -55,6 +61,17 @@ def unstacked(cfg: Any, spec: Any, key: Any) -> Any:
 def hidden_chance(state: Any, metrics: Any, batch: Any) -> Any:
     """Drawn anew whenever it is traced."""
     return state, {**metrics, "chance": jnp.float32(np.random.default_rng().uniform())}
+
+
+def shared(**changes: Any) -> Algorithm:
+    """The toy with a phase that is shared, changed."""
+    (phase,) = toys.SHARED.before
+    return replace(toys.SHARED, before=(replace(phase, **changes),))
+
+
+def strays(cfg: Any, state: Any, batch: Any, key: Any, step: Any) -> Any:
+    state, metrics = toys.model_update(cfg, state, batch, key, step)
+    return state._replace(actor=0.5 * state.actor), metrics
 
 
 MISTAKES: dict[str, tuple[Callable[..., None], Algorithm, str]] = {
@@ -94,6 +111,21 @@ MISTAKES: dict[str, tuple[Callable[..., None], Algorithm, str]] = {
         testing.check_update,
         replace(td3.ALGORITHM, update=flattened),
         "update online takes rewards [B, 1] for [B] without an error",
+    ),
+    "nothing named": (
+        testing.check_phases,
+        shared(trains=()),
+        "phase behaviour has trains=(); name fields of the state: ('actor', 'norm', 'other')",
+    ),
+    "more than named": (
+        testing.check_phases,
+        shared(update=strays),
+        "phase behaviour changes actor, which is not among what it `trains`: it differs by",
+    ),
+    "depends on more": (
+        testing.check_phases,
+        shared(depends_on=lambda cfg: None),
+        "phase behaviour trains other otherwise where settings differ that its `depends_on` leaves out: it differs by",
     ),
     "not finite": (
         testing.check_members,
@@ -142,7 +174,7 @@ MISTAKES: dict[str, tuple[Callable[..., None], Algorithm, str]] = {
 def test_a_mistake_is_told_in_one_line(name: str) -> None:
     check, algo, message = MISTAKES[name]
     with pytest.raises(AssertionError) as told:
-        check(algo, SMALL)
+        check(algo, SMALL if "actor_hidden" in field_types(algo.config) else None)
     assert str(told.value).startswith(f"algorithm {algo.name}: ") and "\n" not in str(told.value)
     assert message in str(told.value)
 

@@ -31,6 +31,7 @@ from pars.testing.tiny import (
     Settings,
     as_on_a_gpu,
     course,
+    model_course,
     observations,
     phases,
     tiny_batch,
@@ -39,6 +40,7 @@ from pars.testing.tiny import (
     tiny_members,
     tiny_spec,
     train,
+    unlike,
     whole_course,
 )
 from pars.testing.tiny import SIZES as SIZES
@@ -54,8 +56,8 @@ def check_algorithm(algo: Algorithm, settings: Settings | None = None) -> None:
     Args:
         settings: over `SIZES`, where a config has other names for what makes it small.
     """
-    checks = (check_settings, check_state, check_update, check_members, check_placement, check_actions, check_run)
-    for check in checks:
+    learns = (check_phases, check_members, check_placement, check_actions, check_run)
+    for check in (check_settings, check_state, check_update, *learns):
         check(algo, settings)
 
 
@@ -122,6 +124,28 @@ def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
         _require(algo, _refuses(update, state, narrow), f"update {phase.name} takes actions [B, 1] for [B, 2] {mend}")
         if algo.critic:  # cloning may read no rewards
             _require(algo, _refuses(update, state, tall), f"update {phase.name} takes rewards [B, 1] for [B] {mend}")
+
+
+def check_phases(algo: Algorithm, settings: Settings | None = None) -> None:
+    """A phase that says what its model depends on trains the fields that it says, and no setting that it leaves out
+    changes them."""
+    first = tiny_config(algo, settings)
+    fields = state_shapes(algo, first, tiny_spec(algo, first)[0], "offline")._fields
+    for phase in algo.before:
+        if phase.depends_on is None:
+            continue
+        known = phase.trains and set(phase.trains) <= set(fields)
+        _require(algo, known, f"phase {phase.name} has trains={phase.trains}; name fields of the state: {fields}")
+        other = unlike(first, phase.depends_on)
+        before, after, there = *model_course(algo, first, phase.name), model_course(algo, other, phase.name)[1]
+        for name in fields:
+            pair = getattr(before, name), getattr(after, name), getattr(there, name)
+            if name in phase.trains:
+                far = _farthest(pair[1], pair[2], rtol=1e-5, atol=1e-6)
+                what = "trains {} otherwise where settings differ that its `depends_on` leaves out: {}"
+            else:
+                far, what = _farthest(pair[0], pair[1]), "changes {}, which is not among what it `trains`: {}"
+            _require(algo, far is None, f"phase {phase.name} {what.format(name, far)}")
 
 
 def check_members(algo: Algorithm, settings: Settings | None = None) -> None:

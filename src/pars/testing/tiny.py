@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +18,7 @@ from pars.config import field_types
 from pars.core import Algorithm, Phase, Spec, Transition
 from pars.data import Dataset, from_arrays
 from pars.envs import make_task
-from pars.errors import Interrupted
+from pars.errors import Interrupted, UsageError
 from pars.packing import Extra, assemble, width
 from pars.training import block
 from pars.training.launch import train_groups
@@ -137,6 +137,28 @@ def whole_course(algo: Algorithm, members: list[tuple[Any, int]], blocks: tuple[
             learner.go_online(ONLINE, np.repeat(rows, len(members), axis=1))
         found[phase] = course(learner, learner.placement.take(learner.state), blocks, phase)
     return found
+
+
+def model_course(algo: Algorithm, cfg: Any, phase: str) -> tuple[Any, Any]:
+    """A member's state, NumPy [1, ..], before and after a phase that comes before the policy's."""
+    learner = tiny_learner(algo, [(cfg, 0)])
+    before = after = learner.placement.take(learner.state)
+    for one in algo.before:
+        before, after = after, course(learner, after, (STEPS,), one.name)["state"]
+        if one.name == phase:
+            break
+    return before, after
+
+
+def unlike(cfg: Any, depends_on: Callable[[Any], Any]) -> Any:
+    """`cfg` with another value of each `float` setting that `depends_on` leaves out, as far as ranges allow."""
+    for name, kind in field_types(type(cfg)).items():
+        value = getattr(cfg, name)
+        other = dataclasses.replace(cfg, **{name: 0.9 * value + 0.01}) if kind is float else cfg
+        with suppress(UsageError):
+            other.check()
+            cfg = other if depends_on(other) == depends_on(cfg) else cfg
+    return cfg
 
 
 @contextmanager
