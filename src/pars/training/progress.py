@@ -115,7 +115,7 @@ class View:
 
     @_harmless
     def advance(self, phase: str, step: int, updates_per_second: float | None = None) -> None:
-        """The phase has reached `step`; updates_per_second counts the gradient steps of all members."""
+        """The phase has reached `step`; updates_per_second counts the gradient steps of all who train."""
         self._move(phase, step, updates_per_second)
         if self._live is not None:
             self._redraw()
