@@ -129,6 +129,14 @@ def stand_in(*names: str) -> None:
         sys.modules[name] = Anything(name)
 
 
+def bare_package(folder: str, *names: str) -> None:
+    """Make these packages of the peer importable without running their own `__init__`."""
+    for name in names:
+        package = ModuleType(name)
+        package.__path__ = [str(Path(folder, *name.split(".")))]
+        sys.modules[name] = package
+
+
 def load_module(folder: str, path: str) -> ModuleType:
     """The peer's module at `path` below its folder, whose siblings it may import."""
     file = Path(folder) / path

@@ -26,6 +26,9 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "implicit_q_learning": ("kostrikov.iql", "PARS_PEER_IMPLICIT_Q_LEARNING"),
     "rlpd": ("kostrikov.rlpd", "PARS_PEER_RLPD"),
     "rlpd_no_entropy": ("kostrikov.rlpd_no_entropy", "PARS_PEER_RLPD"),
+    "mcq": ("mcq.plain", "PARS_PEER_MCQ"),
+    "mcq_weighted": ("mcq.weighted", "PARS_PEER_MCQ"),
+    "mcq_one_sided": ("mcq.one_sided", "PARS_PEER_MCQ"),
 }
 
 

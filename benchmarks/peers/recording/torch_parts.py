@@ -22,7 +22,7 @@ class Watcher:
     def __init__(self, parameters: Iterable[nn.Parameter]):
         self.parameters, self.grads = list(parameters), list[Array]()
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         for parameter in self.parameters:
             parameter.grad = None
 
@@ -38,28 +38,72 @@ def numpy(tensor: Any) -> Array:
 
 
 @contextmanager
+def replaced(*places: tuple[Any, str, Any]) -> Iterator[None]:
+    """Inside, each object's attribute of this name is the given one."""
+    before = [getattr(place, name) for place, name, _ in places]
+    for place, name, value in places:
+        setattr(place, name, value)
+    try:
+        yield
+    finally:
+        for (place, name, _), value in zip(places, before):
+            setattr(place, name, value)
+
+
+@contextmanager
 def draws(seed: int = 0) -> Iterator[list[Array]]:
     """All that is drawn inside: standard normal noise, and uniform numbers as they were filled in."""
     torch.manual_seed(seed)
     found: list[Array] = []
 
-    def kept(function: Callable[..., Any]) -> Callable[..., Any]:
+    def kept(place: Any, name: str) -> tuple[Any, str, Callable[..., Any]]:
+        function = getattr(place, name)
+
         def draw(*args: Any, **kwargs: Any) -> Any:
             value = function(*args, **kwargs)
             found.append(numpy(value))
             return value
 
-        return draw
+        return place, name, draw
 
-    places = [(torch, "randn_like"), (torch.distributions.normal, "_standard_normal"), (torch.Tensor, "uniform_")]
-    before = [getattr(place, name) for place, name in places]
-    for (place, name), function in zip(places, before):
-        setattr(place, name, kept(function))
-    try:
+    sources = ((torch, "randn"), (torch, "randn_like"), (torch.distributions.normal, "_standard_normal"))
+    places = [kept(*source) for source in (*sources, (torch.Tensor, "uniform_"))]
+    with replaced((torch, "normal", _normal), *places):
         yield found
-    finally:
-        for (place, name), function in zip(places, before):
-            setattr(place, name, function)
+
+
+def _normal(mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    return mean + std * torch.randn(torch.broadcast_shapes(mean.shape, std.shape))
+
+
+@contextmanager
+def losses() -> Iterator[list[Array]]:
+    """The value of each loss whose gradient is asked for inside, in order."""
+    found: list[Array] = []
+    backward = torch.Tensor.backward
+
+    def kept(loss: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+        found.append(numpy(loss))
+        backward(loss, *args, **kwargs)
+
+    with replaced((torch.Tensor, "backward", kept)):
+        yield found
+
+
+@contextmanager
+def dropped() -> Iterator[list[Array]]:
+    """The units that dropout keeps inside, 1, or drops, 0."""
+    found: list[Array] = []
+
+    def dropout(x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
+        if not training:
+            return x
+        kept = torch.bernoulli(torch.full_like(x, 1.0 - p))
+        found.append(numpy(kept))
+        return x * kept / (1.0 - p)
+
+    with replaced((torch.nn.functional, "dropout", dropout)):
+        yield found
 
 
 def small(net: nn.Sequential, width: int) -> nn.Sequential:
