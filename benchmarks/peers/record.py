@@ -29,6 +29,10 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "mcq": ("mcq.plain", "PARS_PEER_MCQ"),
     "mcq_weighted": ("mcq.weighted", "PARS_PEER_MCQ"),
     "mcq_one_sided": ("mcq.one_sided", "PARS_PEER_MCQ"),
+    "spot": ("spot.plain", "PARS_PEER_SPOT"),
+    "spot_dropout": ("spot.dropout", "PARS_PEER_SPOT"),
+    "spot_online": ("spot.online", "PARS_PEER_SPOT"),
+    "svr": ("svr.svr", "PARS_PEER_SVR"),
 }
 
 
