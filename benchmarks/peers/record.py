@@ -34,6 +34,7 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "spot_online": ("spot.online", "PARS_PEER_SPOT"),
     "svr": ("svr.svr", "PARS_PEER_SVR"),
     "sac_rnd": ("sac_rnd.sac_rnd", "PARS_PEER_SAC_RND"),
+    "pex": ("pex.pex", "PARS_PEER_PEX"),
 }
 
 
