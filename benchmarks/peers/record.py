@@ -35,6 +35,7 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "svr": ("svr.svr", "PARS_PEER_SVR"),
     "sac_rnd": ("sac_rnd.sac_rnd", "PARS_PEER_SAC_RND"),
     "pex": ("pex.pex", "PARS_PEER_PEX"),
+    "off2on": ("off2on.off2on", "PARS_PEER_OFF2ON"),
 }
 
 
