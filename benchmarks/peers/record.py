@@ -36,6 +36,8 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "sac_rnd": ("sac_rnd.sac_rnd", "PARS_PEER_SAC_RND"),
     "pex": ("pex.pex", "PARS_PEER_PEX"),
     "off2on": ("off2on.off2on", "PARS_PEER_OFF2ON"),
+    "uni_o4": ("uni_o4.offline", "PARS_PEER_UNI_O4"),
+    "uni_o4_online": ("uni_o4.online", "PARS_PEER_UNI_O4"),
 }
 
 
