@@ -12,7 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pars.core import Transition
+from pars.core import Spec, Transition
+from pars.rl.deterministic import State
+from pars.rl.net import Net, make_net, make_normalizer
+from pars.rl.soft import SoftState, temperature_step
 
 FOLDER = Path(__file__).resolve().parent / "parity"
 COLUMNS = ("obs", "action", "reward", "next_obs", "terminal")
@@ -39,7 +42,7 @@ class Record:
     def mlp(self, net: str) -> dict[str, Any]:
         """Parameters (or with "grad/..." gradients) as those of our `Actor` and `Critic`; critics are stacked."""
         found: dict[str, Any] = {}
-        count = sum(name.startswith(f"{net}/") and name.endswith("/kernel") for name in self.arrays)
+        count = next(i for i in range(99) if f"{net}/{i}/kernel" not in self.arrays)
         for i in range(count):
             named = {part: self.arrays.get(f"{net}/{i}/{part}") for part in PARTS}
             layer = "out" if i == count - 1 else f"Dense_{i}"
@@ -60,9 +63,10 @@ def drawing(values: Sequence[Any], function: str = "normal") -> Iterator[None]:
     """Inside, calls of `jax.random.<function>` give `values` in turn, which must have the shapes that they ask for."""
     left = list(values)
 
-    def draw(key: Any, shape: Sequence[int] = (), *args: Any, **kwargs: Any) -> Any:
+    def draw(key: Any, *args: Any, shape: Sequence[int] = (), **kwargs: Any) -> Any:
+        asked = tuple(next((arg for arg in args if isinstance(arg, Sequence)), shape))
         value = jnp.asarray(left.pop(0))
-        assert value.shape == tuple(shape), f"{function} of shape {tuple(shape)} is asked for, next is {value.shape}"
+        assert value.shape == asked, f"{function} of shape {asked} is asked for, next is {value.shape}"
         return value
 
     with pytest.MonkeyPatch.context() as patch:
@@ -72,6 +76,54 @@ def drawing(values: Sequence[Any], function: str = "normal") -> Iterator[None]:
 
 
 def same(found: Any, wanted: Any, check: Callable[..., None] = np.testing.assert_allclose) -> None:
-    """Two trees agree to rounding in float32."""
+    """Two trees agree to rounding in float32: of a number itself, or of the largest that stands beside it."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)
-    jax.tree.map(lambda a, b: check(a, b, rtol=1e-5, atol=2e-6), found, wanted)
+    jax.tree.map(lambda a, b: check(a, b, rtol=1e-5, atol=2e-6 * max(1.0, np.max(np.abs(b)))), found, wanted)
+
+
+def sizes(record: Record) -> dict[str, Any]:
+    """Settings for networks as deep as those on file."""
+    depth = {net: sum(name.startswith("Dense") for name in record.mlp(net)["mlp"]) for net in ("critic", "actor")}
+    return {"hidden": (8,) * depth["critic"], "actor_hidden": (8,) * depth["actor"]}
+
+
+def soft_state(record: Record, cfg: Any) -> SoftState:
+    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
+    log_alpha = make_net(jnp.asarray(record["log_alpha"]))
+    return SoftState(make_net(soft_actor(record, "actor")), critic, log_alpha, make_normalizer(False, Spec(3, 2)))
+
+
+def soft_actor(record: Record, net: str) -> Any:
+    params = record.mlp(net)
+    for ours, theirs in (("factor", "log_std_multiplier"), ("offset", "log_std_offset")):
+        if f"{net}/{theirs}" in record.arrays:
+            params[ours] = jnp.asarray(record[f"{net}/{theirs}"])
+    return params
+
+
+def check_critics(record: Record, critics: Any, loss: Any, share: float = 1.0) -> None:
+    """The sum over critics of loss(params), times `share`, is theirs; so are its gradients."""
+    total, grads = jax.value_and_grad(lambda p: share * jax.vmap(loss)(p).sum())(critics)
+    same((total, grads), (record["loss/critic"], record.mlp("grad/critic")))
+
+
+def check_temperature(record: Record, cfg: Any, state: SoftState, entropy: jnp.ndarray) -> None:
+    """The slope, as Adam's first moment has it after one step."""
+    stepped = temperature_step(cfg, state.log_temperature, entropy, 2)
+    same(stepped.opt.mu / 0.1, record["grad/log_alpha"])
+
+
+def check_actor(record: Record, params: Any, loss: Any) -> None:
+    value, grads = jax.value_and_grad(loss)(params)
+    same((value, grads), (record["loss/actor"], soft_actor(record, "grad/actor")))
+
+
+def deterministic_state(record: Record, cfg: Any) -> State:
+    actor = make_net(record.mlp("actor"))._replace(target=record.mlp("actor_target"))
+    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
+    return State(actor, critic, make_normalizer(False, Spec(3, 2)))
+
+
+def slopes(net: Net) -> Any:
+    """The gradients of a network's first step, which Adam's first moments hold."""
+    return jax.tree.map(lambda moment: moment / 0.1, net.opt.mu)

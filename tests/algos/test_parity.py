@@ -12,14 +12,26 @@ import pytest
 
 from benchmarks.peers.record import RECORDS, main
 from pars.algos import cql, edac, iql, rebrac, rlpd, sac_n, td3_bc
-from pars.core import Spec, Step
+from pars.core import Step
 from pars.nn.nets import apply, apply_ensemble
 from pars.rl import ensemble
 from pars.rl.critics import critic_loss, critic_net, scaled_td_target
-from pars.rl.deterministic import State, twin_target
-from pars.rl.net import make_net, make_normalizer
-from pars.rl.soft import SoftState, sample, soft_actor_loss, temperature_step
-from tests.algos.recorded import COLUMNS, FOLDER, Record, drawing, same
+from pars.rl.deterministic import twin_target
+from pars.rl.net import make_net
+from pars.rl.soft import sample, soft_actor_loss
+from tests.algos.recorded import (
+    COLUMNS,
+    FOLDER,
+    Record,
+    check_actor,
+    check_critics,
+    check_temperature,
+    deterministic_state,
+    drawing,
+    same,
+    sizes,
+    soft_state,
+)
 
 KEY = jax.random.key(0)
 OFFLINE = Step(jnp.asarray(0), jnp.asarray(10), "offline")
@@ -43,49 +55,6 @@ def test_records_are_small_and_whole(name: str) -> None:
     for key in [key for key in record.arrays if key.startswith("grad/")]:
         assert record[key].shape == record[key.removeprefix("grad/")].shape
         assert np.abs(record[key]).max() > 1e-6, f"{key} is zero"
-
-
-def sizes(record: Record) -> dict[str, Any]:
-    """Settings for networks as deep as those on file."""
-    depth = {net: sum(name.startswith("Dense") for name in record.mlp(net)["mlp"]) for net in ("critic", "actor")}
-    return {"hidden": (8,) * depth["critic"], "actor_hidden": (8,) * depth["actor"]}
-
-
-def soft_state(record: Record, cfg: Any) -> SoftState:
-    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
-    log_alpha = make_net(jnp.asarray(record["log_alpha"]))
-    return SoftState(make_net(soft_actor(record, "actor")), critic, log_alpha, make_normalizer(False, Spec(3, 2)))
-
-
-def soft_actor(record: Record, net: str) -> Any:
-    params = record.mlp(net)
-    for ours, theirs in (("factor", "log_std_multiplier"), ("offset", "log_std_offset")):
-        if f"{net}/{theirs}" in record.arrays:
-            params[ours] = jnp.asarray(record[f"{net}/{theirs}"])
-    return params
-
-
-def check_critics(record: Record, critics: Any, loss: Any, share: float = 1.0) -> None:
-    """The sum over critics of loss(params), times `share`, is theirs; so are its gradients."""
-    total, grads = jax.value_and_grad(lambda p: share * jax.vmap(loss)(p).sum())(critics)
-    same((total, grads), (record["loss/critic"], record.mlp("grad/critic")))
-
-
-def check_temperature(record: Record, cfg: Any, state: SoftState, entropy: jnp.ndarray) -> None:
-    """The slope, as Adam's first moment has it after one step."""
-    stepped = temperature_step(cfg, state.log_temperature, entropy, 2)
-    same(stepped.opt.mu / 0.1, record["grad/log_alpha"])
-
-
-def check_actor(record: Record, params: Any, loss: Any) -> None:
-    value, grads = jax.value_and_grad(loss)(params)
-    same((value, grads), (record["loss/actor"], soft_actor(record, "grad/actor")))
-
-
-def deterministic_state(record: Record, cfg: Any) -> State:
-    actor = make_net(record.mlp("actor"))._replace(target=record.mlp("actor_target"))
-    critic = jax.vmap(make_net)(record.mlp("critic"))._replace(target=record.mlp("target"))
-    return State(actor, critic, make_normalizer(False, Spec(3, 2)))
 
 
 def test_td3_bc_has_the_losses_of_corl() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -88,6 +89,7 @@ def _record(folder: str, task: str) -> Record:
     watch = [Watcher(critic.parameters()) for critic in critics]
     trainer.vae_optim, trainer.actor_opt, trainer.alpha_opt = watch_vae, watch_actor, watch_alpha
     trainer.critic1_opt, trainer.critic2_opt = watch
+    trainer._get_tensor_values = _replayed(trainer._get_tensor_values)
     columns = dict(zip(("obs", "act", "rew", "obs_next", "done"), batch(record)))
     with draws() as drawn, losses() as found:
         trainer._train(SimpleNamespace(**columns), None)
@@ -95,7 +97,7 @@ def _record(folder: str, task: str) -> Record:
     record.add_loss(vae=of_vae, alpha=of_alpha, critic=sum(of_critics), actor=of_actor)
     for name, net in weights.items():
         record.add_net(name, net)
-    record.add_noise(drawn)
+    record.add_noise(drawn[:8])  # then the same four again
     for name, part in parts.items():
         record.add_net(f"grad/{name}", grads(part, watch_vae))
     by_layer = grads(heads, watch_actor)
@@ -103,6 +105,17 @@ def _record(folder: str, task: str) -> Record:
     record.add_net("grad/critic", stacked([grads(linears(net), one) for net, one in zip(critics, watch)]))
     record.add(**{"grad/log_alpha": watch_alpha.grads[0][0]})
     return record
+
+
+def _replayed(values: Callable[..., Any]) -> Callable[..., Any]:
+    """The peer's values of sampled actions, such that its second critic sees the draws of its first."""
+    before: dict[tuple[int, bool], torch.Tensor] = {}
+
+    def replayed(obs: torch.Tensor, vae: Any = None, network: Any = None) -> Any:
+        torch.set_rng_state(before.setdefault((id(obs), vae is None), torch.get_rng_state()))
+        return values(obs, vae=vae, network=network)
+
+    return replayed
 
 
 def _modules(folder: str) -> tuple[Any, Any]:
