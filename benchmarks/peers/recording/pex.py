@@ -24,7 +24,7 @@ def pex(folder: str) -> Record:
     )
     settings: dict[str, Any] = {"discount": 0.97, "expectile": 0.8, "beta": 2.0, "inv_temperature": 1.5}
     fixed = {"advantage_max": algorithm.EXP_ADV_MAX, "log_std_min": policy.LOG_STD_MIN, "log_std_max": 2.0}
-    record, rng = start(12, {**settings, **fixed, "log_std": [-0.4, 0.3]})
+    record, rng = start(12, {**settings, **fixed, "log_std": [-2.0, -1.6]})
     weights = {
         "actor": layers(rng, (OBS, WIDTH, WIDTH, ACTION)),
         "actor_offline": layers(rng, (OBS, WIDTH, WIDTH, ACTION)),
@@ -32,6 +32,7 @@ def pex(folder: str) -> Record:
         "target": layers(rng, (OBS + ACTION, WIDTH, WIDTH, 1), 2),
         "value": layers(rng, (OBS, WIDTH, WIDTH, 1)),
     }
+    weights["actor"][-1]["kernel"] *= 0.2  # all actions in the box
     actor = policy.GaussianPolicy(OBS, ACTION, WIDTH)
     q, v = values.DoubleCriticNetwork(OBS, ACTION, WIDTH), values.ValueNetwork(OBS, WIDTH)
     options = {"tau": 0.8, "beta": 2.0, "discount": 0.97, "target_update_rate": 0.0, "inv_temperature": 1.5}

@@ -24,7 +24,7 @@ def offline(folder: str) -> Record:
     sys.path.append(folder)
     stand_in("gym")
     settings: dict[str, Any] = {"discount": 0.97, "expectile": 0.8, "log_std_min": -5.0, "log_std_max": 0.0}
-    settings |= {"disagreement": 0.1, "clip": 0.25, "entropy_weight": 0.02, "logvar_weight": 0.01}
+    settings |= {"disagreement": 0.1, "clip": 0.25, "logvar_weight": 0.01}
     settings |= {
         "weight_decay": [0.02, 0.05, 0.07],
         "max_logvar": [0.5, 0.4, 0.6, 0.3],
@@ -95,7 +95,7 @@ def _behaviour(record: Record, weights: Layers) -> None:
 
 def _improvement(record: Record, weights: dict[str, Layers], learner: Any) -> None:
     """Of each member; their actions come from the behaviour policies."""
-    options = {"hidden_dim": WIDTH, "depth": 2, "policy_lr": 0.0, "clip_ratio": 0.25, "entropy_weight": 0.02}
+    options = {"hidden_dim": WIDTH, "depth": 2, "policy_lr": 0.0, "clip_ratio": 0.25, "entropy_weight": 0.0}
     options |= {"decay": 1.0, "omega": 0.5, "batch_size": BATCH, "belief_dim": MEMBERS, "discount": 0.97}
     options |= {"is_iql": True, "kl_update": False, "kl_strategy": "max", "alpha_bppo": 0.0}
     peer = import_module("abppo").AdaptiveBehaviorProximalPolicyOptimization(CPU, OBS, action_dim=ACTION, **options)
