@@ -57,6 +57,14 @@ def test_every_takes_the_last_of_each_delay_steps(delay: int, steps: list[int]) 
     assert [i for i in range(6) if bool(step(i).every(delay))] == steps
 
 
+@pytest.mark.parametrize(("delay", "steps"), [(1, [0, 1, 2, 3, 4, 5]), (2, [0, 2, 4]), (3, [0, 3])])
+def test_or_the_first(delay: int, steps: list[int]) -> None:
+    noted: dict[int, bool | None] = {}
+    assert [i for i in range(6) if bool(step(i)._replace(due=noted).every(delay, first=True))] == steps
+    assert noted == {-delay: None}
+    assert not step(0)._replace(due={delay: True, -delay: False}).every(delay, first=True)
+
+
 def test_maybe_scales_the_metrics_of_a_step_that_happens_so_that_averages_are_right() -> None:
     def double(x: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:
         return 2 * x, {"loss": x + 1}

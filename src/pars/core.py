@@ -78,31 +78,38 @@ class Step(NamedTuple):
     number: Array  # gradient steps taken in this phase, from 0
     total: Array  # gradient steps planned in this phase
     phase: str  # static: each phase is a program of its own
-    # delay -> whether this step is due, where the loop knows it at compile time; delays that are asked for are noted
+    # delay, or -delay for the first of so many -> whether this step is due, where the loop knows it at compile time;
+    # those that are asked for are noted
     due: dict[int, bool | None] | None = None
 
     @property
     def online(self) -> bool:
         return self.phase == ONLINE
 
-    def every(self, delay: int) -> Array:
-        """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3."""
-        known = self._known(delay)
-        return (self.number + 1) % delay == 0 if known is None else jnp.asarray(known)
+    def every(self, delay: int, first: bool = False) -> Array:
+        """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3. `first`: on
+        steps 0, delay, 2 delay, ..."""
+        known = self._known(delay, first)
+        return is_due(-delay if first else delay, self.number) if known is None else jnp.asarray(known)
 
-    def _known(self, delay: int) -> bool | None:
-        return None if self.due is None else self.due.setdefault(delay)
+    def _known(self, delay: int, first: bool) -> bool | None:
+        return None if self.due is None else self.due.setdefault(-delay if first else delay)
 
     def maybe(
-        self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State
+        self, delay: int, function: Callable[[State], tuple[State, Metrics]], state: State, first: bool = False
     ) -> tuple[State, Metrics]:
         """`function(state)` on every `delay`-th step, else the state as it is and the metrics of nothing.
 
         Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right;
-        maxima are not.
+        maxima are not. first: see `every`.
         """
-        known = self._known(delay)
-        return now_and_then(self.every(delay) if known is None else known, delay, function, state)
+        known = self._known(delay, first)
+        return now_and_then(self.every(delay, first) if known is None else known, delay, function, state)
+
+
+def is_due(delay: int, number: Any) -> Any:
+    """Whether step `number` is the last of every `delay` steps, or of a negative one the first of every `-delay`."""
+    return (number + (delay > 0)) % delay == 0
 
 
 class Index(NamedTuple):

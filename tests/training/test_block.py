@@ -59,6 +59,7 @@ def test_a_cycle_names_each_kind_of_step_once() -> None:
     ]
     assert kinds((), 32) == [("any", 1)]
     assert kinds((2,), 32) == [({2: False}, 1), ({2: True}, 1)]
+    assert kinds((-2,), 32) == [({-2: True}, 1), ({-2: False}, 1)]  # the first of two
     assert kinds((20,), 40) == [({20: False}, 19), ({20: True}, 1)]
     assert kinds((2,), 5) == [("any", 1)]  # a step's place in the cycle would change from chunk to chunk
     assert [(u[2], u[3], n) for u, n in kinds((2, 3), 6)] == [

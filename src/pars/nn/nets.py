@@ -14,7 +14,7 @@ from jax import Array
 from pars.nn.layers import Precision, dense, normed_relu, product
 from pars.nn.spread import map_ensemble, replicate
 
-Activation = Literal["relu", "gelu", "silu", "sigmoid", "identity"]
+Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
 Initializer = Literal[
     "flax", "torch", "torch_small", "edac", "he", "xavier", "glorot_normal", "orthogonal", "orthogonal_small"
@@ -26,6 +26,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": nn.relu,
     "gelu": nn.gelu,
     "silu": nn.silu,
+    "tanh": jnp.tanh,
     "sigmoid": nn.sigmoid,
     "identity": lambda x: x,
 }

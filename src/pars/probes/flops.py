@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.interpreters import partial_eval
 
-from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
+from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition, is_due
 from pars.packing import assemble, width
 
 
@@ -69,7 +69,7 @@ def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> Update:
     jax.eval_shape(partial(function, np.int32(0)), *args)  # notes the delays
     period, alike = math.lcm(*delays), defaultdict(list)
     for number in range(period):
-        alike[tuple((number + 1) % delay == 0 for delay in delays)].append(number)
+        alike[tuple(is_due(delay, number) for delay in delays)].append(number)
     return Update(function, args, {numbers[0]: len(numbers) / period for numbers in alike.values()})
 
 

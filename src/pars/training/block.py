@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from pars.core import Draw, Metrics, State, step_keys
+from pars.core import Draw, Metrics, State, is_due, step_keys
 from pars.nn.spread import in_turn, is_max
 from pars.training.source import Drawn, Source, fetch
 
@@ -31,7 +31,7 @@ class TracedUpdate:
 
     Args:
         any: for whatever step.
-        delays: of the updates inside it that only some steps have.
+        delays: of the updates inside it that only some steps have, see core.is_due.
         traced: for steps of which it is known whether each of those is due.
     """
 
@@ -45,7 +45,7 @@ class TracedUpdate:
         period = math.lcm(*self.delays)
         if length % period:
             return [(self.any, 1)]
-        due = [tuple((number + 1) % delay == 0 for delay in self.delays) for number in range(period)]
+        due = [tuple(is_due(delay, number) for delay in self.delays) for number in range(period)]
         return [(self._for(kind), len(list(alike))) for kind, alike in groupby(due)]
 
     def _for(self, due: tuple[bool, ...]) -> Update:
