@@ -90,6 +90,7 @@ def test_layer_norm_before_bounds_the_far_field_and_has_a_learnable_scale() -> N
     [
         ("relu", [0.0, 1.0]),
         ("identity", [-1.0, 1.0]),
+        ("tanh", [-0.761594, 0.761594]),
         ("sigmoid", [0.268941, 0.731059]),
         ("silu", [-0.268941, 0.731059]),
         ("gelu", [-0.158808, 0.841192]),

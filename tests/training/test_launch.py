@@ -102,6 +102,8 @@ def test_uniform_actions_alone_are_no_training(tmp_path: Path) -> None:
         UsageError, match=r"^rlpd takes random_steps=5000 environment steps before it learns, and 100 onl"
     ):
         train_groups(groups, None, None, [Plan(0, 100)], tmp_path, HOW)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"^ppo takes its first gradient step later than after the 100 online steps"):
+        train_groups(make_groups(["ppo"], None, {}, [0]), None, None, [Plan(0, 100)], tmp_path, HOW)  # type: ignore[arg-type]
 
 
 def test_other_slips_are_one_line() -> None:

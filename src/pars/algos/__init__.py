@@ -32,6 +32,7 @@ from pars.algos import (
     td3,
     td3_bc,
 )
+from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS
@@ -57,6 +58,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         rlpd.ALGORITHM,
         sac.ALGORITHM,
         td3.ALGORITHM,
+        ppo.ALGORITHM,
         max_q.ALGORITHM,
     )
 }

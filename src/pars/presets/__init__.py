@@ -30,6 +30,7 @@ from pars.presets import (
     td3,
     td3_bc,
 )
+from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {
@@ -51,6 +52,7 @@ PRESETS: dict[str, Preset] = {
     "rlpd": rlpd.PRESET,
     "sac": sac.PRESET,
     "td3": td3.PRESET,
+    "ppo": ppo.PRESET,
     "max_q": max_q.PRESET,
 }
 NONE = Preset("")  # of an algorithm that brings none

@@ -64,12 +64,20 @@ METRICS = {  # in the order of the report's small figures
     "lower_bound": Meaning(
         "Lower bound (raw reward)", "MSG: mean of the members' Q plus beta deviations, at the policy's actions."
     ),
+    "clipped_share": Meaning(
+        "Clipped ratios", "PPO: share of a minibatch whose ratio of probabilities is beyond `clip`."
+    ),
+    "entropy": Meaning(
+        "Entropy", "Mean -log pi(a|s): SAC holds it near target_entropy per dimension, PPO adds entropy_weight of it."
+    ),
+    "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
+    "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
     "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
     "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),
     "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
-    "v_mean": Meaning("V mean", "IQL: mean V(s), in units of the scaled reward."),
-    "value_loss": Meaning("Value loss", "IQL: expectile loss of Q - V."),
+    "v_mean": Meaning("V mean", "IQL, PPO: mean V(s), in units of the scaled reward."),
+    "value_loss": Meaning("Value loss", "IQL: expectile loss of Q - V. PPO: mean squared error of V."),
     "score": Meaning("Score", "Normalised return of the evaluation's episodes: 0 random, 100 expert."),
     "return_std": Meaning("Return std", "Standard deviation of the return over the evaluation's episodes."),
     "q_max": Meaning("Max Q", "Largest Q at the batch's own actions."),

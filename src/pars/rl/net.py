@@ -78,9 +78,9 @@ def without_moments(net: Net) -> Net:
     return net._replace(opt=jax.tree.map(jnp.zeros_like, net.opt))
 
 
-def descend(net: Net, grads: Params, learning_rate: Any) -> Net:
-    """One Adam step of `net` along `grads`."""
-    updates, opt = ADAM.update(grads, net.opt)
+def descend(net: Net, grads: Params, learning_rate: Any, adam: optax.GradientTransformation = ADAM) -> Net:
+    """One Adam step of `net` along `grads`. adam: one with another epsilon."""
+    updates, opt = adam.update(grads, net.opt)
     params = jax.tree.map(lambda p, u: p - learning_rate * u, net.params, updates)
     return net._replace(params=params, opt=opt)
 

@@ -46,6 +46,8 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     rnd_width=8,
     rnd_steps=3,
     clone_steps=3,
+    rollout=4,  # of steps online
+    epochs=2,
 )
 
 Settings = Mapping[str, Any]

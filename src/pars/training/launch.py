@@ -19,6 +19,7 @@ from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError,
 from pars.probes import find_probes
 from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
+from pars.training.online import rounded
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Job, Plan, Request
 from pars.training.restore import group_folders
@@ -180,6 +181,11 @@ def _check_batches(group: Group, plan: Plan) -> None:
         raise UsageError(
             f"{group.algo.name} takes {first}={getattr(cfg, first)} environment steps before it learns, and "
             f"{plan.online_steps} online steps are planned; give more --online-steps or a smaller {first}"
+        )
+    if plan.online_steps and not group.algo.due(cfg, rounded(plan.online_steps, cfg.environments)):
+        raise UsageError(
+            f"{group.algo.name} takes its first gradient step later than after the {plan.online_steps} online steps "
+            f"that are planned; give more --online-steps, or smaller settings (pars algos {group.algo.name})"
         )
 
 
