@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from pars.config import Count, Fixed, FixedShare, Range, check_ranges, config, from_dict, setting
-from pars.nn.spread import now_and_then
+from pars.nn.spread import is_due, now_and_then
 
 Key = Array  # of jax.random
 Params = Any
@@ -78,8 +78,7 @@ class Step(NamedTuple):
     number: Array  # gradient steps taken in this phase, from 0
     total: Array  # gradient steps planned in this phase
     phase: str  # static: each phase is a program of its own
-    # delay, or -delay for the first of so many -> whether this step is due, where the loop knows it at compile time;
-    # those that are asked for are noted
+    # delay (-delay for a first step) -> whether it is due, where the compiler may know it; what is asked for is noted
     due: dict[int, bool | None] | None = None
 
     @property
@@ -87,8 +86,7 @@ class Step(NamedTuple):
         return self.phase == ONLINE
 
     def every(self, delay: int, first: bool = False) -> Array:
-        """True on steps delay - 1, 2 delay - 1, ...: the second of two steps for a delay of 2, as in TD3. `first`: on
-        steps 0, delay, 2 delay, ..."""
+        """True on steps delay - 1, 2 delay - 1, ..., as in TD3; with `first` on steps 0, delay, 2 delay, ..."""
         known = self._known(delay, first)
         return is_due(-delay if first else delay, self.number) if known is None else jnp.asarray(known)
 
@@ -105,11 +103,6 @@ class Step(NamedTuple):
         """
         known = self._known(delay, first)
         return now_and_then(self.every(delay, first) if known is None else known, delay, function, state)
-
-
-def is_due(delay: int, number: Any) -> Any:
-    """Whether step `number` is the last of every `delay` steps, or of a negative one the first of every `-delay`."""
-    return (number + (delay > 0)) % delay == 0
 
 
 class Index(NamedTuple):

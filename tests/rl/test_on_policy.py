@@ -72,20 +72,20 @@ def test_a_ratio_is_clipped_where_that_makes_the_loss_larger() -> None:
     """Ratios 2, 2 and 1/2 with a clip of 0.2, advantages 1, -1 and -1: min(2, 1.2), min(-2, -1.2), min(-.5, -.8)."""
     old = ZERO - jnp.log(jnp.array([2.0, 2.0, 0.5]))
     action, advantage = jnp.zeros((3, 1)), jnp.array([1.0, -1.0, -1.0])
-    loss, metrics = policy_loss(CFG, POLICY, action, old, advantage)
+    loss, metrics = policy_loss(POLICY, action, old, advantage, 0.2)
     assert float(loss) == pytest.approx(-(1.2 - 2.0 - 0.8) / 3)
     assert float(metrics["clipped_share"]) == 1.0
     assert float(metrics["kl"]) == pytest.approx((2 * (1 - np.log(2)) + (-0.5 + np.log(2))) / 3)
-    slope = jax.grad(lambda log_std: policy_loss(CFG, (POLICY[0], log_std), action, old, advantage)[0])(jnp.zeros(1))
+    slope = jax.grad(lambda log_std: policy_loss((POLICY[0], log_std), action, old, advantage, 0.2)[0])(jnp.zeros(1))
     # of a ratio r at the mean dr/dlog_std = -r; only the second is not clipped: -mean(r A) = 2/3
     np.testing.assert_allclose(slope, [-2 / 3], rtol=1e-5)
 
 
 def test_at_the_old_policy_the_loss_is_the_mean_advantage_and_nothing_is_clipped() -> None:
-    loss, metrics = policy_loss(CFG, POLICY, jnp.zeros((3, 1)), jnp.full(3, ZERO), jnp.array([1.0, 2.0, 6.0]))
+    loss, metrics = policy_loss(POLICY, jnp.zeros((3, 1)), jnp.full(3, ZERO), jnp.array([1.0, 2.0, 6.0]), 0.2)
     assert float(loss) == pytest.approx(-3.0) and float(metrics["kl"]) == float(metrics["clipped_share"]) == 0.0
     with pytest.raises(ValueError, match="policy_loss takes arrays of one shape"):
-        policy_loss(CFG, POLICY, jnp.zeros((3, 1)), jnp.full((3, 1), ZERO), jnp.zeros(3))
+        policy_loss(POLICY, jnp.zeros((3, 1)), jnp.full((3, 1), ZERO), jnp.zeros(3), 0.2)
 
 
 def test_entropy_of_a_gaussian() -> None:
@@ -93,8 +93,7 @@ def test_entropy_of_a_gaussian() -> None:
     np.testing.assert_allclose(
         gaussian_entropy(jnp.array([[0.0, 0.0], [1.0, -3.0]])), [2 * one, 2 * one - 2], rtol=1e-5
     )
-    weighed = ppo.Config(entropy_weight=0.5)
-    loss, metrics = policy_loss(weighed, POLICY, jnp.zeros((3, 1)), jnp.full(3, ZERO), jnp.zeros(3))
+    loss, metrics = policy_loss(POLICY, jnp.zeros((3, 1)), jnp.full(3, ZERO), jnp.zeros(3), 0.2, 0.5)
     assert float(loss) == pytest.approx(-0.5 * one) and float(metrics["entropy"]) == pytest.approx(one)
 
 
@@ -143,8 +142,8 @@ def test_rates_fall_window_by_window() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rollout": 100}, "rollout=100 must be a multiple of batch_size=64; give rollout=64"),
-        ({"rollout": 64, "environments": 5}, "rollout=64 must be a multiple of environments=5; give rollout=60"),
+        ({"rollout": 100}, "rollout=100 must be a multiple of the 64 transitions of a minibatch; give rollout=64"),
+        ({"rollout": 64, "environments": 5}, "rollout=64 must be a multiple of the 5 environments; give rollout=60"),
     ],
 )
 def test_windows_are_whole(settings: dict[str, Any], message: str) -> None:

@@ -43,6 +43,11 @@ def now_and_then(happens: Any, delay: int, function: Callable[[Tree], tuple[Tree
     return jax.lax.fori_loop(0, happens.astype(jnp.int32), take, (state, none))
 
 
+def is_due(delay: int, number: Any) -> Any:
+    """Whether step `number` is the last of every `delay` steps, or for a negative one the first of every `-delay`."""
+    return (number + (delay > 0)) % delay == 0
+
+
 def is_max(name: str) -> bool:
     """Whether a metric is a maximum over an interval, and not an average."""
     return name.endswith("_max")

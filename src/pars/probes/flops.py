@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.interpreters import partial_eval
 
-from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition, is_due
+from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
+from pars.nn.spread import is_due
 from pars.packing import assemble, width
 
 

@@ -60,10 +60,10 @@ class OnPolicySettings(LoopSettings):
     def check(self) -> None:
         """And that minibatches make up the window, and turns of all environments too."""
         super().check()
-        for name, size in (("batch_size", self.minibatch), ("environments", self.environments)):
+        for what, size in (("transitions of a minibatch", self.minibatch), ("environments", self.environments)):
             if self.rollout % size:
                 near = size * max(1, self.rollout // size)
-                raise UsageError(f"rollout={self.rollout} must be a multiple of {name}={size}; give rollout={near}")
+                raise UsageError(f"rollout={self.rollout} must be a multiple of the {size} {what}; give rollout={near}")
 
 
 class Window(NamedTuple):
@@ -128,12 +128,16 @@ def assess(cfg: Any, window: Transition, log_prob: Array, value: Array, next_val
     reward = cfg.reward_scale * window.reward + cfg.reward_shift
     columns = reward, window.terminal, window.extra["last"], value, next_value
     advantage = gae(*map(turns, columns), (cfg.discount, cfg.gae_lambda)).reshape(-1)
-    normed = (advantage - advantage.mean()) / (advantage.std() + 1e-5)
-    return Window(log_prob, value, advantage + value, normed)
+    return Window(log_prob, value, advantage + value, normalized(advantage))
+
+
+def normalized(advantage: Array) -> Array:
+    """Of mean 0 and deviation 1. [B] -> [B]"""
+    return (advantage - advantage.mean()) / (advantage.std() + 1e-5)
 
 
 def policy_loss(
-    cfg: Any, policy: tuple[Array, Array], action: Array, old: Array, advantage: Array
+    policy: tuple[Array, Array], action: Array, old: Array, advantage: Array, clip: Any, entropy_weight: Any = 0.0
 ) -> tuple[Array, Metrics]:
     """Eq. (7): -mean min(r A, clip(r, 1 - epsilon, 1 + epsilon) A) of the ratio r = pi(a|s) / pi_old(a|s), less the
     weighted entropy of the policy.
@@ -141,16 +145,16 @@ def policy_loss(
     Args:
         policy: its means [B, A], and logarithms of its standard deviations [A] or [B, A].
         old: log pi_old(a|s) [B].
+        clip: epsilon.
     """
     mean, log_std = policy
     log_ratio = gaussian_log_prob(action, mean, log_std) - old
     same_shape("policy_loss", "give one for each transition", ratio=log_ratio, old=old, advantage=advantage)
     ratio = jnp.exp(log_ratio)
-    clipped = jnp.clip(ratio, 1.0 - cfg.clip, 1.0 + cfg.clip)
+    clipped = jnp.clip(ratio, 1.0 - clip, 1.0 + clip)
     entropy = gaussian_entropy(jnp.broadcast_to(log_std, mean.shape)).mean()
-    loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage)) - cfg.entropy_weight * entropy
-    far = jnp.mean(jnp.abs(ratio - 1.0) > cfg.clip)
-    kl = jnp.mean(ratio - 1.0 - log_ratio)
+    loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage)) - entropy_weight * entropy
+    far, kl = jnp.mean(jnp.abs(ratio - 1.0) > clip), jnp.mean(ratio - 1.0 - log_ratio)
     return loss, {"actor_loss": loss, "entropy": entropy, "clipped_share": far, "kl": kl}
 
 
@@ -194,7 +198,8 @@ def ppo_step(cfg: Any, policy: Policy, v: V, state: Any, batch: Transition, step
     own, obs, rate = Window(*(x[batch.extra["place"]] for x in state.window)), state.norm(batch.obs), decay(cfg, step)
 
     def actor_loss(params: Params) -> tuple[Array, Metrics]:
-        return policy_loss(cfg, policy(params, obs), batch.action, own.log_prob, own.advantage)
+        found = policy(params, obs)
+        return policy_loss(found, batch.action, own.log_prob, own.advantage, cfg.clip, cfg.entropy_weight)
 
     grads, metrics = jax.grad(actor_loss, has_aux=True)(state.actor.params)
     actor = descend_clipped(state.actor, grads, rate * cfg.actor_lr, cfg.max_gradient)

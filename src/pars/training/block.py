@@ -15,8 +15,8 @@ import numpy as np
 from jax import Array
 from jax.flatten_util import ravel_pytree
 
-from pars.core import Draw, Metrics, State, is_due, step_keys
-from pars.nn.spread import in_turn, is_max
+from pars.core import Draw, Metrics, State, step_keys
+from pars.nn.spread import in_turn, is_due, is_max
 from pars.training.source import Drawn, Source, fetch
 
 CHUNK = 32  # the most steps that a GPU takes without asking the host
@@ -31,7 +31,7 @@ class TracedUpdate:
 
     Args:
         any: for whatever step.
-        delays: of the updates inside it that only some steps have, see core.is_due.
+        delays: of the updates inside it that only some steps have, see spread.is_due.
         traced: for steps of which it is known whether each of those is due.
     """
 
