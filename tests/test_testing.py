@@ -30,6 +30,10 @@ def test_a_shared_model_passes() -> None:
     testing.check_phases(toys.SHARED)
 
 
+def test_an_update_may_leave_the_actions_of_the_data_alone() -> None:
+    testing.check_update(replace(CLONE, update=lambda cfg, s, batch, key, step: (s, {"loss": batch.reward.mean()})))
+
+
 def updated(algo: Algorithm, change: Callable[..., Any]) -> Algorithm:
     """With `change(state, metrics, batch)` behind its update."""
 

@@ -238,7 +238,9 @@ def test_lengths() -> None:
         long = {task_id for task_id in D4RL if presets.offline_steps(name, task_id) != 1_000_000}
         own = {"sac_n": D4RL, "edac": D4RL, "msg": ANTMAZE, "sac_rnd": [*ANTMAZE, *MUJOCO]}
         assert long == set(own.get(name, ()))
+        assert long == (set(D4RL) if name in ("sac_n", "edac", "uni_o4") else set())
         assert presets.offline_steps(name, "pointmaze-umaze-diverse") == 20_000
+    assert {presets.offline_steps("uni_o4", task_id) for task_id in (*D4RL, None)} == {10_000}
     assert {presets.offline_steps("sac_n", task_id) for task_id in D4RL} == {3_000_000}
     assert presets.offline_steps("edac", "pen-cloned-v1") == 200_000  # 200 epochs
     assert presets.offline_steps("edac", "door-cloned-v1") == 3_000_000

@@ -206,6 +206,39 @@ def test_rlpd_by_domain(task_id: str) -> None:
     assert (cfg.critics, cfg.updates_per_step, cfg.random_steps, cfg.offline_rows) == (10, 20, 5000, 128)
 
 
+UNI_O4 = {  # epochs, actor's rate, reward scale and activation online
+    "halfcheetah-medium-v2": (30, 3e-5, 0.1, "tanh"),
+    "halfcheetah-medium-replay-v2": (20, 3e-5, 0.1, "tanh"),
+    "halfcheetah-medium-expert-v2": (10, 2e-5, 0.1, "relu"),
+    "hopper-medium-v2": (10, 2e-5, 0.1, "relu"),
+    "hopper-medium-replay-v2": (10, 2e-5, 0.1, "relu"),
+    "hopper-medium-expert-v2": (5, 6e-6, 0.1, "relu"),
+    "walker2d-medium-v2": (30, 3e-5, 1.0, "relu"),
+    "walker2d-medium-replay-v2": (30, 3e-5, 1.0, "relu"),
+    "walker2d-medium-expert-v2": (30, 3e-5, 1.0, "relu"),
+}
+
+
+@for_each(D4RL)
+def test_uni_o4(task_id: str) -> None:
+    cfg = config("uni_o4", task_id)
+    medium = task_id.replace("random", "medium")
+    if medium in UNI_O4:
+        assert (cfg.epochs, cfg.actor_lr, cfg.reward_scale, cfg.actor_activation) == UNI_O4[medium]
+    assert cfg.normalize_obs == (
+        task_id.startswith("hammer") or task_id not in (*ADROIT, "halfcheetah-medium-replay-v2")
+    )
+    assert (cfg.horizon, cfg.improve_lr) == (
+        (150, 3e-5) if task_id in ANTMAZE else (1000, 1e-4) if task_id in MUJOCO else (cfg.horizon, 1e-5)
+    )
+    assert cfg.expectile == (0.9 if task_id in ANTMAZE else 0.7)
+    assert (cfg.model_hidden, cfg.model_lr) == (((200,) * 4, 1e-3) if task_id in MUJOCO else ((400,) * 4, 3e-4))
+    assert cfg.critic_steps == (500_000 if task_id == "walker2d-medium-replay-v2" else 2_000_000)
+    assert (cfg.rollout, cfg.clip, cfg.gae_lambda, cfg.entropy_weight, cfg.value_lr) == (2048, 0.05, 0.95, 0.01, 2e-4)
+    assert (cfg.policies, cfg.models, cfg.elites, cfg.behaviour_steps) == (4, 7, 5, 400_000)
+    assert cfg.minibatch == (256 if task_id in ADROIT else 128)
+
+
 def test_one_setting_for_all() -> None:
     for task_id in D4RL:
         for name in ("bc", "bc_10", "sac", "td3", "ppo"):
@@ -233,6 +266,7 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     "sac": [*ANTMAZE, *ADROIT],
     "td3": [*ANTMAZE, *ADROIT],
     "ppo": [*ANTMAZE, *ADROIT],
+    "uni_o4": [*ANTMAZE, *ADROIT, *RANDOM],
 }
 
 

@@ -33,6 +33,7 @@ from pars.algos import (
     td3_bc,
 )
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS
@@ -59,6 +60,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         sac.ALGORITHM,
         td3.ALGORITHM,
         ppo.ALGORITHM,
+        uni_o4.ALGORITHM,
         max_q.ALGORITHM,
     )
 }

@@ -183,6 +183,20 @@ class TanhMeanActor(nn.Module):
         return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
 
 
+class BoundedGaussianActor(nn.Module):
+    """Uni-O4's policy: a Gaussian, not squashed, whose mean and log standard deviation both come out of a tanh, the
+    latter stretched to its bounds; the MLP gives 2 A numbers. obs [.., O] -> mean, log standard deviation [.., A]."""
+
+    mlp: MLP
+    log_std_min: float = -5.0
+    log_std_max: float = 0.0
+
+    @nn.compact
+    def __call__(self, obs: Array) -> tuple[Array, Array]:
+        mean, spread = jnp.split(jnp.tanh(self.mlp(obs)), 2, axis=-1)
+        return mean, self.log_std_min + 0.5 * (self.log_std_max - self.log_std_min) * (spread + 1.0)
+
+
 class Value(nn.Module):
     """V(s). obs [.., O] -> [..]."""
 

@@ -31,6 +31,7 @@ from pars.presets import (
     td3_bc,
 )
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {
@@ -53,6 +54,7 @@ PRESETS: dict[str, Preset] = {
     "sac": sac.PRESET,
     "td3": td3.PRESET,
     "ppo": ppo.PRESET,
+    "uni_o4": uni_o4.PRESET,
     "max_q": max_q.PRESET,
 }
 NONE = Preset("")  # of an algorithm that brings none

@@ -70,10 +70,16 @@ METRICS = {  # in the order of the report's small figures
     "entropy": Meaning(
         "Entropy", "Mean -log pi(a|s): SAC holds it near target_entropy per dimension, PPO adds entropy_weight of it."
     ),
+    "estimate": Meaning(
+        "Estimate", "Uni-O4: mean Q along episodes that its model imagines, in units of the scaled reward."
+    ),
     "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
     "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
     "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
+    "replaced_share": Meaning(
+        "Replaced behaviour policies", "Uni-O4: share of the policies whose estimate was the best so far."
+    ),
     "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),
     "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
     "v_mean": Meaning("V mean", "IQL, PPO: mean V(s), in units of the scaled reward."),

@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.interpreters import partial_eval
 
 from pars.config import field_types
 from pars.core import Algorithm, LoopSettings, Step
@@ -107,9 +108,8 @@ def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
         state, batch = state_shapes(algo, cfg, spec, phase.name), tiny_batch(algo, phase, cfg, spec, extra)
         critics = jax.tree.leaves(state.critic)[0].shape[:1] if algo.critic else ()
         step = Step(jnp.asarray(0), jnp.asarray(10), phase.name)
-        update = partial(
-            jax.eval_shape, lambda s, b, phase=phase, step=step: phase.update(cfg, s, b, jax.random.key(0), step)
-        )
+        one = lambda s, b, phase=phase, step=step: phase.update(cfg, s, b, jax.random.key(0), step)  # noqa: E731
+        update = partial(jax.eval_shape, one)
         after, metrics = update(state, batch)
         same = str(jax.tree.structure(after)) == str(jax.tree.structure(state)) and _shapes(after) == _shapes(state)
         _require(
@@ -121,9 +121,10 @@ def check_update(algo: Algorithm, settings: Settings | None = None) -> None:
         mend = "without an error; compare shapes in the loss, as those of pars.rl.losses do"
         if phase.name not in phases(algo):
             continue  # a model may read what it likes of a batch
-        _require(algo, _refuses(update, state, narrow), f"update {phase.name} takes actions [B, 1] for [B, 2] {mend}")
-        if algo.critic:  # cloning may read no rewards
-            _require(algo, _refuses(update, state, tall), f"update {phase.name} takes rewards [B, 1] for [B] {mend}")
+        slips = (narrow, "action", "actions [B, 1] for [B, 2]"), (tall, "reward", "rewards [B, 1] for [B]")
+        for wrong, name, shapes in slips if algo.critic else slips[:1]:  # cloning may look at rewards as it likes
+            fine = _refuses(update, state, wrong) or not _reads(one, state, batch, name)
+            _require(algo, fine, f"update {phase.name} takes {shapes} {mend}")
 
 
 def check_phases(algo: Algorithm, settings: Settings | None = None) -> None:
@@ -240,6 +241,13 @@ def _refuses(function: Callable[..., Any], *args: Any) -> bool:
     except Exception:
         return True
     return False
+
+
+def _reads(function: Callable[..., Any], state: Any, batch: Any, name: str) -> bool:
+    """Whether anything that a function of state and batch gives depends on a column of the batch."""
+    rest = lambda column, state, batch: function(state, batch._replace(**{name: column}))  # noqa: E731
+    jaxpr = jax.make_jaxpr(rest)(getattr(batch, name), state, batch).jaxpr
+    return bool(partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))[1][0])
 
 
 def _farthest(got: Any, want: Any, rtol: float = 0.0, atol: float = 0.0) -> str | None:

@@ -48,6 +48,19 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     clone_steps=3,
     rollout=4,  # of steps online
     epochs=2,
+    value_hidden=(8, 8),
+    policies=2,
+    critic_steps=4,
+    behaviour_steps=4,
+    estimate_every=4,
+    horizon=3,
+    models=3,
+    elites=2,
+    model_hidden=(8, 8),
+    model_batch=8,
+    model_steps=4,
+    holdout=20,
+    holdout_every=2,
 )
 
 Settings = Mapping[str, Any]
