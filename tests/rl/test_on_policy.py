@@ -14,6 +14,7 @@ from pars.core import Index, Step, Transition
 from pars.errors import UsageError
 from pars.rl.net import make_net
 from pars.rl.on_policy import (
+    Met,
     assess,
     decay,
     descend_clipped,
@@ -37,24 +38,24 @@ def test_gae_ends_at_terminals_and_is_cut_at_time_limits() -> None:
     reward, value, following = jnp.array([[1.0, 2, 3, 4], [2.0, 4, 6, 8], [4.0, 99, 2, 4]])
     terminal, last = jnp.array([[0.0, 1, 0, 0], [0.0, 1, 1, 0]])
     # TD errors: 1 + 2 - 2 = 1; 2 - 4 = -2; 3 + 1 - 6 = -2; 4 + 2 - 8 = -2
-    found = gae(reward, terminal, last, value, following, (0.5, 0.5))
+    found = gae(Met(reward, terminal, last, value, following), 0.5, 0.5)
     assert found.tolist() == [1 - 2 / 4, -2, -2, -2]
-    on = gae(reward, terminal, jnp.array([0.0, 1, 0, 0]), value, following, (0.5, 0.5))
+    on = gae(Met(reward, terminal, jnp.array([0.0, 1, 0, 0]), value, following), 0.5, 0.5)
     assert on.tolist() == [0.5, -2, -2.5, -2]  # without the time limit the third row sees the fourth
     assert (
-        gae(reward, terminal, jnp.zeros(4), value, following, (0.5, 0.5)).tolist() == on.tolist()
+        gae(Met(reward, terminal, jnp.zeros(4), value, following), 0.5, 0.5).tolist() == on.tolist()
     )  # terminals end too
     with pytest.raises(ValueError, match="gae takes arrays of one shape"):
-        gae(reward, terminal, last, value[:, None], following, (0.5, 0.5))
+        gae(Met(reward, terminal, last, value[:, None], following), 0.5, 0.5)
 
 
 def test_with_lambda_1_it_is_the_return_less_the_value() -> None:
     ones, zeros = jnp.ones(3), jnp.zeros(3)
     end = jnp.array([0.0, 0, 1])
     value = jnp.array([5.0, 6, 7])
-    found = gae(ones, end, end, value, jnp.array([6.0, 7, 8]), (0.5, 1.0))
+    found = gae(Met(ones, end, end, value, jnp.array([6.0, 7, 8])), 0.5, 1.0)
     np.testing.assert_allclose(found + value, [1.75, 1.5, 1.0])
-    np.testing.assert_allclose(gae(ones, zeros, zeros, value, zeros, (0.5, 0.0)), ones - value)
+    np.testing.assert_allclose(gae(Met(ones, zeros, zeros, value, zeros), 0.5, 0.0), ones - value)
 
 
 def test_a_window_of_two_environments_is_two_time_lines() -> None:

@@ -33,7 +33,7 @@ from pars.nn.nets import Activation, ActorInitializer, BoundedGaussianActor, Val
 from pars.nn.spread import map_ensemble
 from pars.rl import dynamics
 from pars.rl.critics import CriticSettings, critic_net, draw_infeasible, make_critics, scaled_td_target, update_critics
-from pars.rl.dynamics import DynamicsSettings, Model
+from pars.rl.dynamics import DynamicsSettings
 from pars.rl.ensemble import least_q
 from pars.rl.losses import expectile_loss, explored_action, gaussian_log_prob
 from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_normalizer, value_mlp
@@ -94,13 +94,13 @@ class State(NamedTuple):
     """Online there is one actor, and what only the offline phase needs is None."""
 
     actor: Net  # leaves [K, ..]
-    behaviour: Net | None  # leaves [K, ..]
-    estimate: Array | None  # [K] of the actors, the last
-    best: Array | None  # [K] of the behaviour policies
+    behaviour: Any  # a Net, leaves [K, ..]
+    estimate: Any  # [K] of the actors, the last
+    best: Any  # [K] of the behaviour policies
     critic: Net  # leaves [E, ..]
     value: Net
-    model: Model | None
-    window: Window | None  # [T]
+    model: Any  # a dynamics.Model
+    window: Window | None  # [T], online
     norm: Normalizer
 
 
@@ -116,12 +116,12 @@ def init(cfg: Config, spec: Spec, key: Array) -> State:
     k_actor, k_critic, k_value, k_model = jax.random.split(key, 4)
     obs = jnp.zeros(spec.obs_dim)
     actors = init_ensemble(actor_net(cfg, spec.action_dim), cfg.policies, k_actor, obs)
-    both = [jax.vmap(make_net)(jax.tree.map(jnp.copy, actors)) for _ in range(2)]
+    actor, behaviour = (jax.vmap(make_net)(jax.tree.map(jnp.copy, actors)) for _ in range(2))
     unknown = jnp.full(cfg.policies, -jnp.inf)
     value = make_net(value_net(cfg).init(k_value, obs)["params"])
     norm = make_normalizer(cfg.normalize_obs, spec, cfg.reward_norm)
     critic, model = make_critics(cfg, spec, k_critic), dynamics.make_model(cfg, spec, k_model)
-    return State(*both, unknown, unknown, critic, value, model, None, norm)
+    return State(actor, behaviour, unknown, unknown, critic, value, model, None, norm)
 
 
 def policy(cfg: Config, params: Params, obs: Array) -> tuple[Array, Array]:
@@ -174,7 +174,7 @@ def estimate(cfg: Config, state: State, obs: Array, key: Array) -> Array:
     members = dynamics.elites(cfg, state.model)
 
     def one(actor: Params) -> Array:
-        def forward(carry: tuple[Array, ...], key: Array) -> tuple[tuple[Array, ...], None]:
+        def forward(carry: Any, key: Array) -> tuple[Any, None]:
             obs, alive, total, count = carry
             seen = state.norm(obs)
             action = jnp.clip(policy(cfg, actor, seen)[0], -1.0, 1.0)

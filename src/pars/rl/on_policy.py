@@ -101,24 +101,32 @@ def decay(cfg: Any, step: Step) -> Any:
     return 1.0 - before / jnp.maximum(step.total, 1)
 
 
-def gae(reward: Array, terminal: Array, last: Array, value: Array, next_value: Array, decay: tuple[Any, Any]) -> Array:
+class Met(NamedTuple):
+    """Transitions in the order of time, [T] each or, of several environments, [T, n]."""
+
+    reward: Array
+    terminal: Array
+    last: Array
+    value: Array  # V(s)
+    next_value: Array  # V(s')
+
+
+def gae(met: Met, discount: Any, trace: Any) -> Array:
     """Generalised advantages (Schulman et al. 2015, arXiv 1506.02438, eq. 16): A_t = delta_t + discount lambda A_t+1,
     of delta_t = r_t + discount (1 - terminal) V(s_t+1) - V(s_t). A sum ends with its episode; at a time limit, and at
-    the end of the window, what would follow is V. All [T] or [T, n], T in the order of time -> the same.
+    the end of the window, what would follow is V. -> as `met`
 
-    decay: discount, lambda.
+    trace: lambda.
     """
-    mend = "give one value for each transition"
-    same_shape("gae", mend, reward=reward, terminal=terminal, last=last, value=value, next_value=next_value)
-    discount, trace = decay
-    delta = reward + discount * (1.0 - terminal) * next_value - value
+    same_shape("gae", "give one value for each transition", **met._asdict())
+    delta = met.reward + discount * (1.0 - met.terminal) * met.next_value - met.value
 
     def back(ahead: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
         delta, goes_on = now
         found = delta + discount * trace * goes_on * ahead
         return found, found
 
-    goes_on = 1.0 - jnp.maximum(last, terminal)
+    goes_on = 1.0 - jnp.maximum(met.last, met.terminal)
     return jax.lax.scan(back, jnp.zeros_like(delta[0]), (delta, goes_on), reverse=True)[1]
 
 
@@ -126,8 +134,9 @@ def assess(cfg: Any, window: Transition, log_prob: Array, value: Array, next_val
     """What a window teaches. window: rows as losses see them [T, ..], those of several environments by turns."""
     turns = lambda x: x.reshape(-1, cfg.environments)  # noqa: E731  a time line for each
     reward = cfg.reward_scale * window.reward + cfg.reward_shift
-    columns = reward, window.terminal, window.extra["last"], value, next_value
-    advantage = gae(*map(turns, columns), (cfg.discount, cfg.gae_lambda)).reshape(-1)
+    terminal, last = window.terminal, window.extra["last"]
+    met = Met(*map(turns, (reward, terminal, last, value, next_value)))
+    advantage = gae(met, cfg.discount, cfg.gae_lambda).reshape(-1)
     return Window(log_prob, value, advantage + value, normalized(advantage))
 
 
