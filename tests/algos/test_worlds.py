@@ -10,6 +10,7 @@ from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, polic
 
 SUPPORT = ["mcq", "msg", "spot", "svr", "sac_rnd"]  # what keeps to the data's actions by a model or an ensemble
 ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q", *SUPPORT]
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "pex", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
 
 
 @pytest.mark.parametrize("name", ACTORS)

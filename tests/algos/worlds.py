@@ -45,6 +45,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
 SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
+SETTINGS["pex"] = SETTINGS["iql"]
 
 
 def bandit(low: float, high: float, reward: Any, seed: int = 0) -> Transition:

@@ -237,6 +237,18 @@ def test_uni_o4(task_id: str) -> None:
     assert (cfg.rollout, cfg.clip, cfg.gae_lambda, cfg.entropy_weight, cfg.value_lr) == (2048, 0.05, 0.95, 0.01, 2e-4)
     assert (cfg.policies, cfg.models, cfg.elites, cfg.behaviour_steps) == (4, 7, 5, 400_000)
     assert cfg.minibatch == (256 if task_id in ADROIT else 128)
+@for_each(D4RL)
+def test_pex_is_the_readmes_recipe(task_id: str) -> None:
+    cfg = config("pex", task_id)
+    assert (cfg.expectile, cfg.advantage_scale, cfg.choice_scale, cfg.evaluation_chance) == (0.9, 10, 10, 0.1)
+    assert (cfg.hidden, cfg.actor_hidden, cfg.learning_starts, cfg.updates_per_step) == (
+        (256,) * 2,
+        (256,) * 2,
+        5000,
+        1,
+    )
+    assert (cfg.reward_shift, cfg.reward_norm, cfg.offline_rows) == (-1 if task_id in ANTMAZE else 0, "none", 128)
+    assert (cfg.value_first, cfg.actor_cosine, cfg.batch_size, cfg.polyak) == (False, True, 256, 0.005)
 
 
 def test_one_setting_for_all() -> None:
@@ -263,6 +275,7 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     "spot": [*RANDOM, *(task_id for task_id in ADROIT if task_id not in CLONED)],
     "svr": [*ANTMAZE, *(task_id for task_id in ADROIT if not task_id.startswith("pen"))],
     "sac_rnd": ADROIT,
+    "pex": [*ADROIT, *(task_id for task_id in MUJOCO if "medium-expert" in task_id)],
     "sac": [*ANTMAZE, *ADROIT],
     "td3": [*ANTMAZE, *ADROIT],
     "ppo": [*ANTMAZE, *ADROIT],

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.core import Algorithm, Step
+from pars.core import ONLINE, Algorithm, Step
 from pars.envs import make_task
 from pars.probes import PROBES
 from pars.probes.balance import RETURN_RANK
@@ -20,7 +21,9 @@ from pars.report.charts.figures import small_curves
 from pars.report.load import read_run
 from pars.report.metrics import METRICS
 from pars.report.series import all_series
+from pars.testing.tiny import tiny_batch, tiny_spec
 from pars.training.evaluations import Evaluations
+from pars.training.program import state_shapes
 from pars.training.rollout import Evaluation
 from tests.report.fabricate import write_group
 
@@ -38,10 +41,20 @@ def logged(algo: Algorithm) -> set[str]:
         step = Step(jnp.int32(0), jnp.int32(10), phase.name)
         one = lambda state, batch, key, phase=phase, step=step: phase.update(cfg, state, batch, key, step)[1]  # noqa: E731
         found.append(jax.eval_shape(one, state, batch, key))
+    if algo.online:
+        found.append(jax.eval_shape(*online_update(algo, cfg))[1])
     batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
     for probe in PROBES.values():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
     return set().union(*found)
+
+
+def online_update(algo: Algorithm, cfg: Any) -> tuple[Any, ...]:
+    """The update of the online phase and shapes to call it with."""
+    spec, extra = tiny_spec(algo, cfg)
+    state, batch = state_shapes(algo, cfg, spec, ONLINE), tiny_batch(algo, algo.course[-1], cfg, spec, extra)
+    step = Step(jnp.asarray(0), jnp.asarray(10), ONLINE)
+    return lambda s, b: algo.update(cfg, s, b, jax.random.key(0), step), state, batch
 
 
 def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:

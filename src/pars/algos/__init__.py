@@ -34,6 +34,7 @@ from pars.algos import (
 )
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
+from pars.algos import bc, cql, edac, iql, max_q, outside, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS
@@ -56,6 +57,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         sac_rnd.ALGORITHM,
         bc.ALGORITHM,
         bc.BEST_TENTH,
+        pex.ALGORITHM,
         rlpd.ALGORITHM,
         sac.ALGORITHM,
         td3.ALGORITHM,

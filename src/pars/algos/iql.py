@@ -38,7 +38,7 @@ from pars.rl.net import Net, Normalizer, actor_mlp, descend, make_net, make_norm
 
 @config
 class Config(CriticSettings):
-    """The authors' settings for MuJoCo, with their symbols."""
+    """IQL: the authors' settings for MuJoCo, with their symbols."""
 
     initializer: Initializer = "orthogonal"
     polyak: Share = setting(0.005, symbol="alpha")
@@ -85,11 +85,16 @@ def value_loss(cfg: Config, params: Params, batch: Transition, q: Array) -> tupl
     return loss, {"value_loss": loss, "v_mean": v.mean()}
 
 
-def actor_loss(cfg: Config, params: Params, batch: Transition, advantage: Array, key: Array) -> tuple[Array, Metrics]:
-    """Eq. (7): -mean min(exp(beta A), 100) log pi(a|s), or with |pi(s) - a|^2 in the place of -log pi."""
+def actor_loss(
+    cfg: Config, params: Params, batch: Transition, advantage: Array, key: Array, bound: Any = 1.0 - 1e-5
+) -> tuple[Array, Metrics]:
+    """Eq. (7): -mean min(exp(beta A), 100) log pi(a|s), or with |pi(s) - a|^2 in the place of -log pi.
+
+    bound: where actions are cut for their density.
+    """
     mean, log_std = apply(actor_net(cfg, batch.action.shape[-1]), params, batch.obs, dropout=key)
     weight = jnp.minimum(jnp.exp(cfg.advantage_scale * advantage), cfg.weight_max)
-    action = jnp.clip(batch.action, -1.0 + 1e-5, 1.0 - 1e-5)
+    action = jnp.clip(batch.action, -bound, bound)
     log_prob = gaussian_log_prob(action, mean, log_std)
     distance = jnp.sum((mean - batch.action) ** 2, axis=-1)
     loss = jnp.mean(weight * (distance if cfg.deterministic else -log_prob))
@@ -99,24 +104,31 @@ def actor_loss(cfg: Config, params: Params, batch: Transition, advantage: Array,
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
     k_dropout, k_infeasible = jax.random.split(key)
-    q = least_q(critic_net(cfg), state.critic.target, batch.obs, batch.action)
-    grads, metrics = jax.grad(value_loss, argnums=1, has_aux=True)(cfg, state.value.params, batch, q)
-    value = descend(state.value, grads, cfg.value_lr)
-    v_params = value.params if cfg.value_first else state.value.params
-
-    advantage = q - apply(value_net(cfg), v_params, batch.obs)
+    new, advantage, metrics = value_step(cfg, state, batch, k_infeasible)
     grads, improved = jax.grad(actor_loss, argnums=1, has_aux=True)(
         cfg, state.actor.params, batch, advantage, k_dropout
     )
     rate: Any = cfg.actor_lr
     if cfg.actor_cosine and not step.online:
         rate = rate * cosine_decay(step.number, step.total)
-    actor = descend(state.actor, grads, rate)
+    return new._replace(actor=descend(state.actor, grads, rate)), {**metrics, **improved}
+
+
+def value_step(cfg: Config, state: Any, batch: Transition, key: Array) -> tuple[Any, Array, Metrics]:
+    """One step of V and of the critics, whose targets follow; and the advantages [B] of the batch's actions.
+
+    state: has `value` and `critic`; batch: normalised.
+    """
+    q = least_q(critic_net(cfg), state.critic.target, batch.obs, batch.action)
+    grads, metrics = jax.grad(value_loss, argnums=1, has_aux=True)(cfg, state.value.params, batch, q)
+    value = descend(state.value, grads, cfg.value_lr)
+    v_params = value.params if cfg.value_first else state.value.params
+    advantage = q - apply(value_net(cfg), v_params, batch.obs)
 
     y = scaled_td_target(cfg, batch, apply(value_net(cfg), v_params, batch.next_obs))
-    infeasible = draw_infeasible(cfg, k_infeasible, batch)
+    infeasible = draw_infeasible(cfg, key, batch)
     critic, learned = update_critics(cfg, state.critic, batch, y, infeasible)
-    return state._replace(actor=actor, critic=critic, value=value), {**metrics, **improved, **learned}
+    return state._replace(critic=critic, value=value), advantage, {**metrics, **learned}
 
 
 def act(cfg: Config, state: State, obs: Array, key: Array, explore: Any) -> Array:

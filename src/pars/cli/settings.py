@@ -74,7 +74,8 @@ def page(names: Sequence[str] = ()) -> Iterator[str]:
     """docs/settings.md: each class of settings once, then what each algorithm adds and changes."""
     algos = find(names)
     yield HEADING
-    shared = dict.fromkeys(home for algo in algos for home in _homes(algo.config) if home is not algo.config)
+    methods = {algo.config: algo for algo in reversed(algos)}  # whose settings stand below its own heading
+    shared = dict.fromkeys(home for algo in algos for home in _homes(algo.config) if home not in methods)
     for home in sorted(shared, key=lambda home: len(home.__mro__)):
         own = [row for row in rows(home(), ("offline", "online")) if row.home is home]
         yield from (f"## {_title(home)}", "", *_markdown(own), "")
@@ -83,6 +84,8 @@ def page(names: Sequence[str] = ()) -> Iterator[str]:
         first = written.setdefault(algo.config, algo)
         own = [row for row in rows(algo.configure(), algo.phases) if row.home is algo.config and first is algo]
         about = [f"{algo.paper}.", _phases(algo), "" if first is algo else f"The settings of `{first.name}`."]
+        from_others = [methods[home].name for home in _homes(algo.config) if methods.get(home, first) is not first]
+        about += [f"And the settings of `{name}`." for name in from_others]
         yield from (f"## `{algo.name}`: {algo.title}", "", " ".join(filter(None, about)), "")
         if own:
             yield from (*_markdown(own), "")

@@ -32,6 +32,7 @@ from pars.presets import (
 )
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
+from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {
@@ -50,6 +51,7 @@ PRESETS: dict[str, Preset] = {
     "sac_rnd": sac_rnd.PRESET,
     "bc": bc.PRESET,
     "bc_10": bc.PRESET,
+    "pex": pex.PRESET,
     "rlpd": rlpd.PRESET,
     "sac": sac.PRESET,
     "td3": td3.PRESET,

@@ -46,7 +46,9 @@ METRICS = {  # in the order of the report's small figures
     "policy_value": Meaning("Q that the actor climbs (raw reward)", "Mean Q at the policy's actions."),
     "return_mean": Meaning("Raw return", "Mean return of the evaluation's episodes, not normalised."),
     "length_mean": Meaning("Episode length (actions)", "Mean length of the evaluation's episodes."),
-    "advantage_weight": Meaning("Advantage weight", "IQL: mean of exp(advantage_scale * (Q - V)), at most weight_max."),
+    "advantage_weight": Meaning(
+        "Advantage weight", "IQL, PEX: mean of exp(advantage_scale * (Q - V)), at most weight_max."
+    ),
     "entropy": Meaning("Entropy", "Mean -log pi(a|s) of sampled actions, held near target_entropy per dimension."),
     "gap": Meaning(
         "Gap", "How far Q at sampled actions (CQL: logsumexp, MSG: the policy's) lies above Q at the dataset's."
@@ -76,6 +78,7 @@ METRICS = {  # in the order of the report's small figures
     "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
     "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
     "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
+    "log_prob": Meaning("Log prob", "IQL, PEX: mean log pi(a|s) of the actions that are cloned."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
     "replaced_share": Meaning(
         "Replaced behaviour policies", "Uni-O4: share of the policies whose estimate was the best so far."
@@ -84,6 +87,11 @@ METRICS = {  # in the order of the report's small figures
     "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
     "v_mean": Meaning("V mean", "IQL, PPO: mean V(s), in units of the scaled reward."),
     "value_loss": Meaning("Value loss", "IQL: expectile loss of Q - V. PPO: mean squared error of V."),
+    "v_mean": Meaning("V mean", "IQL, PEX: mean V(s), in units of the scaled reward."),
+    "value_loss": Meaning("Value loss", "IQL, PEX: expectile loss of Q - V."),
+    "new_policy_share": Meaning(
+        "New policy's share", "PEX online: part of composed actions that are the new policy's."
+    ),
     "score": Meaning("Score", "Normalised return of the evaluation's episodes: 0 random, 100 expert."),
     "return_std": Meaning("Return std", "Standard deviation of the return over the evaluation's episodes."),
     "q_max": Meaning("Max Q", "Largest Q at the batch's own actions."),

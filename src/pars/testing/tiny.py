@@ -40,6 +40,7 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     batch_size=16,
     updates_per_step=2,
     random_steps=3,
+    learning_starts=3,
     sampled_actions=2,
     behaviour_hidden=(8, 8),
     behaviour_steps=3,
