@@ -16,10 +16,12 @@ from pars.rl import losses
 from pars.rl.losses import (
     bc_loss,
     cosine_decay,
+    density_ratio_loss,
     expectile_loss,
     explored_action,
     gaussian_log_prob,
     infeasible_actions,
+    moment_matched,
     normalized_value,
     penalty_loss,
     ranks,
@@ -158,6 +160,8 @@ LOSSES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {  # with argume
     "expectile_loss": (expectile_loss, (VALUES[0], VALUES[1], 0.7)),
     "bc_loss": (partial(bc_loss, reduce="sum"), (ACTIONS, 0.5 * ACTIONS)),
     "normalized_value": (normalized_value, (VALUES[0],)),
+    "density_ratio_loss": (density_ratio_loss, (jnp.abs(VALUES[0]), jnp.abs(VALUES[1]))),
+    "moment_matched": (moment_matched, (ACTIONS, -ACTIONS)),
     "cosine_decay": (cosine_decay, (jnp.asarray(2), 8.0)),
     "ranks": (lambda key: ranks(key, 5), (KEY,)),
     "subset": (lambda key: subset(key, 5, 2), (KEY,)),
@@ -205,3 +209,20 @@ def test_what_would_be_broadcast_is_refused(what: str) -> None:
     for run in (call, jax.jit(call), lambda: jax.eval_shape(call)):
         with pytest.raises(ValueError, match=re.escape(said)):
             run()
+
+
+def test_density_ratio_loss_by_hand() -> None:
+    """w = 1 everywhere: no divergence. 3 on new rows, 1/3 on data: -log(3/2) of each."""
+    assert float(density_ratio_loss(jnp.ones(2), jnp.ones(3))) == pytest.approx(0.0, abs=1e-6)
+    loss = density_ratio_loss(jnp.full(2, 1 / 3), jnp.array([3.0]))
+    assert float(loss) == pytest.approx(-2 * np.log(1.5), rel=1e-5)
+    assert np.isfinite(density_ratio_loss(jnp.zeros(2), jnp.zeros(2)))
+
+
+def test_moments_of_a_mixture_by_hand() -> None:
+    """N(0, 1) and N(4, 9): mean 2, variance (1 + 9) / 2 + 2^2 = 9. Of equal ones that of each."""
+    mean, log_std = moment_matched(jnp.array([[0.0, 1.0], [4.0, 1.0]]), jnp.log(jnp.array([[1.0, 0.5], [3.0, 0.5]])))
+    np.testing.assert_allclose(mean, [2.0, 1.0])
+    np.testing.assert_allclose(jnp.exp(log_std), [3.0, 0.5], rtol=1e-5)
+    with pytest.raises(ValueError, match="moment_matched takes arrays of one shape"):
+        moment_matched(jnp.zeros((2, 3)), jnp.zeros((2, 1)))

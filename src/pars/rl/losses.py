@@ -135,6 +135,31 @@ def normalized_value(v: Array) -> Array:
     return jnp.mean(v) / (jax.lax.stop_gradient(jnp.mean(jnp.abs(v))) + 1e-8)
 
 
+def density_ratio_loss(under: Array, over: Array) -> Array:
+    """Minus a lower bound of the Jensen-Shannon divergence of two distributions (Lee et al. 2021, arXiv 2107.00591):
+    at its minimum w is the density of the second over that of the first.
+
+    under, over: w at samples of the first and of the second, both >= 0. [B], [B'] -> scalar
+    """
+    tiny = 1e-10
+    return -jnp.mean(jnp.log(2.0 / (under + 1.0) + tiny)) - jnp.mean(jnp.log(2.0 * over / (over + 1.0) + tiny))
+
+
+def moment_matched(means: Any, log_stds: Any) -> tuple[Array, Array]:
+    """Mean and log standard deviation of the even mixture of M Gaussians, each coordinate by itself. M of [..] -> [..]
+
+    The variance is the mean of variances plus the variance of means, which no rounding makes negative.
+    """
+    for mean, log_std in zip(means, log_stds, strict=True):
+        same_shape("moment_matched", "broadcast log_std to the mean", mean=mean, log_std=log_std)
+    middle = sum(means) / len(means)
+    apart = [mean - middle for mean in means]
+    variance = sum(jnp.exp(2.0 * log_std) + off * off for log_std, off in zip(log_stds, apart, strict=True)) / len(
+        means
+    )
+    return middle, 0.5 * jnp.log(variance)
+
+
 def cosine_decay(index: Array, total: Any) -> Array:
     """Learning-rate factor from 1 at step 0 to 0 at step `total`."""
     return 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(index / total, 0.0, 1.0)))
