@@ -11,6 +11,7 @@ from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, polic
 SUPPORT = ["mcq", "msg", "spot", "svr", "sac_rnd"]  # what keeps to the data's actions by a model or an ensemble
 ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q", *SUPPORT]
 ACTORS = ["pars", "td3_bc", "rebrac", "iql", "pex", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "pex", "cql", "off2on", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
 
 
 @pytest.mark.parametrize("name", ACTORS)
@@ -20,7 +21,7 @@ def test_finds_the_best_action_of_a_bandit(name: str) -> None:
     assert policy(learner, PLACES[:1])[0, 0] == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in ACTORS if name != "cql"])
+@pytest.mark.parametrize("name", [name for name in ACTORS if name not in ("cql", "off2on")])
 def test_learns_the_values_of_chains_timeouts_and_terminals(name: str) -> None:
     learner = train(name, chains(), 1500)
     for action in (-0.8, 0.0, 0.8):

@@ -45,7 +45,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rlpd": SOFT | dict(critics=4, updates_per_step=2, backup_entropy=False),
 }
 SETTINGS["bc_10"], SETTINGS["cal_ql"] = SETTINGS["bc"], SETTINGS["cql"]
-SETTINGS["pex"] = SETTINGS["iql"]
+SETTINGS["pex"], SETTINGS["off2on"] = SETTINGS["iql"], SETTINGS["cql"] | dict(agents=2)
 
 
 def bandit(low: float, high: float, reward: Any, seed: int = 0) -> Transition:

@@ -251,6 +251,18 @@ def test_pex_is_the_readmes_recipe(task_id: str) -> None:
     assert (cfg.value_first, cfg.actor_cosine, cfg.batch_size, cfg.polyak) == (False, True, 256, 0.005)
 
 
+@for_each(D4RL)
+def test_off2on_is_the_authors_example_and_its_members_are_cqls(task_id: str) -> None:
+    cfg, members = config("off2on", task_id), config("cql", task_id)
+    example = task_id == "halfcheetah-medium-v2"
+    assert (cfg.first_epoch_factor, cfg.new_share) == ((5, 0.75) if example else (10, 0.5))
+    assert (cfg.agents, cfg.epoch_steps, cfg.ratio_temperature, cfg.online_lr, cfg.ratio_lr) == (5, 1000, 5, 3e-4, 3e-4)
+    for name in ("conservative_weight", "lagrange", "max_backup", "actor_lr", "reward_scale", "reward_shift"):
+        assert getattr(cfg, name) == getattr(members, name), name
+    if task_id in MUJOCO:
+        assert (cfg.hidden, cfg.actor_hidden, cfg.ratio_hidden) == ((256, 256),) * 3
+
+
 def test_one_setting_for_all() -> None:
     for task_id in D4RL:
         for name in ("bc", "bc_10", "sac", "td3", "ppo"):
@@ -276,6 +288,7 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     "svr": [*ANTMAZE, *(task_id for task_id in ADROIT if not task_id.startswith("pen"))],
     "sac_rnd": ADROIT,
     "pex": [*ADROIT, *(task_id for task_id in MUJOCO if "medium-expert" in task_id)],
+    "off2on": [*ANTMAZE, *ADROIT],
     "sac": [*ANTMAZE, *ADROIT],
     "td3": [*ANTMAZE, *ADROIT],
     "ppo": [*ANTMAZE, *ADROIT],

@@ -35,6 +35,7 @@ from pars.algos import (
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
 from pars.algos import bc, cql, edac, iql, max_q, outside, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.algos import bc, cql, edac, iql, max_q, off2on, outside, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS
@@ -58,6 +59,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         bc.ALGORITHM,
         bc.BEST_TENTH,
         pex.ALGORITHM,
+        off2on.ALGORITHM,
         rlpd.ALGORITHM,
         sac.ALGORITHM,
         td3.ALGORITHM,

@@ -35,6 +35,8 @@ UNCALIBRATED = -1e9  # a return that no value falls below
 
 @config
 class Config(SACSettings):
+    """CQL: what CORL has for MuJoCo."""
+
     hidden: Widths = (256, 256, 256)
     actor_hidden: Widths = (256, 256, 256)
     initializer: Initializer = "orthogonal_small"

@@ -33,6 +33,7 @@ from pars.presets import (
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
 from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
+from pars.presets import bc, cal_ql, cql, edac, iql, max_q, off2on, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {
@@ -52,6 +53,7 @@ PRESETS: dict[str, Preset] = {
     "bc": bc.PRESET,
     "bc_10": bc.PRESET,
     "pex": pex.PRESET,
+    "off2on": off2on.PRESET,
     "rlpd": rlpd.PRESET,
     "sac": sac.PRESET,
     "td3": td3.PRESET,

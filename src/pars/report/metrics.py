@@ -92,6 +92,10 @@ METRICS = {  # in the order of the report's small figures
     "new_policy_share": Meaning(
         "New policy's share", "PEX online: part of composed actions that are the new policy's."
     ),
+    "new_row_share": Meaning("New rows' share", "Off2On online: part of a batch that was met online."),
+    "ratio_loss": Meaning(
+        "Loss of the density ratio", "Off2On online: minus a bound of the Jensen-Shannon divergence."
+    ),
     "score": Meaning("Score", "Normalised return of the evaluation's episodes: 0 random, 100 expert."),
     "return_std": Meaning("Return std", "Standard deviation of the return over the evaluation's episodes."),
     "q_max": Meaning("Max Q", "Largest Q at the batch's own actions."),

@@ -197,6 +197,7 @@ CALLS: dict[str, Callable[[Any, list[Shape]], Functions]] = {
     "min": _plain(np.minimum),
     "tanh": _plain(np.tanh),
     "exp": _plain(np.exp),
+    "log": _plain(np.log),
     "split": _split,
     "dot_general": _product,
 }
