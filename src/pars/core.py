@@ -222,10 +222,6 @@ class Phase:
     trains: tuple[str, ...] = ()  # with `depends_on`: all fields of the state that `update` changes
 
 
-def nothing(cfg: Any) -> Hashable:
-    return None
-
-
 @dataclass(frozen=True)
 class Column:
     """A further column of every batch, in `batch.extra[name]`.
@@ -239,7 +235,7 @@ class Column:
     late: Callable[[Any, Transition], Any] | None = None  # (cfg, an episode met online, NumPy [T, ..]) -> [T] or [T, w]
     unknown: float = 0.0
     wanted: Callable[[Any], bool] = lambda cfg: True  # by a config's structure
-    made_of: Callable[[Any], Hashable] = nothing  # what of a config `make` depends on: members share data
+    made_of: Callable[[Any], Hashable] = lambda cfg: None  # what of a config `make` depends on: members share data
 
 
 @config
@@ -311,7 +307,7 @@ class Algorithm:
     sees: Sight = PLAIN
     columns: tuple[Column, ...] = ()
     prepare: Callable[[Any, Data], Data] = lambda cfg, data: data  # the episodes that this algorithm trains on, and
-    prepared_by: Callable[[Any], Hashable] = nothing  # what of the config that depends on: members share data
+    prepared_by: Callable[[Any], Hashable] = lambda cfg: None  # what of the config that depends on: members share data
     go_online: Callable[[Any, State, Spec, Key], State] = _keep  # the state may get another structure
     presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
@@ -328,7 +324,7 @@ class Algorithm:
     @property
     def course(self) -> tuple[Phase, ...]:
         """All phases in order; the last two are offline and online, also where one of them is not had."""
-        both = [Phase(name, nothing, self.update, self.draw) for name in (OFFLINE, ONLINE)]  # type: ignore[arg-type]
+        both = [Phase(name, lambda cfg: 0, self.update, self.draw) for name in (OFFLINE, ONLINE)]
         return (*self.before, *both)
 
     def configure(self, settings: Mapping[str, Any] | None = None) -> Any:

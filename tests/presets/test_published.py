@@ -237,6 +237,8 @@ def test_uni_o4(task_id: str) -> None:
     assert (cfg.rollout, cfg.clip, cfg.gae_lambda, cfg.entropy_weight, cfg.value_lr) == (2048, 0.05, 0.95, 0.01, 2e-4)
     assert (cfg.policies, cfg.models, cfg.elites, cfg.behaviour_steps) == (4, 7, 5, 400_000)
     assert cfg.minibatch == (256 if task_id in ADROIT else 128)
+
+
 @for_each(D4RL)
 def test_pex_is_the_readmes_recipe(task_id: str) -> None:
     cfg = config("pex", task_id)

@@ -20,8 +20,11 @@ from pars.algos import (
     max_q,
     mcq,
     msg,
+    off2on,
     outside,
     pars,
+    pex,
+    ppo,
     rebrac,
     rlpd,
     sac,
@@ -31,11 +34,8 @@ from pars.algos import (
     svr,
     td3,
     td3_bc,
+    uni_o4,
 )
-from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
-from pars.algos import bc, cql, edac, iql, max_q, outside, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
-from pars.algos import bc, cql, edac, iql, max_q, outside, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
-from pars.algos import bc, cql, edac, iql, max_q, off2on, outside, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
 from pars.presets import PRESETS

@@ -154,5 +154,5 @@ ALGORITHM = Algorithm(
     update,
     soft_act,
     critic_net,
-    before=(Phase("rnd", lambda cfg: cfg.rnd_steps, rnd_update),),
+    before=(Phase("rnd", lambda cfg: cfg.rnd_steps, rnd_update, depends_on=lambda cfg: cfg.rnd_lr, trains=("rnd",)),),
 )

@@ -146,6 +146,14 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    before=(Phase("behaviour", lambda cfg: cfg.behaviour_steps, behaviour_update),),
+    before=(
+        Phase(
+            "behaviour",
+            lambda cfg: cfg.behaviour_steps,
+            behaviour_update,
+            depends_on=lambda cfg: (cfg.behaviour_lr, cfg.kl_weight),
+            trains=("behaviour",),
+        ),
+    ),
     draw=merged,
 )

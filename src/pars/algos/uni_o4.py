@@ -277,8 +277,21 @@ ALGORITHM = Algorithm(
     critic_net,
     before=(
         Phase("critic", lambda cfg: cfg.critic_steps, critic_update),
-        Phase("behaviours", lambda cfg: cfg.behaviour_steps, clone_update),
-        Phase("dynamics", lambda cfg: cfg.model_steps, model_update, dynamics.draw),
+        Phase(
+            "behaviours",
+            lambda cfg: cfg.behaviour_steps,
+            clone_update,
+            depends_on=lambda cfg: (cfg.behaviour_lr, cfg.disagreement),
+            trains=("actor", "behaviour"),
+        ),
+        Phase(
+            "dynamics",
+            lambda cfg: cfg.model_steps,
+            model_update,
+            dynamics.draw,
+            depends_on=lambda cfg: cfg.model_lr,
+            trains=("model",),
+        ),
     ),
     draw=draw,
     due=due,

@@ -19,7 +19,10 @@ from pars.presets import (
     max_q,
     mcq,
     msg,
+    off2on,
     pars,
+    pex,
+    ppo,
     rebrac,
     rlpd,
     sac,
@@ -29,11 +32,8 @@ from pars.presets import (
     svr,
     td3,
     td3_bc,
+    uni_o4,
 )
-from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc
-from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, ppo, rebrac, rlpd, sac, sac_n, td3, td3_bc, uni_o4
-from pars.presets import bc, cal_ql, cql, edac, iql, max_q, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
-from pars.presets import bc, cal_ql, cql, edac, iql, max_q, off2on, pars, pex, rebrac, rlpd, sac, sac_n, td3, td3_bc
 from pars.presets.preset import Preset as Preset
 
 PRESETS: dict[str, Preset] = {

@@ -49,7 +49,6 @@ METRICS = {  # in the order of the report's small figures
     "advantage_weight": Meaning(
         "Advantage weight", "IQL, PEX: mean of exp(advantage_scale * (Q - V)), at most weight_max."
     ),
-    "entropy": Meaning("Entropy", "Mean -log pi(a|s) of sampled actions, held near target_entropy per dimension."),
     "gap": Meaning(
         "Gap", "How far Q at sampled actions (CQL: logsumexp, MSG: the policy's) lies above Q at the dataset's."
     ),
@@ -75,9 +74,7 @@ METRICS = {  # in the order of the report's small figures
     "estimate": Meaning(
         "Estimate", "Uni-O4: mean Q along episodes that its model imagines, in units of the scaled reward."
     ),
-    "gap": Meaning("Gap", "CQL: how far Q at sampled actions (logsumexp) lies above Q at the dataset's."),
     "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
-    "log_prob": Meaning("Log prob", "IQL: mean log pi(a|s) of the dataset's actions."),
     "log_prob": Meaning("Log prob", "IQL, PEX: mean log pi(a|s) of the actions that are cloned."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
     "replaced_share": Meaning(
@@ -85,10 +82,8 @@ METRICS = {  # in the order of the report's small figures
     ),
     "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),
     "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
-    "v_mean": Meaning("V mean", "IQL, PPO: mean V(s), in units of the scaled reward."),
-    "value_loss": Meaning("Value loss", "IQL: expectile loss of Q - V. PPO: mean squared error of V."),
-    "v_mean": Meaning("V mean", "IQL, PEX: mean V(s), in units of the scaled reward."),
-    "value_loss": Meaning("Value loss", "IQL, PEX: expectile loss of Q - V."),
+    "v_mean": Meaning("V mean", "IQL, PEX, PPO: mean V(s), in units of the scaled reward."),
+    "value_loss": Meaning("Value loss", "IQL, PEX: expectile loss of Q - V. PPO: mean squared error of V."),
     "new_policy_share": Meaning(
         "New policy's share", "PEX online: part of composed actions that are the new policy's."
     ),

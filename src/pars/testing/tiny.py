@@ -56,7 +56,6 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     value_hidden=(8, 8),
     policies=2,
     critic_steps=4,
-    behaviour_steps=4,
     estimate_every=4,
     horizon=3,
     models=3,
