@@ -159,7 +159,7 @@ def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: S
         cfg, state.actor.params, state, batch, clone, k_actor
     )
     # while it clones the temperature stays at 1
-    rate = jnp.where(clone, 0.0, cfg.temperature_lr)
+    rate: Any = jnp.where(clone, 0.0, cfg.temperature_lr)
     temperature = temperature_step(
         replace(cfg, temperature_lr=rate), state.log_temperature, improved["entropy"], batch.action.shape[-1]
     )

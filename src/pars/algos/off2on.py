@@ -115,12 +115,12 @@ def agents_update(
     batches = jax.tree.map(lambda x, rest: jnp.concatenate([x[None], rest]), own, beside)
 
     def one(agent: Any, batch: Transition, key: Array) -> tuple[Any, Metrics]:
-        new, metrics = cql.update(cfg, cql.State(*agent, state.norm), batch, key, step)
+        new, metrics = cql.update(cfg, cql.State._make((*agent, state.norm)), batch, key, step)
         return new[:-1], metrics
 
     apart = state.actor, pairs(state.critic), state.log_temperature, state.log_multiplier
     agents, metrics = map_ensemble(one, apart, batches, jax.random.split(key, cfg.agents))
-    new = cql.State(*agents, state.norm)
+    new = cql.State._make((*agents, state.norm))
     metrics = {name: x.max() if is_max(name) else x.mean() for name, x in metrics.items()}
     return new._replace(critic=joined(new.critic)), metrics
 

@@ -9,7 +9,7 @@ ceiling, the regulariser of a transition has a floor; TD errors add up over crit
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,7 +105,8 @@ def actor_loss(cfg: Config, params: Params, critics: Params, batch: Transition) 
 def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     batch = state.norm.batch(batch)
     k_target, k_drawn, k_infeasible = jax.random.split(key, 3)
-    y, infeasible = twin_target(cfg, state, batch, k_target), draw_infeasible(cfg, k_infeasible, batch)
+    y = twin_target(cfg, state, batch, k_target)  # type: ignore[arg-type]
+    infeasible = draw_infeasible(cfg, k_infeasible, batch)
     own = apply(actor_net(cfg, batch.action.shape[-1]), state.actor.params, batch.obs)
     cloned = apply(behaviour_net(cfg, batch.action.shape[-1]), state.behaviour.params, batch.obs)
     weight = importance(cfg, own, cloned, batch.action)
@@ -119,7 +120,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
         return value + cfg.support_weight / cfg.critics * pressed, {**metrics, "regulariser": pressed}
 
     critic, metrics = descend_critics(cfg, state.critic, loss, follow=False)
-    rate = cfg.actor_lr
+    rate: Any = cfg.actor_lr
     if cfg.actor_cosine and not step.online:
         rate = rate * cosine_decay(step.number, step.total)
     improve = partial(actor_step, cfg, batch=batch, actor_loss=actor_loss, rate=rate)

@@ -3,7 +3,7 @@ what the dataset does. L: latent dimensions, twice those of the action."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from pars.nn.layers import Precision
-from pars.nn.nets import MLP
+from pars.nn.nets import MLP, apply
 
 LOG_STD_MIN, LOG_STD_MAX = -4.0, 15.0  # of the latent
 LATENT_CLIP = 0.5  # latents of actions that are drawn lie in +- this
@@ -50,7 +50,7 @@ class VAE(nn.Module):
 
 
 def elbo_loss(
-    vae: VAE, params: object, obs: Array, action: Array, key: Array, kl_weight: float, reduce: Literal["sum", "mean"]
+    vae: VAE, params: Any, obs: Array, action: Array, key: Array, kl_weight: float, reduce: Literal["sum", "mean"]
 ) -> Array:
     """Error of the decoded action plus `kl_weight` times KL, each summed or averaged over its dimensions, at one latent
     drawn for each row: up to factor and constant the negative ELBO, an upper bound of -log beta(a|s). -> [..]
@@ -58,19 +58,21 @@ def elbo_loss(
     Its slope by `action` goes through the encoder and through the error.
     """
     noise = jax.random.normal(key, (*action.shape[:-1], 2 * action.shape[-1]))
-    error, kl = vae.apply({"params": params}, obs, action, noise)
+    error, kl = apply(vae, params, obs, action, noise)
     over = jnp.sum if reduce == "sum" else jnp.mean
-    return over(error, axis=-1) + kl_weight * over(kl, axis=-1)
+    bound: Array = over(error, axis=-1) + kl_weight * over(kl, axis=-1)
+    return bound
 
 
-def vae_actions(vae: VAE, params: object, obs: Array, key: Array) -> Array:
+def vae_actions(vae: VAE, params: Any, obs: Array, key: Array) -> Array:
     """Actions of the dataset's kind at obs [.., O] -> [.., A]: decoded from clipped standard normal latents."""
     noise = jax.random.normal(key, (*obs.shape[:-1], 2 * vae.action_dim))
     latent = jnp.clip(noise, -LATENT_CLIP, LATENT_CLIP)
-    return vae.apply({"params": params}, obs, latent, method="decode")
+    action: Array = vae.apply({"params": params}, obs, latent, method="decode")  # type: ignore[assignment]
+    return action
 
 
-def init_vae(vae: VAE, obs_dim: int, key: Array) -> object:
+def init_vae(vae: VAE, obs_dim: int, key: Array) -> Any:
     """Fresh parameters."""
     zeros = jnp.zeros(obs_dim), jnp.zeros(vae.action_dim), jnp.zeros(2 * vae.action_dim)
     return vae.init(key, *zeros)["params"]
