@@ -17,7 +17,7 @@ from pars.config import grid
 from pars.core import Spec
 from pars.errors import Interrupted, UsageError
 from pars.packing import width
-from pars.testing.tiny import Looks
+from pars.testing.tiny import Looks, as_on_a_gpu, course, tiny_learner
 from pars.training import trainers
 from pars.training.launch import make_groups, train_runs
 from pars.training.learner import Learner
@@ -140,6 +140,22 @@ def test_a_run_from_before_a_model_was_shared_goes_on(tmp_path: Path, monkeypatc
             train(tmp_path / "old", stop=Looks(5))
     assert any(note.startswith("resuming") and note.endswith("behaviour step 2") for note in train(tmp_path / "old"))
     assert ended(tmp_path / "old")[1:] == ended(tmp_path / "new")[1:]
+
+
+def test_at_once_as_on_a_gpu_members_get_the_same_copies() -> None:
+    configs = grid(toys.SHARED.configure(), {"gain": GAINS})
+    members = [(cfg, seed) for cfg in configs for seed in SEEDS]
+
+    def trained() -> Any:
+        learner = tiny_learner(toys.SHARED, members)
+        assert learner.trainers["behaviour"].count == 2
+        return course(learner, learner.placement.take(learner.state), (2, 3), "behaviour")
+
+    in_turn = trained()
+    with as_on_a_gpu():
+        at_once = trained()
+    assert in_turn["state"].other.shape[0] == len(np.unique(in_turn["metrics"]["model_size"])) * 3 == 6
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-4, atol=1e-6), at_once, in_turn)
 
 
 def test_who_trains_is_told_by_seed_data_and_what_the_model_depends_on() -> None:
