@@ -16,12 +16,18 @@ from pars.probes.flops import update
 
 NAMES = list(ALGORITHMS)
 PROGRAMS = [name for name in NAMES if not ALGORITHMS[name].settings]  # a variant differs in its settings alone
+SHARING = [name for name in PROGRAMS if any(phase.depends_on for phase in ALGORITHMS[name].before)]
 
 
 @pytest.mark.parametrize("check", [testing.check_settings, testing.check_state, testing.check_update])
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_state_and_update(name: str, check: testing.Check) -> None:
     check(ALGORITHMS[name])
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_a_shared_model_depends_on_what_it_says(name: str) -> None:
+    testing.check_phases(ALGORITHMS[name])
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
