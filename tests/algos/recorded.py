@@ -59,12 +59,18 @@ class Record:
 
 
 @contextmanager
-def drawing(values: Sequence[Any], function: str = "normal") -> Iterator[None]:
-    """Inside, calls of `jax.random.<function>` give `values` in turn, which must have the shapes that they ask for."""
+def drawing(values: Sequence[Any], function: str = "normal", asked_with: list[Any] | None = None) -> Iterator[None]:
+    """Inside, calls of `jax.random.<function>` give `values` in turn, which must have the shapes that they ask for.
+
+    asked_with: takes the first argument behind the key of each call, such as a probability.
+    """
     left = list(values)
 
     def draw(key: Any, *args: Any, shape: Sequence[int] = (), **kwargs: Any) -> Any:
-        asked = tuple(next((arg for arg in args if isinstance(arg, Sequence)), shape))
+        # without a shape a draw has that of its argument
+        asked = tuple(next((arg for arg in args if isinstance(arg, Sequence)), shape or np.shape(*args[:1] or (0,))))
+        if asked_with is not None:
+            asked_with.append(args[0])
         value = jnp.asarray(left.pop(0))
         assert value.shape == asked, f"{function} of shape {asked} is asked for, next is {value.shape}"
         return value

@@ -24,7 +24,7 @@ from benchmarks.peers.recording.base import (
     stacked,
     start,
 )
-from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy
+from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses
 
 AGENTS = 3
 UNUSED = ("gtimer", "gym", "gym.spaces", "d4rl", "dateutil", "dateutil.tz", "torchvision", "cv2")
@@ -80,7 +80,7 @@ def off2on(folder: str) -> Record:
     by_twin = [_grads(net, one) for net, one in zip(q, (trainer.qf1_optimizer, trainer.qf2_optimizer))]
     record.add_net("grad/critic", [{k: np.stack([a[k], b[k]], axis=1) for k in a} for a, b in zip(*by_twin)])
     record.add_net("grad/ratio", grads(linears(ratio), trainer.weight_optimizer))
-    record.add(**{"grad/log_alpha": numpy(trainer.log_alpha.grad)})
+    record.add(**{"grad/log_alpha": trainer.alpha_optimizer.grads[0]})
     return record
 
 
