@@ -34,6 +34,8 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "spot_online": ("spot.online", "PARS_PEER_SPOT"),
     "svr": ("svr.svr", "PARS_PEER_SVR"),
     "sac_rnd": ("sac_rnd.sac_rnd", "PARS_PEER_SAC_RND"),
+    "msg": ("msg.single", "PARS_PEER_GOOGLE_RESEARCH"),
+    "msg_double": ("msg.double", "PARS_PEER_GOOGLE_RESEARCH"),
     "pex": ("pex.pex", "PARS_PEER_PEX"),
     "off2on": ("off2on.off2on", "PARS_PEER_OFF2ON"),
     "uni_o4": ("uni_o4.offline", "PARS_PEER_UNI_O4"),

@@ -81,6 +81,12 @@ def drawing(values: Sequence[Any], function: str = "normal", asked_with: list[An
     assert not left, f"{len(left)} draws were not asked for"
 
 
+def drawing_by_key(keys: jax.Array, values: Any) -> Callable[..., Any]:
+    """In the place of a function of `jax.random`: of each of these keys [K] its value [K, ..], also under `vmap`."""
+    known = jax.random.key_data(keys)
+    return lambda key, *args, **kwargs: jnp.asarray(values)[jnp.argmax(jnp.all(known == jax.random.key_data(key), -1))]
+
+
 def same(found: Any, wanted: Any, check: Callable[..., None] = np.testing.assert_allclose) -> None:
     """Two trees agree to rounding in float32: of a number itself, or of the largest that stands beside it."""
     assert jax.tree.structure(found) == jax.tree.structure(wanted)

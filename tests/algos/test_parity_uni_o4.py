@@ -19,7 +19,7 @@ from pars.nn import dynamics
 from pars.nn.nets import MLP, apply
 from pars.rl.net import make_net, make_normalizer
 from pars.rl.on_policy import Met, Window, gae, normalized, policy_loss, value_loss
-from tests.algos.recorded import Record, same, slopes
+from tests.algos.recorded import Record, drawing_by_key, same, slopes
 
 KEY = jax.random.key(0)
 STEP = Step(jnp.asarray(0), jnp.asarray(10), "offline")
@@ -57,13 +57,8 @@ def test_values_and_clones_step_as_their_authors_do() -> None:
 
 def test_offline_policies_step_as_their_authors_do(monkeypatch: pytest.MonkeyPatch) -> None:
     record, cfg, state = setup()
-    keys = jax.random.key_data(jax.random.split(KEY, 3))
-    noise = jnp.stack(record.noise)
-
-    def of_member(key: Any, shape: Any) -> Any:
-        return noise[jnp.argmax(jnp.all(keys == jax.random.key_data(key), axis=-1))]
-
-    monkeypatch.setattr(jax.random, "normal", of_member)
+    noise = drawing_by_key(jax.random.split(KEY, 3), record.noise)
+    monkeypatch.setattr(jax.random, "normal", noise)
     monkeypatch.setattr(uni_o4, "normalized", lambda x: (x - x.mean()) / x.std(ddof=1))
     actor, metrics = uni_o4.improve(cfg, state, record.batch(), KEY, STEP)
     same((metrics["actor_loss"], slopes(actor)), (record["loss/actor"], record.mlp("grad/actor")))

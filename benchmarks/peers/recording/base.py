@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -95,3 +96,16 @@ def split(layer: dict[str, Array]) -> tuple[dict[str, Array], dict[str, Array]]:
     """The inverse of `joined`, for heads of equal width."""
     halves = {name: np.split(value, 2, axis=-1) for name, value in layer.items()}
     return {name: half[0] for name, half in halves.items()}, {name: half[1] for name, half in halves.items()}
+
+
+@contextmanager
+def replaced(*places: tuple[Any, str, Any]) -> Iterator[None]:
+    """Inside, each object's attribute of this name is the given one."""
+    before = [getattr(place, name) for place, name, _ in places]
+    for place, name, value in places:
+        setattr(place, name, value)
+    try:
+        yield
+    finally:
+        for (place, name, _), value in zip(places, before):
+            setattr(place, name, value)

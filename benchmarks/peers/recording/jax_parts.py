@@ -23,8 +23,8 @@ watcher = optax.GradientTransformation(
 
 @contextmanager
 def draws() -> Iterator[dict[str, list[Array]]]:
-    """All that `jax.random.normal` and `jax.random.choice` draw inside, outside of compiled programs."""
-    found: dict[str, list[Array]] = {"normal": [], "choice": []}
+    """All that these functions of `jax.random` draw inside, outside of compiled programs."""
+    found: dict[str, list[Array]] = {"normal": [], "choice": [], "uniform": []}
     before = {name: getattr(jax.random, name) for name in found}
 
     def kept(name: str) -> Callable[..., Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from benchmarks.peers.base import stand_in
-from benchmarks.peers.recording.base import ACTION, BATCH, OBS, WIDTH, Record, layers, member, stacked, start
-from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy, replaced
+from benchmarks.peers.recording.base import ACTION, BATCH, OBS, WIDTH, Record, layers, member, replaced, stacked, start
+from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy
 
 stand_in("d4rl", "gym")
 

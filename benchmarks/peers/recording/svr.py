@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from benchmarks.peers.base import Nothing, load_module
-from benchmarks.peers.recording.base import ACTION, BATCH, OBS, WIDTH, Record, layers, member, stacked, start
-from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy, replaced
+from benchmarks.peers.recording.base import ACTION, BATCH, OBS, WIDTH, Record, layers, member, replaced, stacked, start
+from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy
 from benchmarks.peers.recording.torch_scripts import Rows, one_step
 
 CRITICS = 4

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.peers.recording.base import Array, Layers, Record
+from benchmarks.peers.recording.base import Array, Layers, Record, replaced
 
 
 class Watcher:
@@ -35,19 +35,6 @@ class Watcher:
 
 def numpy(tensor: Any) -> Array:
     return tensor.detach().numpy().copy()
-
-
-@contextmanager
-def replaced(*places: tuple[Any, str, Any]) -> Iterator[None]:
-    """Inside, each object's attribute of this name is the given one."""
-    before = [getattr(place, name) for place, name, _ in places]
-    for place, name, value in places:
-        setattr(place, name, value)
-    try:
-        yield
-    finally:
-        for (place, name, _), value in zip(places, before):
-            setattr(place, name, value)
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from benchmarks.peers.base import Nothing, load_module, stand_in
-from benchmarks.peers.recording.base import ACTION, OBS, Record
-from benchmarks.peers.recording.torch_parts import Watcher, replaced
+from benchmarks.peers.recording.base import ACTION, OBS, Record, replaced
+from benchmarks.peers.recording.torch_parts import Watcher
 
 
 class Rows:

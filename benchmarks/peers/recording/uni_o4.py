@@ -11,8 +11,20 @@ import numpy as np
 import torch
 
 from benchmarks.peers.base import bare_package, load_module, stand_in
-from benchmarks.peers.recording.base import ACTION, BATCH, OBS, WIDTH, Layers, Record, layers, member, stacked, start
-from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy, replaced
+from benchmarks.peers.recording.base import (
+    ACTION,
+    BATCH,
+    OBS,
+    WIDTH,
+    Layers,
+    Record,
+    layers,
+    member,
+    replaced,
+    stacked,
+    start,
+)
+from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses, numpy
 
 MEMBERS = 3
 CPU = torch.device("cpu")
