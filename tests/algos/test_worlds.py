@@ -9,9 +9,9 @@ from pars.core import Transition
 from tests.algos.worlds import CHAIN_VALUES, PLACES, ROWS, bandit, chains, policy, train, values
 
 SUPPORT = ["mcq", "msg", "spot", "svr", "sac_rnd"]  # what keeps to the data's actions by a model or an ensemble
-ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q", *SUPPORT]
-ACTORS = ["pars", "td3_bc", "rebrac", "iql", "pex", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
-ACTORS = ["pars", "td3_bc", "rebrac", "iql", "pex", "cql", "off2on", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
+FINE_TUNED = ["pex", "off2on"]  # of which another policy, or state, is online
+ACTORS = ["pars", "td3_bc", "rebrac", "iql", "cql", "sac_n", "edac", "rlpd", "sac", "td3", "max_q"]
+ACTORS += [*SUPPORT, *FINE_TUNED]
 
 
 @pytest.mark.parametrize("name", ACTORS)

@@ -9,7 +9,7 @@ from pars.presets.preset import Preset
 from pars.presets.sets import ADROIT, ANTMAZE_V2, ULTRA
 
 SOURCE = "shlee94/Off2OnRL examples/ours.py and README; members: corl-team/CORL configs/offline/cql"
-FALLBACK = dict.fromkeys((*ANTMAZE_V2, *ULTRA, *ADROIT), "none published; offline CQL's values, online those of MuJoCo")
+FALLBACK = dict.fromkeys((*ANTMAZE_V2, *ULTRA, *ADROIT), "none published; CQL's values, online MuJoCo's")
 
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": cql.FAMILY["antmaze"],
