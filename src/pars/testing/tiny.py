@@ -173,7 +173,7 @@ def unlike(cfg: Any, depends_on: Callable[[Any], Any]) -> Any:
     """`cfg` with another value of each `float` setting that `depends_on` leaves out, as far as ranges allow."""
     for name, kind in field_types(type(cfg)).items():
         value = getattr(cfg, name)
-        other = dataclasses.replace(cfg, **{name: 0.9 * value + 0.01}) if kind is float else cfg
+        other = dataclasses.replace(cfg, **{name: 0.83 * value + 0.01}) if kind is float else cfg
         with suppress(UsageError):
             other.check()
             cfg = other if depends_on(other) == depends_on(cfg) else cfg
