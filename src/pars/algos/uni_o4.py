@@ -30,7 +30,7 @@ from jax import Array
 from pars.config import Count, NotNegative, Share, Widths, config, setting
 from pars.core import Algorithm, Index, Metrics, Params, Phase, Picks, Spec, Step, Transition, uniform
 from pars.nn.nets import Activation, ActorInitializer, BoundedGaussianActor, Value, action_dim, apply, init_ensemble
-from pars.nn.spread import map_ensemble
+from pars.nn.spread import choose_members, map_ensemble
 from pars.rl import dynamics
 from pars.rl.critics import CriticSettings, critic_net, draw_infeasible, make_critics, scaled_td_target, update_critics
 from pars.rl.dynamics import DynamicsSettings
@@ -195,13 +195,9 @@ def compare(cfg: Config, state: State, obs: Array, key: Array) -> tuple[State, M
     """Actors that the model finds better than their behaviour policies take the place of those."""
     found = estimate(cfg, state, obs, key)
     better = found > state.best
-    pick = lambda new, old: jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)  # noqa: E731
-    params = jax.tree.map(pick, state.actor.params, state.behaviour.params)
-    behaviour, best = state.behaviour._replace(params=params), jnp.where(better, found, state.best)
-    return state._replace(behaviour=behaviour, estimate=found, best=best), {
-        "estimate": found.mean(),
-        "replaced_share": better.mean(),
-    }
+    params, best = choose_members(better, (state.actor.params, found), (state.behaviour.params, state.best))
+    state = state._replace(behaviour=state.behaviour._replace(params=params), estimate=found, best=best)
+    return state, {"estimate": found.mean(), "replaced_share": better.mean()}
 
 
 def improve(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[Net, Metrics]:
@@ -241,8 +237,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
 def go_online(cfg: Config, state: State, spec: Spec, key: Array) -> State:
     """The actor with the best estimate alone, with fresh optimizers."""
     actor, value = make_net(chosen(state)), make_net(state.value.params)
-    window = empty_window(cfg)
-    return State(actor, None, None, None, state.critic, value, None, window, state.norm)
+    return State(actor, None, None, None, state.critic, value, None, empty_window(cfg), state.norm)
 
 
 def chosen(state: State) -> Params:

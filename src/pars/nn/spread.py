@@ -136,6 +136,11 @@ def take_members(stacked: Tree, indices: jax.Array) -> Tree:
     return spread(stacked, indices)
 
 
+def choose_members(which: jax.Array, new: Tree, old: Tree) -> Tree:
+    """Slices of `new` where `which` [E] is true, of `old` elsewhere; leaves [E, ..]."""
+    return jax.tree.map(lambda x, y: jnp.where(which.reshape(-1, *[1] * (x.ndim - 1)), x, y), new, old)
+
+
 def replicate(tree: Tree) -> Tree:
     """Where a single run has several devices: all of them get all of `tree`, at once."""
     mesh = over_critics.get()

@@ -28,7 +28,7 @@ from pars.nn.dynamics import (
     squared_error,
 )
 from pars.nn.nets import MLP, init_ensemble
-from pars.nn.spread import map_ensemble
+from pars.nn.spread import choose_members, map_ensemble
 from pars.rl.net import Net, Normalizer, descend, make_net, make_normalizer
 
 GAIN = 0.01  # by so much of its error a member must be better to be kept
@@ -116,9 +116,7 @@ def keep_better(cfg: Any, model: Model, holdout: Transition) -> tuple[Model, Met
 
     error = map_ensemble(error_of, model.net.params)
     better = error < (1.0 - GAIN) * model.error
-    pick = lambda new, old: jnp.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)  # noqa: E731
-    kept = jnp.where(better, error, model.error)
-    best = jax.tree.map(pick, model.net.params, model.best)
+    best, kept = choose_members(better, (model.net.params, error), (model.best, model.error))
     return model._replace(best=best, error=kept), {"model_error": jnp.sort(kept)[: cfg.elites].mean()}
 
 
