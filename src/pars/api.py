@@ -143,9 +143,9 @@ def _data_for(
     """What the groups of one task train on."""
     if any(plan.online_steps for plan in plans) and task is None:
         raise TaskError("online steps need an environment; name a task or give --env")
-    if data is None and task is not None and not any(map(needs_data, groups)):
-        return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file")
     columns = sorted({name for group in groups for name in group.algo.stored_columns(group.configs[0])})
+    if data is None and task is not None and not any(map(needs_data, groups)):
+        return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file", columns=columns)
     return open_dataset(data, task, columns=columns, **reading)
 
 

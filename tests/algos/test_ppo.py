@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 
+from pars import api
 from pars.algos import ppo
 from pars.core import Transition
 from pars.nn.nets import apply
@@ -72,3 +74,12 @@ def test_a_window_is_assessed_once_by_the_networks_that_met_it() -> None:
     for old, later in zip(first.state.window, last.state.window, strict=True):
         np.testing.assert_allclose(old, later, rtol=1e-5, atol=1e-6)
     assert first.metrics(1, "online")["kl"] == pytest.approx(0.0, abs=1e-6) and last.metrics(4, "online")["kl"] > 1e-6
+
+
+def test_it_needs_no_dataset_and_steps_several_environments(tmp_path: Path) -> None:
+    """Three windows of 16 steps, four in each of four environments, 4 minibatches a window."""
+    settings = dict(hidden="8", actor_hidden="8", rollout=16, environments=4, batch_size=8, epochs=2)
+    plan: dict[str, Any] = dict(online_steps=50, eval_every=25, eval_episodes=1, probes=())
+    api.train("ppo", "Pendulum-v1", settings=settings, out=tmp_path / "run", quiet=True, **plan)
+    (log,) = tmp_path.glob("run/*/metrics.csv")
+    assert "online,52," in (text := log.read_text()) and ",kl," in text and "nan" not in text

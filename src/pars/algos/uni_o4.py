@@ -117,7 +117,7 @@ def init(cfg: Config, spec: Spec, key: Array) -> State:
     obs = jnp.zeros(spec.obs_dim)
     actors = init_ensemble(actor_net(cfg, spec.action_dim), cfg.policies, k_actor, obs)
     actor, behaviour = (jax.vmap(make_net)(jax.tree.map(jnp.copy, actors)) for _ in range(2))
-    unknown = jnp.full(cfg.policies, -jnp.inf)
+    unknown = jnp.full(cfg.policies, -1e30)  # finite, as all of a state
     value = make_net(value_net(cfg).init(k_value, obs)["params"])
     norm = make_normalizer(cfg.normalize_obs, spec, cfg.reward_norm)
     critic, model = make_critics(cfg, spec, k_critic), dynamics.make_model(cfg, spec, k_model)

@@ -75,8 +75,17 @@ METRICS = {  # in the order of the report's small figures
         "Estimate", "Uni-O4: mean Q along episodes that its model imagines, in units of the scaled reward."
     ),
     "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
-    "log_prob": Meaning("Log prob", "IQL, PEX: mean log pi(a|s) of the actions that are cloned."),
+    "log_prob": Meaning("Log prob", "IQL, PEX, Uni-O4: mean log pi(a|s) of the actions that are cloned."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
+    "disagreement": Meaning(
+        "Disagreement",
+        "Uni-O4: log-likelihood of the data's actions under a cloned policy, less the most of the others'.",
+    ),
+    "model_nll": Meaning(
+        "Model likelihood", "Uni-O4: twice its negative logarithm, of changes and rewards, in training."
+    ),
+    "model_end_loss": Meaning("Model of ends", "Uni-O4: cross-entropy of the ends of tasks, in training."),
+    "model_error": Meaning("Model error", "Uni-O4: mean squared error of the elites on rows that none is trained on."),
     "replaced_share": Meaning(
         "Replaced behaviour policies", "Uni-O4: share of the policies whose estimate was the best so far."
     ),
