@@ -82,7 +82,7 @@ def compose(cfg: Config, state: State, obs: Array, key: Array, greedy: Any) -> t
     q_old, q_new = (
         least_q(critic_net(cfg), state.critic.params, obs, jnp.clip(action, -1.0, 1.0)) for action in (old, new)
     )
-    drawn = jax.random.bernoulli(k_choice, share_of_new(cfg, q_old, q_new))
+    drawn = jax.random.bernoulli(k_choice, share_of_new(cfg, q_old, q_new), shape)
     chosen = jnp.where(jax.random.bernoulli(k_best, greedy, shape), q_new > q_old, drawn)
     return jnp.where(chosen[..., None], new, old), chosen
 
