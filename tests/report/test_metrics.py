@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from pars.algos import ALGORITHMS
-from pars.core import ONLINE, Algorithm, Step
+from pars.core import Algorithm, Phase, Step
 from pars.envs import make_task
 from pars.probes import PROBES
 from pars.probes.balance import RETURN_RANK
@@ -37,24 +37,20 @@ def logged(algo: Algorithm) -> set[str]:
     traced = update(algo, cfg, 3, 2)
     state, batch, key = traced.args
     found = [jax.eval_shape(traced.function, jnp.int32(0), state, batch, key)[1]]
-    for phase in algo.before:
-        step = Step(jnp.int32(0), jnp.int32(10), phase.name)
-        one = lambda state, batch, key, phase=phase, step=step: phase.update(cfg, state, batch, key, step)[1]  # noqa: E731
-        found.append(jax.eval_shape(one, state, batch, key))
-    if algo.online:
-        found.append(jax.eval_shape(*online_update(algo, cfg))[1])
+    for phase in [*algo.before, *([algo.course[-1]] if algo.online else [])]:
+        found.append(jax.eval_shape(*phase_update(algo, phase, cfg))[1])
     batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
     for probe in PROBES.values():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
     return set().union(*found)
 
 
-def online_update(algo: Algorithm, cfg: Any) -> tuple[Any, ...]:
-    """The update of the online phase and shapes to call it with."""
+def phase_update(algo: Algorithm, phase: Phase, cfg: Any) -> tuple[Any, ...]:
+    """The update of a phase and shapes to call it with."""
     spec, extra = tiny_spec(algo, cfg)
-    state, batch = state_shapes(algo, cfg, spec, ONLINE), tiny_batch(algo, algo.course[-1], cfg, spec, extra)
-    step = Step(jnp.asarray(0), jnp.asarray(10), ONLINE)
-    return lambda s, b: algo.update(cfg, s, b, jax.random.key(0), step), state, batch
+    state, batch = state_shapes(algo, cfg, spec, phase.name), tiny_batch(algo, phase, cfg, spec, extra)
+    step = Step(jnp.asarray(0), jnp.asarray(10), phase.name)
+    return lambda s, b: phase.update(cfg, s, b, jax.random.key(0), step), state, batch
 
 
 def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:
