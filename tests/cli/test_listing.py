@@ -26,7 +26,9 @@ def test_the_table_has_a_line_for_each_algorithm_and_fits(capsys: pytest.Capture
     lines = printed(120, capsys)
     assert len(lines) == 1 + len(ALGORITHMS)
     assert [line.split()[0] for line in lines[1:]] == list(ALGORITHMS)
-    assert any(re.fullmatch(r"iql +IQL +Kostrikov.* 2110\.06169 iql\.py \(\d+\) +LN, PA off +yes .*", s) for s in lines)
+    assert any(
+        re.fullmatch(r"iql +IQL +Kostrikov.* 2110\.06169 +iql\.py \(\d+\) +LN, PA off +yes .*", s) for s in lines
+    )
     narrow = printed(100, capsys)
     assert all(len(line) <= 100 and "…" not in line for line in narrow)
 

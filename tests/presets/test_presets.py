@@ -236,9 +236,8 @@ def test_lengths() -> None:
     assert presets.lengths("pointmaze-umaze-diverse").offline_steps < 100_000
     for name in ALGORITHMS:
         long = {task_id for task_id in D4RL if presets.offline_steps(name, task_id) != 1_000_000}
-        own = {"sac_n": D4RL, "edac": D4RL, "msg": ANTMAZE, "sac_rnd": [*ANTMAZE, *MUJOCO]}
+        own = {"sac_n": D4RL, "edac": D4RL, "uni_o4": D4RL, "msg": ANTMAZE, "sac_rnd": [*ANTMAZE, *MUJOCO]}
         assert long == set(own.get(name, ()))
-        assert long == (set(D4RL) if name in ("sac_n", "edac", "uni_o4") else set())
         assert presets.offline_steps(name, "pointmaze-umaze-diverse") == 20_000
     assert {presets.offline_steps("uni_o4", task_id) for task_id in (*D4RL, None)} == {10_000}
     assert {presets.offline_steps("sac_n", task_id) for task_id in D4RL} == {3_000_000}
