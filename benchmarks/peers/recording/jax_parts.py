@@ -30,7 +30,8 @@ def draws() -> Iterator[dict[str, list[Array]]]:
     def kept(name: str) -> Callable[..., Any]:
         def draw(*args: Any, **kwargs: Any) -> Any:
             value = before[name](*args, **kwargs)
-            found[name].append(np.asarray(value))
+            if not isinstance(value, jax.core.Tracer):
+                found[name].append(np.asarray(value))
             return value
 
         return draw
