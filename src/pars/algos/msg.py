@@ -143,7 +143,8 @@ def actor_loss(
 ) -> tuple[Array, Metrics]:
     """mean(T log pi - lower bound) at one action for all members; -mean log pi(a|s) of the data where `clone` is 1."""
     mean, log_std = policy(cfg, params, batch.obs)
-    action, log_prob = tanh_sample(key, mean, log_std)
+    action = tanh_sample(key, mean, log_std)[0]
+    log_prob = tanh_log_prob(action, mean, log_std)  # with the tails' mass at the edge, as of the data's actions
     bound = lower_bound(cfg, action_values(critic_net(cfg), state.critic.params, batch.obs, action))
     climb = jnp.mean(jnp.exp(state.log_temperature.params) * log_prob - bound)
     cloned = -tanh_log_prob(batch.action, mean, log_std).mean()
@@ -158,11 +159,9 @@ def update(cfg: Config, state: SoftState, batch: Transition, key: Array, step: S
     grads, improved = jax.grad(actor_loss, argnums=1, has_aux=True)(
         cfg, state.actor.params, state, batch, clone, k_actor
     )
-    # while it clones the temperature stays at 1
-    rate: Any = jnp.where(clone, 0.0, cfg.temperature_lr)
-    temperature = temperature_step(
-        replace(cfg, temperature_lr=rate), state.log_temperature, improved["entropy"], batch.action.shape[-1]
-    )
+    temperature = temperature_step(cfg, state.log_temperature, improved["entropy"], batch.action.shape[-1])
+    # while it clones the temperature stays at 1, and its moments at 0
+    temperature = jax.tree.map(lambda old, new: jnp.where(clone, old, new), state.log_temperature, temperature)
     critic, metrics = critic_step(cfg, state, batch, k_critic)
     actor = descend(state.actor, grads, cfg.actor_lr)
     metrics |= {**improved, "temperature": jnp.exp(temperature.params)}

@@ -11,7 +11,7 @@ Departures from the authors' code (Lei-Kun/Uni-O4):
 3. `reward_scale` is that of V from the start, where theirs refits a V to scaled rewards; there is no running scale.
 4. Online the spread goes through its tanh once, as offline; theirs through two. Layers start with a gain of sqrt(2)
    in the place of 1, Adam's epsilon is 1e-5 offline too, target critics follow each step by half of what theirs do
-   every second.
+   every second. Advantages are divided by their deviation over n, theirs is over n - 1.
 5. Critics are always IQL's; a few of their scripts fit V to returns and Q by SARSA.
 
 As in their code the bonus for disagreement has no gradient but that of the policy's own likelihood, so that under Adam
