@@ -53,7 +53,8 @@ def test_a_negative_value_passes_where_it_may() -> None:
         if kind is float and facts(algo.config)[name].range is None
     }  # fmt: skip
     assert free == {
-        "reward_shift", "q_min", "target_entropy", "log_std_min", "target_gap", "gap_min", "failure_reward"
+        "reward_shift", "q_min", "target_entropy", "log_std_min", "target_gap", "gap_min", "failure_reward",
+        "pseudo_floor", "deviation_weight", "regulariser_min", "least_value",
     }  # fmt: skip
     assert passes(ALGORITHMS["cql"], "gap_min", -1.0)
 
