@@ -66,11 +66,11 @@ class Config(OnPolicySettings, DynamicsSettings, CriticSettings):
     actor_initializer: ActorInitializer = "orthogonal"
     normalize_obs: bool = True
     polyak: Share = 0.0025
-    critic_steps: Count = setting(2_000_000, "gradient steps of Q and V, before the policy's")
+    critic_steps: Count = setting(2_000_000, "of Q and V, before the policy's", unit="gradient steps")
     critic_lr: NotNegative = setting(1e-4, "learning rate of Q and V before the policy's steps")
     expectile: Share = setting(0.7, "expectile of Q that V is fitted to", "omega")
     policies: Count = setting(4, "size of the ensemble")
-    behaviour_steps: Count = setting(400_000, "gradient steps of cloning, before the policy's")
+    behaviour_steps: Count = setting(400_000, "of cloning, before the policy's", unit="gradient steps")
     behaviour_lr: NotNegative = setting(1e-4, "learning rate of cloning")
     disagreement: NotNegative = setting(0.1, "weight of a likelihood beyond that of all others", "alpha")
     improve_lr: NotNegative = setting(1e-4, "learning rate of the actors, falls to 0", phase="offline")

@@ -38,7 +38,7 @@ GAIN = 0.01  # by so much of its error a member must be better to be kept
 class DynamicsSettings(LoopSettings):
     """Methods with a model of what actions lead to, trained before the policy."""
 
-    model_steps: Count = setting(100_000, "gradient steps of the model, before the policy's")
+    model_steps: Count = setting(100_000, "of the model, before the policy's", unit="gradient steps")
     model_hidden: Widths = setting((200, 200, 200, 200), "hidden layers of each of its members")
     model_lr: NotNegative = setting(1e-3, "learning rate of the model")
     model_batch: Count = setting(256, "transitions of a minibatch of each member")

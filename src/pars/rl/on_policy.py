@@ -32,7 +32,7 @@ class OnPolicySettings(LoopSettings):
 
     batch_size: Count = setting(64, "transitions of a minibatch; the whole window where that is smaller", "M")
     offline_share: FixedShare = Fixed(0.0)
-    rollout: Count = setting(2048, "transitions of a window", unit="environment steps", phase="online")
+    rollout: Count = setting(2048, "transitions of a window, as many environment steps", phase="online")
     epochs: Count = setting(10, "how often a window is gone through", "K", phase="online")
     discount: Share = setting(0.99, "of future rewards", "gamma")
     gae_lambda: Share = setting(0.95, "decay of later TD errors in an advantage", "lambda")
