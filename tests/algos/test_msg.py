@@ -50,7 +50,7 @@ def test_density_of_given_squashed_actions() -> None:
 
 def test_lower_bound_by_hand() -> None:
     q = jnp.array([[1.0], [5.0], [3.0], [2.0], [4.0], [9.0]])
-    cfg = dataclasses.replace(PAIRS, deviation_weight=-4.0)
+    cfg = dataclasses.replace(PAIRS, pessimism=4.0)
     members = np.array([1.0, 2.0, 4.0])  # the least of each pair
     assert float(msg.lower_bound(cfg, q)[0]) == pytest.approx(members.mean() - 4 * members.std(), rel=1e-5)
     alike = jax.grad(lambda q: msg.lower_bound(cfg, q).sum())(jnp.ones((6, 1)))

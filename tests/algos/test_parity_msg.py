@@ -27,7 +27,7 @@ def flat(net: Any) -> Any:
 @pytest.mark.parametrize("name", ["msg", "msg_double"])
 def test_msg_steps_as_its_authors_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     record, cloning = Record(name), name == "msg_double"
-    weights = {"deviation_weight": float(record["beta"]), "conservative_weight": float(record["alpha"])}
+    weights = {"pessimism": -float(record["beta"]), "conservative_weight": float(record["alpha"])}
     settings = {"actor_lr": 0.0, "critic_lr": 0.0, "temperature_lr": 0.0, **record.settings("discount"), **weights}
     # no initialiser that draws by a function that is replaced: flax asks it for shapes
     widths = {"hidden": (8, 8), "actor_hidden": (8, 8), "initializer": "flax"}

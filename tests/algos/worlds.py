@@ -35,8 +35,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "edac": SOFT | dict(critics=4, diversity_weight=0.01),
     "sac": SOFT,
     "mcq": SOFT | dict(behaviour_hidden=(32, 32), sampled_actions=4, floor_pseudo=False),
-    "msg": SOFT
-    | dict(critics=4, clone_steps=100, deviation_weight=-1.0, conservative_weight=0.01, drawn_evaluation=False),
+    "msg": SOFT | dict(critics=4, clone_steps=100, pessimism=1.0, conservative_weight=0.01, drawn_evaluation=False),
     "spot": Q
     | dict(behaviour_hidden=(32, 32), behaviour_steps=300, normalize_obs=False, support_weight=0.01, critic_lr=1e-3),
     "svr": Q

@@ -72,7 +72,7 @@ def test_without_a_command_it_says_what_there_is(pars: Pars, line: str) -> None:
 
 WRONG_WORDS = [
     (["par", TASK], "unknown algorithm 'par'; did you mean pars?"),
-    (["x", TASK], "td3_bc; give one of your own with --import (or pars.register)"),
+    (["zzz", TASK], "uni_o4; give one of your own with --import (or pars.register)"),
     (["pars,td3bc", TASK], "unknown algorithm 'td3bc'; did you mean td3_bc or td3 or bc?"),
     (
         ["pars", "pointmaze-umase-diverse"],
@@ -253,7 +253,7 @@ def test_report_writes_a_page_and_a_summary(pars: Pars, tmp_path: Path) -> None:
 
 def test_algos_and_tasks(pars: Pars) -> None:
     said = pars("algos")
-    assert said.code == 0 and all(part in said.out for part in (*ALGORITHMS, "2507.08761", "paper, tuned", "LN+PA on"))
+    assert said.code == 0 and all(part in said.out for part in (*ALGORITHMS, "2507.08761", "corl, tuned", "LN+PA on"))
     said = pars("algos", "--presets", "bc", "rebrac")
     assert said.code == 0 and "  antmaze: discount=0.999 critic_lr=5e-05 reward_scale=100" in said.out.splitlines()
     assert said.out.count("hopper-medium-v2") == 2 and said.out.count("fallback: ") == 4 and "iql:" not in said.out

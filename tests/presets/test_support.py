@@ -37,7 +37,7 @@ def test_mcq_weights_and_the_branch_of_narrow_sets(robot: str, weights: tuple[fl
 @for_each(SETS["antmaze"])
 def test_msg_on_antmaze(task_id: str) -> None:
     cfg = config("msg", task_id)
-    assert (cfg.critics, cfg.deviation_weight, cfg.conservative_weight, cfg.clone_steps) == (64, -8.0, 0.1, 50_000)
+    assert (cfg.critics, cfg.pessimism, cfg.conservative_weight, cfg.clone_steps) == (64, 8.0, 0.1, 50_000)
     assert (cfg.reward_scale, cfg.reward_shift, cfg.actor_lr, cfg.critic_lr) == (4.0, -2.0, 3e-5, 3e-4)
     assert (cfg.double_q, cfg.hidden, cfg.initializer) == (False, (256,) * 3, "glorot_normal")
     assert presets.offline_steps("msg", task_id) == 2_200_000

@@ -40,7 +40,7 @@ class Config(CriticSettings):
     initializer: Initializer = "glorot_normal"
     actor_lr: NotNegative = 3e-5
     double_q: bool = setting(False, "each member is a pair of networks, of which the least counts")
-    deviation_weight: float = setting(-8.0, "weight of the ensemble's deviation in what the actor climbs", "beta")
+    pessimism: NotNegative = setting(8.0, "deviations of the ensemble that the actor takes off its mean", "-beta")
     conservative_weight: NotNegative = setting(0.1, "weight of the regulariser", "alpha")
     clone_steps: Annotated[int, Range(0)] = setting(
         50_000, "in which the actor clones the data first", unit="gradient steps", phase="offline"
@@ -131,11 +131,11 @@ def critic_step(cfg: Config, state: SoftState, batch: Transition, key: Array) ->
 
 
 def lower_bound(cfg: Config, q: Array) -> Array:
-    """mean + beta std over members, of which each means the least of its pair. q [N pair, B] -> [B]"""
+    """mean - pessimism std over members, of which each means the least of its pair. q [N pair, B] -> [B]"""
     values = jax.vmap(least)(q.reshape(cfg.critics, cfg.pair, -1))
     # the slope of a root is infinite at 0, where all members agree
     deviation = jnp.sqrt(jnp.maximum(jnp.var(values, axis=0), 1e-12))
-    return values.mean(axis=0) + cfg.deviation_weight * deviation
+    return values.mean(axis=0) - cfg.pessimism * deviation
 
 
 def actor_loss(

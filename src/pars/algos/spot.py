@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import NotNegative, Range, Share, Widths, config, setting
+from pars.config import Count, NotNegative, Range, Share, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Phase, Spec, Step, Transition
 from pars.nn.nets import Actor, apply
 from pars.nn.vae import VAE, elbo_loss, init_vae
@@ -37,9 +37,7 @@ class Config(TD3Settings):
     normalize_obs: bool = True
     behaviour_hidden: Widths = setting((750, 750), "hidden layers of the VAE's encoder and of its decoder")
     behaviour_lr: NotNegative = setting(1e-3, "learning rate of the VAE")
-    behaviour_steps: Annotated[int, Range(0)] = setting(
-        100_000, "of the VAE, before the policy's", unit="gradient steps"
-    )
+    behaviour_steps: Count = setting(100_000, "of the VAE, before the policy's", unit="gradient steps")
     kl_weight: NotNegative = setting(0.5, "weight of KL in the VAE's loss and in the penalty", "beta")
     support_weight: NotNegative = setting(0.1, "weight of the penalty on actions that the data hardly have", "lambda")
     support_least: Share = setting(1.0, "share of that weight which is left at the end of cooling", phase="online")

@@ -33,9 +33,7 @@ class Config(TD3Settings):
     critics: Count = setting(4, "size of the ensemble")
     policy_noise: NotNegative = 0.0
     behaviour_lr: NotNegative = setting(1e-3, "learning rate of the cloned policy")
-    behaviour_steps: Annotated[int, Range(0)] = setting(
-        100_000, "of the cloned policy, before the policy's", unit="gradient steps"
-    )
+    behaviour_steps: Count = setting(100_000, "of the cloned policy, before the policy's", unit="gradient steps")
     support_weight: NotNegative = setting(0.001, "weight of the regulariser", "alpha")
     least_value: float = setting(0.0, "value that critics are drawn to out of the support", "Q_min")
     spread: Annotated[float, Range(1e-3)] = setting(0.2, "standard deviation of behaviour and policy", "sigma")

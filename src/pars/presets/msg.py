@@ -19,8 +19,8 @@ FALLBACK = {
 }
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(reward_scale=4.0, reward_shift=-2.0),
-    "mujoco": dict(double_q=True, deviation_weight=-4.0),
-    "adroit": dict(deviation_weight=-4.0),
+    "mujoco": dict(double_q=True, pessimism=4.0),
+    "adroit": dict(pessimism=4.0),
     "pointmaze": dict(  # ours
         critics=8,
         hidden=(128, 128),
@@ -29,7 +29,7 @@ FAMILY: dict[str, dict[str, Any]] = {
         clone_steps=1000,
         discount=0.95,
         reward_scale=10.0,
-        deviation_weight=-4.0,
+        pessimism=4.0,
     ),
 }
 

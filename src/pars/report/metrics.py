@@ -63,7 +63,7 @@ METRICS = {  # in the order of the report's small figures
     "rnd_loss": Meaning("RND loss", "SAC-RND: error of the predictor on the dataset, while it is trained."),
     "bonus": Meaning("Bonus", "SAC-RND: error of the predictor at the policy's actions, in deviations of training."),
     "lower_bound": Meaning(
-        "Lower bound (raw reward)", "MSG: mean of the members' Q plus beta deviations, at the policy's actions."
+        "Lower bound (raw reward)", "MSG: mean of the members' Q less pessimism deviations, at the policy's actions."
     ),
     "clipped_share": Meaning(
         "Clipped ratios", "PPO: share of a minibatch whose ratio of probabilities is beyond `clip`."
