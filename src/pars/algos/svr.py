@@ -17,7 +17,7 @@ from jax import Array
 
 from pars.config import Count, NotNegative, Range, config, setting
 from pars.core import Algorithm, Metrics, Params, Phase, Spec, Step, Transition
-from pars.nn.nets import Actor, action_values, apply
+from pars.nn.nets import action_values, apply
 from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible
 from pars.rl.deterministic import TD3Settings, act, actor_net, actor_step, make_state, twin_target
 from pars.rl.ensemble import least
@@ -53,18 +53,14 @@ class State(NamedTuple):
 def init(cfg: Config, spec: Spec, key: Array) -> State:
     k_policy, k_behaviour = jax.random.split(key)
     policy = make_state(cfg, spec, k_policy)
-    behaviour = behaviour_net(cfg, spec.action_dim).init(k_behaviour, jnp.zeros(spec.obs_dim))["params"]
+    behaviour = actor_net(cfg, spec.action_dim).init(k_behaviour, jnp.zeros(spec.obs_dim))["params"]
     return State(policy.actor, policy.critic, make_net(behaviour), policy.norm)
-
-
-def behaviour_net(cfg: Config, width: int) -> Actor:
-    return actor_net(cfg, width)
 
 
 def behaviour_update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     """One step of behaviour cloning."""
     batch = state.norm.batch(batch)
-    net = behaviour_net(cfg, batch.action.shape[-1])
+    net = actor_net(cfg, batch.action.shape[-1])
     loss, grads = jax.value_and_grad(lambda p: bc_loss(apply(net, p, batch.obs), batch.action, "mean"))(
         state.behaviour.params
     )
@@ -106,7 +102,7 @@ def update(cfg: Config, state: State, batch: Transition, key: Array, step: Step)
     y = twin_target(cfg, state, batch, k_target)  # type: ignore[arg-type]
     infeasible = draw_infeasible(cfg, k_infeasible, batch)
     own = apply(actor_net(cfg, batch.action.shape[-1]), state.actor.params, batch.obs)
-    cloned = apply(behaviour_net(cfg, batch.action.shape[-1]), state.behaviour.params, batch.obs)
+    cloned = apply(actor_net(cfg, batch.action.shape[-1]), state.behaviour.params, batch.obs)
     weight = importance(cfg, own, cloned, batch.action)
     drawn = jax.lax.stop_gradient(explored_action(k_drawn, own, cfg.spread))
 
