@@ -19,7 +19,7 @@ from pars.errors import TaskError, UsageError
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.launch import make_groups, needs_data, train_runs
-from pars.training.plan import DataIn, Group, How, Plan, Request
+from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import make_view, progress_bar
 from pars.training.restore import restore, run_folders
 from pars.training.rollout import Evaluation, Evaluator, uniform_rows
@@ -51,6 +51,7 @@ def train(
     data_in: DataIn = "auto",
     overlap: bool | None = None,
     start_from: Path | str | None = None,
+    start_seed: int | None = None,
     quiet: bool = False,
     command: str = "",
 ) -> Path:
@@ -78,6 +79,7 @@ def train(
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
         start_from: a run of the same algorithms, data, seeds and offline settings: go online from where it ended
             offline, instead of training that again.
+        start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
@@ -88,9 +90,11 @@ def train(
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
-    start = Path(start_from) if start_from is not None else None
+    start = Start(Path(start_from), start_seed) if start_from is not None else None
     if start and (len(tasks) > 1 or not online_steps):
-        raise UsageError(f"start_from={start}: goes with one task and with online_steps, which are to follow")
+        raise UsageError(f"start_from={start.run}: goes with one task and with online_steps, which are to follow")
+    if start_seed is not None and not start:
+        raise UsageError(f"start_seed={start_seed}: is the seed of a run to go on with; name it with start_from")
     requests = []
     for one in tasks:
         groups = make_groups(names, one.id if one else None, settings or {}, seeds, preset)
@@ -113,9 +117,9 @@ def train(
     return out
 
 
-def _begun(group: Group, start: Path | None, steps: int | None) -> dict[str, Any]:
+def _begun(group: Group, start: Start | None, steps: int | None) -> dict[str, Any]:
     """As many offline steps as the run has that is gone on with, unless another number is given."""
-    found = offline_steps(group.algo.name, start) if start and steps is None else None
+    found = offline_steps(group.algo.name, start.run) if start and steps is None else None
     return {} if found is None else {"steps": found}
 
 
@@ -260,6 +264,7 @@ def _run_name(algorithms: Sequence[str], requests: Sequence[Request]) -> str:
         options = dict(one.task.options) if one.task else {}
         facts.append([[group.name for group in one.groups], [str(plan) for plan in one.plans], one.dataset.fingerprint])
         facts[-1] += [options] if options else []
+        facts[-1] += [[str(one.start.run), one.start.seed]] if one.start else []
     several = len(requests) > 1
     name = f"{len(requests)}-tasks" if several else requests[0].name.replace("/", "-")
     text = json.dumps(facts if several else facts[0])

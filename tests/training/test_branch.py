@@ -51,6 +51,20 @@ def test_members_take_what_belongs_to_their_seed_and_offline_settings(offline: P
     assert {place[0] for place in here} == {"offline", "online"} and len(members) == 4
 
 
+@pytest.mark.shipped
+def test_several_seeds_go_on_from_one_policy(offline: Path, tmp_path: Path) -> None:
+    """Seed 1 goes on as it would by itself, seed 5 from the same policy and otherwise."""
+    folder = group(train(tmp_path / "one", seeds=(1, 5), start_from=offline, start_seed=1))
+    scores, own, before = (metrics(one, "score") for one in (folder, group(finished_run()), group(offline)))
+    for place, (same, other) in scores.items():
+        assert same == own[place][1]
+        assert place[0] == "online" or other == before[place][1]
+    state = arrays(folder)
+    assert any((leaf[0] != leaf[1]).any() for name, leaf in state.items() if "actor" in name and leaf.ndim > 1)
+    with pytest.raises(CheckpointError, match="its start differs"):
+        train(tmp_path / "one", seeds=(1, 5), start_from=offline, start_seed=0)
+
+
 def test_a_run_of_the_version_before_is_gone_on_with(offline: Path, tmp_path: Path) -> None:
     shutil.copytree(offline, tmp_path / "then")
     as_format_2(group(tmp_path / "then"))
@@ -76,6 +90,10 @@ def test_a_branch_that_is_stopped_goes_on(offline: Path, tmp_path: Path, monkeyp
 def test_what_cannot_be_gone_on_with_is_refused_in_one_line(offline: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="goes with one task and with online_steps"):
         train(tmp_path / "a", start_from=offline, online_steps=0)
+    with pytest.raises(UsageError, match="start_seed=1: is the seed of a run to go on with"):
+        train(tmp_path / "a", start_seed=1)
+    with pytest.raises(CheckpointError, match="has no pars of seed 7"):
+        train(tmp_path / "a", start_from=offline, start_seed=7)
     with pytest.raises(CheckpointError, match="is not a run"):
         train(tmp_path / "a", start_from=tmp_path / "nothing")
     with pytest.raises(CheckpointError, match="has no pars of seed 7 with these offline settings"):

@@ -49,6 +49,7 @@ def train(
     eval_episodes: int | None = None,
     out: Path | None = None,
     start_from: Path | None = None,
+    start_seed: int | None = None,
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
     imports: Import = (),
     quiet: bool = False,
@@ -90,6 +91,7 @@ def train(
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
         start_from: A run of the same algorithm, data, seeds and offline settings, to go online from where that ended.
+        start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
         probes: What to look at inside the networks at every evaluation.
         quiet: Print only warnings and where the report is.
     """
@@ -115,6 +117,7 @@ def train(
         eval_episodes=eval_episodes,
         out=out,
         start_from=start_from,
+        start_seed=start_seed,
         probes=probes,
         quiet=quiet,
         command=shlex.join(["pars", *sys.argv[1:]]),

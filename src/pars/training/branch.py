@@ -1,11 +1,13 @@
 """Online phases that begin where other runs ended offline: one policy, several ways to go on.
 
 A member takes the state of the run's member with its seed and with its settings, but for those that only the online
-phase reads. What follows is what would have followed there, to the last bit on a CPU.
+phase reads. What follows is what would have followed there, to the last bit on a CPU. All may also take the state of
+one seed: several ways on, and several seeds of each, from one policy.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,10 +23,10 @@ from safetensors.numpy import load_file
 from pars.config import facts, from_dict, to_dict
 from pars.core import OFFLINE, ONLINE, Algorithm
 from pars.errors import CheckpointError
-from pars.training.checkpoint import ARRAYS, Checkpoint, Position, flatten, verify
+from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Position, flatten, verify
 from pars.training.earlier import of_today
 from pars.training.folder import ALIKE, METRICS, read_description
-from pars.training.plan import Group, Plan
+from pars.training.plan import Group, Plan, Start
 from pars.training.restore import run_folders
 
 
@@ -52,6 +54,12 @@ class Branch:
             raise CheckpointError(f"{self.origins[0][0].folder} holds another kind of run: {odd[0]} is not in both")
         return jax.tree.unflatten(jax.tree.structure(like), [leaf(*item) for item in expected.items()])
 
+    @property
+    def digest(self) -> str:
+        """Of the states that the members begin with: the same ones have the same."""
+        whole = [((one.folder / MANIFEST).read_text(), m) for one, m in self.origins]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
     def history(self) -> str:
         """Lines of metrics.csv: what was logged of the members until then."""
         found = []
@@ -66,11 +74,12 @@ class Branch:
         return "".join(found)
 
 
-def branch(group: Group, plan: Plan, fingerprint: str, run: Path) -> Branch:
+def branch(group: Group, plan: Plan, fingerprint: str, start: Start) -> Branch:
     """Where the members of a group begin if they go on from a run. Raises CheckpointError.
 
     fingerprint: of the dataset that they train on.
     """
+    run = start.run
     position = _end_of(group, plan)
     there: dict[str, tuple[Checkpoint, int]] = {}
     for folder in run_folders(run):
@@ -85,7 +94,8 @@ def branch(group: Group, plan: Plan, fingerprint: str, run: Path) -> Branch:
         found = verify(path)
         for number, member in enumerate(description["members"]):
             there[_key(group.algo, member["settings"], member["seed"])] = found, number
-    members = [(_key(group.algo, to_dict(cfg), seed), seed) for cfg, seed in zip(group.configs, group.seeds)]
+    seeds = group.seeds if start.seed is None else [start.seed] * len(group.seeds)
+    members = [(_key(group.algo, to_dict(cfg), seed), seed) for cfg, seed in zip(group.configs, seeds)]
     if lost := [seed for key, seed in members if key not in there]:
         raise CheckpointError(
             f"{run} has no {group.algo.name} of seed {lost[0]} with these offline settings; give the settings that it "

@@ -163,4 +163,5 @@ def _identity(description: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a description that must agree for two calls to be the same training."""
     parts = {name: description.get(name) for name in ("algorithm", "task", "members", "plan")}
     parts["dataset"] = (description.get("dataset") or {}).get("fingerprint")
+    parts["start"] = (description.get("start") or {}).get("digest")
     return json.loads(json.dumps(parts))

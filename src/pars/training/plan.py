@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 
@@ -42,6 +42,13 @@ class Group:
         return [(phase.name, planned[phase.name]) for phase in self.algo.course]
 
 
+class Start(NamedTuple):
+    """A run that is gone on with: its members as they were at the end of their offline phase."""
+
+    run: Path
+    seed: int | None = None  # whose state all take; None: each that of its own seed
+
+
 @dataclass(frozen=True)
 class Request:
     """The groups of one run, which share data, task and the folder `out`, with a plan for each."""
@@ -51,7 +58,7 @@ class Request:
     dataset: Any  # pars.data.Dataset
     task: Any  # pars.envs.Task; None without an environment
     out: Path
-    start: Path | None = None  # a run whose members, as they were at the end of their offline phase, are gone on with
+    start: Start | None = None
 
     @property
     def name(self) -> str:

@@ -85,8 +85,11 @@ def populations(team: Sequence[Entry], how: How, command: str) -> Iterator[list[
         prepared = group.algo.data_for(group.configs[0], request.dataset)
         for part in fitting(group, prepared, plan, request.out, how):
             rows = len(request.dataset.last)
-            description = describe(part, prepared, request.task, plan, command, group, rows)
             begin = branch(part, plan, prepared.fingerprint, request.start) if request.start else None
+            description = describe(part, prepared, request.task, plan, command, group, rows)
+            if begin and request.start:
+                run, seed = request.start
+                description["start"] = {"run": str(run), "seed": seed, "digest": begin.digest}
             jobs.append(Job(part, prepared, request.task, plan, request.out / part.name, description, begin))
     yield from _cut(jobs, how)
 
