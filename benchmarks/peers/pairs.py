@@ -85,6 +85,23 @@ def rlpd(cfg: Any, actions: int) -> Settings:
     return _shared(cfg) | rates | target | loop | own
 
 
+def _support(cfg: Any) -> Settings:
+    own = {"behaviour_steps": cfg.behaviour_steps, "behaviour_lr": cfg.behaviour_lr, "policy_freq": cfg.policy_delay}
+    return _shared(cfg) | own | {"normalize": cfg.normalize_obs, "discount": cfg.discount, "tau": cfg.polyak}
+
+
+def spot(cfg: Any, actions: int) -> Settings:
+    noise = {"policy_noise": cfg.policy_noise, "noise_clip": cfg.noise_clip}
+    rates = {"actor_lr": cfg.actor_lr, "lr": cfg.critic_lr, "actor_dropout": cfg.dropout_rate * cfg.dropout}
+    weights = {"beta": cfg.kl_weight, "lambd": cfg.support_weight, "behaviour_hidden": cfg.behaviour_hidden[0]}
+    return _support(cfg) | noise | rates | weights
+
+
+def svr(cfg: Any, actions: int) -> Settings:
+    own = {"alpha": cfg.support_weight, "sample_std": cfg.spread, "Q_min": cfg.least_value}
+    return _support(cfg) | own | {"snis": cfg.normalize_weights}
+
+
 @dataclass(frozen=True)
 class Pair:
     ours: Entry
@@ -158,6 +175,20 @@ PAIRS = (
         rebrac,
         SPARSE | {"reward_scale": 100.0, "bc_weight": 0.05, "critic_bc_weight": 0.001},
         {"normalize_obs": False},
+    ),
+    Pair(
+        _ours("SPOT", "spot"),
+        Entry("spot", "SPOT", "spot", ADAPTERS + "supports", _uncounted, "SPOT.py"),
+        spot,
+        presets.settings("spot", "pointmaze-medium-diverse"),
+        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "layer_norm": "none"},
+    ),
+    Pair(
+        _ours("SVR", "svr"),
+        Entry("svr", "SVR", "svr", ADAPTERS + "supports", _uncounted, "SVR.py"),
+        svr,
+        presets.settings("svr", "pointmaze-medium-diverse"),
+        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "layer_norm": "none", "actor_cosine": False},
     ),
     Pair(
         _ours("RLPD", "rlpd"),

@@ -33,6 +33,10 @@ class Adapter:
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
         self.learner.load(pack(Transition(*data[:-1])), extra)
+        for phase, steps in [(one.name, one.steps(self.cfg)) for one in algo.before]:
+            self.learner.start_interval(phase)
+            self.learner.run(0, steps, steps, phase)
+            self.learner.metrics(steps, phase)  # waits
         self.learner.start_interval("offline")
         self.done, self.random = 0, self.cfg.random_steps
         self.interaction: Interaction | None = None
