@@ -18,7 +18,8 @@ from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
-from pars.training.launch import make_groups, needs_data, train_runs
+from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
+from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import make_view, progress_bar
 from pars.training.restore import restore, run_folders
@@ -97,9 +98,18 @@ def train(
         raise UsageError(f"start_seed={start_seed}: is the seed of a run to go on with; name it with start_from")
     requests = []
     for one in tasks:
-        groups = make_groups(names, one.id if one else None, settings or {}, seeds, preset)
+        name = one.id if one else None
+        variants, given = make_variants(names, name, settings or {}, preset), as_seeds(seeds)
+        if published := presets.family(name) != presets.OWN:
+            in_groups(variants, given)  # refuses wrong settings before anything is fetched
+        early = [make_plan(one, algo=own.algo, **lengths | _begun(own, start, steps)) for own in variants]
+        dataset = _data_for(variants, early, data, one, reading)
+        if not published and any(map(needs_data, variants)):
+            known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
+            variants = [from_data(own, known) if needs_data(own) else own for own in variants]
+        groups = in_groups(variants, given)
         plans = [make_plan(one, algo=group.algo, **lengths | _begun(group, start, steps)) for group in groups]
-        requests.append(Request(groups, plans, _data_for(groups, plans, data, one, reading), one, Path(), start))
+        requests.append(Request(groups, plans, dataset, one, Path(), start))
     out = Path(out) if out else Path("runs") / _run_name(names, requests)
     places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
     requests = [replace(one, out=place) for one, place in zip(requests, places, strict=True)]
@@ -107,6 +117,9 @@ def train(
     for request in requests:
         for warning in request.dataset.card["warnings"]:
             view.note(f"data{f' of {request.name}' if len(requests) > 1 else ''}: {warning}")
+        for group in request.groups:
+            for chosen in group.chosen:
+                view.note(f"{group.algo.name}: {chosen}")
     for algo in dict.fromkeys(group.algo for request in requests for group in request.groups):
         if steps and not algo.offline:
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
@@ -117,7 +130,7 @@ def train(
     return out
 
 
-def _begun(group: Group, start: Start | None, steps: int | None) -> dict[str, Any]:
+def _begun(group: Group | Variant, start: Start | None, steps: int | None) -> dict[str, Any]:
     """As many offline steps as the run has that is gone on with, unless another number is given."""
     found = offline_steps(group.algo.name, start.run) if start and steps is None else None
     return {} if found is None else {"steps": found}
@@ -142,13 +155,13 @@ def _tasks(given: Any, data: Data | None, options: Mapping[str, Any]) -> list[Ta
 
 
 def _data_for(
-    groups: Sequence[Group], plans: Sequence[Plan], data: Data | None, task: Task | None, reading: dict[str, Any]
+    variants: Sequence[Variant], plans: Sequence[Plan], data: Data | None, task: Task | None, reading: dict[str, Any]
 ) -> Dataset:
-    """What the groups of one task train on."""
+    """What the algorithms train on in one task."""
     if any(plan.online_steps for plan in plans) and task is None:
         raise TaskError("online steps need an environment; name a task or give --env")
-    columns = sorted({name for group in groups for name in group.algo.stored_columns(group.configs[0])})
-    if data is None and task is not None and not any(map(needs_data, groups)):
+    columns = sorted({name for one in variants for cfg in one.configs for name in one.algo.stored_columns(cfg)})
+    if data is None and task is not None and not any(map(needs_data, variants)):
         return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file", columns=columns)
     return open_dataset(data, task, columns=columns, **reading)
 

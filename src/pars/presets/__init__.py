@@ -64,6 +64,7 @@ PRESETS: dict[str, Preset] = {
 NONE = Preset("")  # of an algorithm that brings none
 PAPER = "paper"  # the preset that every algorithm has
 
+OWN = "own"  # the family of what no paper sets values for
 HANDS = ("pen", "door", "hammer", "relocate")
 ROBOTS = ("halfcheetah", "hopper", "walker2d")
 
@@ -88,7 +89,7 @@ def family(task_id: str | None) -> str:
         return "adroit"
     if name in ROBOTS:
         return "mujoco"
-    return name if name in ("antmaze", "pointmaze") else "own"
+    return name if name in ("antmaze", "pointmaze") else OWN
 
 
 def choices(algorithm: str) -> list[str]:
@@ -122,6 +123,11 @@ def settings(algorithm: str, task_id: str | None, preset: str = PAPER) -> dict[s
             return layers | dict(choice[key])
     what = task_id or "data without a task"
     raise UsageError(f"{algorithm} has no preset {preset!r} for {what}; leave it out or choose {PAPER}")
+
+
+def value_spread(algorithm: str) -> float:
+    """Of a dataset's values, what an algorithm's settings were found at."""
+    return PRESETS.get(algorithm, NONE).value_spread
 
 
 def lengths(task_id: str | None) -> Lengths:

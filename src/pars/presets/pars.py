@@ -117,4 +117,11 @@ AUTHORS: dict[str, dict[str, Any]] = {
 SINGLE: dict[str, dict[str, Any]] = {"antmaze": dict(reward_scale=10_000.0, penalty_weight=0.001, bc_weight=0.01)}
 
 # without a fallback: the paper has a row for each of the 28 sets
-PRESET = Preset(SOURCE, family=FAMILY, robot=ROBOT, task=TASK, choices={"single": SINGLE, "authors": AUTHORS})
+PRESET = Preset(
+    SOURCE,
+    family=FAMILY,
+    robot=ROBOT,
+    task=TASK,
+    choices={"single": SINGLE, "authors": AUTHORS},
+    value_spread=100.0,  # RS-LN: large values are what a critic with layer norm tells apart
+)

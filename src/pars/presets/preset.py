@@ -29,3 +29,4 @@ class Preset:
     choices: Mapping[str, Rows] = field(default_factory=_none)
     fallback: Mapping[str, str] = field(default_factory=_none)  # dataset id -> what was taken, as nothing is published
     steps: Mapping[str, int] = field(default_factory=_none)  # dataset id or family -> offline, where not the usual ones
+    value_spread: float = 20.0  # what the settings were found at, see `pars.presets.from_data`: IQL's on robots

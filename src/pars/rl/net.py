@@ -91,13 +91,16 @@ def polyak(net: Net, rate: Any) -> Net:
 
 
 def make_normalizer(normalize: bool, spec: Spec, rewards: RewardNorm = "none") -> Normalizer:
-    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity.
+    """(obs - mean) / (std + 1e-3) of TD3+BC (Fujimoto & Gu 2021), or the identity. A column that never changed in the
+    data is only centred: a thousand times what it may differ by one day would drown the others.
 
     Args:
         rewards: "range" divides by the range of the dataset's returns over 1000, as IQL does on MuJoCo (Kostrikov et
             al. 2021); "standard" subtracts the mean and divides by the standard deviation, as EDAC does on Adroit.
     """
     mean, scale = (spec.obs_mean, spec.obs_std + 1e-3) if normalize else (0.0, 1.0)
+    if normalize:
+        scale = jnp.where(spec.obs_std <= 1e-6 * jnp.abs(spec.obs_mean), 1.0, scale)
     shape = (spec.obs_dim,)
     affine = {"none": (0.0, 1.0), "range": (0.0, spec.return_range)}
     affine["standard"] = (spec.reward_mean, spec.reward_std)

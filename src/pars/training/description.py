@@ -48,6 +48,7 @@ def describe(
         "task_options": dict(task.options) if task else {},
         "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
         "varied": _varied(whole),
+        "from_data": [chosen._asdict() for chosen in group.chosen],
         "part_of": None if whole.name == group.name else whole.name,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
         "goal_dim": task.goal_dim if task else 0,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
 from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
+from pars.presets.from_data import Chosen, Facts, settings_from
 from pars.probes import find_probes
 from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
@@ -32,14 +34,30 @@ Axes = Mapping[str, Sequence[Any]]
 def make_groups(
     algorithms: Sequence[str], task_id: str | None, axes: Axes, seeds: Sequence[int], preset: str = presets.PAPER
 ) -> list[Group]:
-    """Every algorithm's settings on the grid of `axes`, times `seeds`, cut into groups of one structure.
+    """`make_variants` with every seed, in groups."""
+    return in_groups(make_variants(algorithms, task_id, axes, preset), as_seeds(seeds))
+
+
+class Variant(NamedTuple):
+    """An algorithm with its configs."""
+
+    algo: Algorithm
+    configs: list[Any]
+    given: frozenset[str]  # settings that a preset or the user gave
+    chosen: tuple[Chosen, ...] = ()  # those that the data decided
+
+
+def make_variants(
+    algorithms: Sequence[str], task_id: str | None, axes: Axes, preset: str = presets.PAPER
+) -> list[Variant]:
+    """Every algorithm's settings on the grid of `axes`.
 
     An axis or a preset applies to each algorithm that has it and has it switched on; UsageError if none does.
     """
     algos = [find_algorithm(name) for name in algorithms]
     presets.check_choice(algorithms, preset)
-    axes, seeds = _as_axes(algos, axes), _as_seeds(seeds)
-    bases = [algo.configure(presets.settings(algo.name, task_id, preset)) for algo in algos]
+    axes, published = _as_axes(algos, axes), [presets.settings(algo.name, task_id, preset) for algo in algos]
+    bases = [algo.configure(known) for algo, known in zip(algos, published, strict=True)]
     own = [
         {name: values for name, values in axes.items() if idle(algo, base, name, axes) is None}
         for algo, base in zip(algos, bases, strict=True)
@@ -48,12 +66,29 @@ def make_groups(
         if not any(name in heeded for heeded in own):
             pairs = zip(algos, bases, strict=True)
             raise UsageError(next(idle(algo, base, name, axes) for algo, base in pairs if name in facts(algo.config)))
+    every = zip(algos, bases, own, published, strict=True)
+    return [Variant(algo, grid(base, heeded), frozenset({*known, *heeded})) for algo, base, heeded, known in every]
+
+
+def from_data(variant: Variant, known: Facts) -> Variant:
+    """The variant with what own data decides."""
+    spread, chosen = presets.value_spread(variant.algo.name), dict[Chosen, None]()
+    configs = []
+    for cfg in variant.configs:
+        found = settings_from(known, cfg, variant.given, spread)
+        chosen |= dict.fromkeys(found)
+        configs.append(replace(cfg, **{one.name: one.value for one in found}))
+    return variant._replace(configs=configs, chosen=tuple(chosen))
+
+
+def in_groups(variants: Sequence[Variant], seeds: Sequence[int]) -> list[Group]:
+    """All configs with every seed, cut into groups of one structure."""
     groups = []
-    for algo, base, heeded in zip(algos, bases, own, strict=True):
+    for algo, configs, _, chosen in variants:
         alike: dict[Any, list[Any]] = defaultdict(list)
-        for cfg in grid(base, heeded):
+        for cfg in configs:
             alike[structure(cfg), algo.data_depends_on(cfg)].append(cfg)
-        groups += [make_group(algo, [(cfg, seed) for cfg in configs for seed in seeds]) for configs in alike.values()]
+        groups += [make_group(algo, [(cfg, seed) for cfg in same for seed in seeds], chosen) for same in alike.values()]
     return groups
 
 
@@ -81,7 +116,7 @@ def _as_axes(algos: Sequence[Algorithm], given: Any) -> dict[str, list[Any]]:
     return {name: as_axis(known[name], name, values) for name, values in given.items()}
 
 
-def _as_seeds(given: Any) -> list[int]:
+def as_seeds(given: Any) -> list[int]:
     """Seeds as a user gives them. Raises UsageError; a number alone might mean one seed or so many."""
     seeds = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     whole = all(isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in seeds)
@@ -92,9 +127,9 @@ def _as_seeds(given: Any) -> list[int]:
     return [int(seed) for seed in seeds]
 
 
-def needs_data(group: Group) -> bool:
-    """Whether the group learns from a dataset at all."""
-    return group.algo.offline or any(cfg.offline_rows for cfg in group.configs)
+def needs_data(variant: Variant) -> bool:
+    """Whether it learns from a dataset at all."""
+    return variant.algo.offline or any(cfg.offline_rows for cfg in variant.configs)
 
 
 def train_groups(

@@ -16,6 +16,7 @@ from pars.core import Algorithm, Spec
 from pars.data import Dataset
 from pars.errors import ResourceError
 from pars.packing import width
+from pars.presets.from_data import Chosen
 from pars.training.feed import must_stream
 from pars.training.folder import read_description
 from pars.training.memory import Need, cut, in_words, most_members, predict
@@ -23,8 +24,10 @@ from pars.training.placement import free_memory, place
 from pars.training.plan import DataIn, Group, How, Plan
 
 
-def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
+def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]], chosen: tuple[Chosen, ...] = ()) -> Group:
     """A group of configs of one structure with seeds; its name tells it from all groups of other members.
+
+    chosen: settings that the data decided.
 
     Raises UsageError for settings that are out of their ranges.
     """
@@ -32,7 +35,7 @@ def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]]) -> Group:
         cfg.check()
     label = json.dumps([[to_dict(cfg), seed] for cfg, seed in members])
     name = f"{algo.name}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
-    return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members))
+    return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members), chosen)
 
 
 def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> list[Group]:
@@ -109,4 +112,4 @@ def _key(settings: Any, seed: int) -> str:
 
 
 def _part(group: Group, members: Sequence[int]) -> Group:
-    return make_group(group.algo, [(group.configs[i], group.seeds[i]) for i in members])
+    return make_group(group.algo, [(group.configs[i], group.seeds[i]) for i in members], group.chosen)

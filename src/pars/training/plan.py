@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 
 from pars.core import OFFLINE, ONLINE, Algorithm
+from pars.presets.from_data import Chosen
 from pars.training.view import Stop, View
 
 DataIn = Literal["auto", "memory", "stream"]
@@ -34,6 +35,7 @@ class Group:
     algo: Algorithm
     configs: tuple[Any, ...]
     seeds: tuple[int, ...]
+    chosen: tuple[Chosen, ...] = ()  # settings that the data decided
 
     def phases(self, plan: Plan) -> list[tuple[str, int]]:
         """Name and steps of every phase, in order; offline is there without steps, too: a run begins in it."""
