@@ -21,7 +21,7 @@ from pars.data import list_datasets as known_datasets
 from pars.data.checking import doctor
 from pars.data.checking import verify as verification
 from pars.data.dataset import NextObs
-from pars.data.formats.mapping import parse_mapping
+from pars.data.formats.mapping_file import reading
 from pars.data.formats.ogbench import parse_goal
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
@@ -39,8 +39,7 @@ def train(words: Sequence[str], **options: Any) -> None:
         raise UsageError(f"the task is {','.join(tasks)!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
     options["overlap"] = {"auto": None, "yes": True, "no": False}[options.pop("overlap_eval")]
-    text = options.pop("map")
-    options["mapping"] = parse_mapping(text) if text else None
+    options["mapping"] = reading(options.pop("map"), options.pop("fill"), options.pop("split_gap"))
     options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
     task = tasks if len(tasks) > 1 else tasks[0] if tasks else env
     run = api.train(algorithms, task, settings=axes, seeds=seeds, **options)
@@ -214,14 +213,19 @@ def list_datasets() -> None:
 
 
 def check(
-    data: str, task_id: str | None, next_obs: NextObs, mapping: str | None, goal: str | None, page: Path | None
+    data: str,
+    task_id: str | None,
+    next_obs: NextObs,
+    mapping: dict[str, str] | None,
+    goal: str | None,
+    page: Path | None,
 ) -> None:
     path, task_id = _file_and_task(data, task_id)
     found = doctor.check(
         path,
         make_task(task_id) if task_id else None,
         next_obs=next_obs,
-        mapping=parse_mapping(mapping) if mapping else None,
+        mapping=mapping,
         goal=parse_goal(goal) if goal else None,
     )
     print_pairs(doctor.page_lines(found))

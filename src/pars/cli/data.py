@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from pars.cli.options import Import
+from pars.cli.options import Fill, Import
 
 
 def collect(
@@ -76,22 +76,27 @@ def check(
     task: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
+    fill: Fill | None = None,
+    split_gap: float | None = None,
     data_goal: str | None = None,
     html: Path | None = None,
 ) -> None:
     """Check a dataset: print what is in it, warnings with their remedies, and a verdict; refuse it with exit code 3.
 
     Args:
-        data: A dataset id, `twin:ID`, or the path of a file or Minari folder.
+        data: A dataset id, `twin:ID`, or a file, several, a pattern such as 'logs/*.csv', or a folder.
         task: The task that the data should fit.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
-        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
+        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done; or a file
+            that holds them, NAME.toml.
+        fill: What is done about missing values: take the last one, drop the row, or drop the episode.
+        split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         html: Write the check with pictures to this file too, one self-contained page.
     """
     from pars.cli import commands
 
-    commands.check(data, task, next_obs, map, data_goal, html)
+    commands.check(data, task, next_obs, commands.reading(map, fill, split_gap), data_goal, html)
 
 
 def verify(

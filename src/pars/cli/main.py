@@ -18,7 +18,7 @@ from tyro.conf import Positional, arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
-from pars.cli.options import Import, Words
+from pars.cli.options import Fill, Import, Words
 from pars.cli.reproduce import reproduce
 from pars.errors import ParsError, ResourceError, UsageError
 
@@ -36,6 +36,8 @@ def train(
     env: str | None = None,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
+    fill: Fill | None = None,
+    split_gap: float | None = None,
     data_goal: str | None = None,
     data_in: Literal["auto", "memory", "stream"] = "auto",
     overlap_eval: Literal["auto", "yes", "no"] = "auto",
@@ -73,11 +75,15 @@ def train(
     Args:
         words: Algorithms, task ids (see `pars tasks`), and settings (see `pars algos ALGO`): a list of values or a
             range such as seed=0..4 trains a population.
-        data: A dataset id or your own file (HDF5, npz, CSV, Parquet, a Minari folder); by default the task's dataset.
+        data: A dataset id or your own data (HDF5, npz, CSV, Parquet; a file, several, a pattern such as 'logs/*.csv',
+            a folder, also Minari's or LeRobot's); by default the task's dataset.
             `twin`: data of our own making for a D4RL task.
         env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
-        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done.
+        map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done; or a file
+            that holds them, NAME.toml.
+        fill: What is done about missing values: take the last one, drop the row, or drop the episode.
+        split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
         overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
@@ -104,6 +110,8 @@ def train(
         env=env,
         next_obs=next_obs,
         map=map,
+        fill=fill,
+        split_gap=split_gap,
         data_goal=data_goal,
         data_in=data_in,
         overlap_eval=overlap_eval,
@@ -242,7 +250,17 @@ def _run(words: list[str]) -> None:
     else:
         table, prog = COMMANDS, "pars"
         about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
-    tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=gather(words) or ["--help"])
+    words = gather(joined_files(words))
+    tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=words or ["--help"])
+
+
+def joined_files(words: list[str]) -> list[str]:
+    """Files that stand in a row where data is named, as the shell leaves them of a pattern, as one word."""
+    begin = words.index("--data") + 1 if "--data" in words else 1 if words[:1] in (["check"], ["clean"]) else len(words)
+    end = begin + 1
+    while end < len(words) and Path(words[end]).is_file() and Path(words[begin]).is_file():
+        end += 1
+    return [*words[:begin], ",".join(words[begin:end]), *words[end:]] if end > begin + 1 else words
 
 
 def gather(words: list[str]) -> list[str]:

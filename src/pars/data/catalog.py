@@ -14,7 +14,7 @@ from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
 from pars.data.formats import hdf5, minari
-from pars.data.formats.files import SUFFIXES
+from pars.data.formats.sources import SUFFIXES, is_several
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, make_task
 from pars.errors import ResourceError, UsageError, unknown
@@ -79,7 +79,7 @@ def load_dataset(
     verify: bool = False,
     progress: pointmaze.Progress | None = None,
 ) -> Dataset:
-    """A dataset by id (see above) or by the path of a file or Minari folder (forms: see `pars.data.formats.files`).
+    """A dataset by id (see above) or by the path of files or a folder (see `pars.data.formats.files` and `sources`).
 
     Args:
         task: whose widths, time limit and maze the data should fit; of an id, by default its own task.
@@ -104,7 +104,7 @@ def load_dataset(
     path = Path(name).expanduser()
     if "/" in name and not path.exists() and minari.is_id(name):
         path = minari.download(name)
-    if not (path.exists() or path.suffix in SUFFIXES or "/" in name):
+    if not (path.exists() or path.suffix in SUFFIXES or "/" in name or is_several(name)):
         raise UsageError(
             unknown("dataset", name, [*DATASETS, *d4rl.D4RL])
             + "; a file is given by its path, such as my.hdf5 or my.npz"

@@ -17,7 +17,6 @@ from pars.data.cache import (
     array_sha256,
     cannot_write,
     converted_folder,
-    file_sha256,
     fingerprint,
     pieces,
     restore,
@@ -27,8 +26,10 @@ from pars.data.checking.card import Card, data_card
 from pars.data.checking.fields import made
 from pars.data.checking.scan import chunks
 from pars.data.extras import COLUMNS, STORED, episode, stored_column
-from pars.data.formats.files import read_columns, source_file
+from pars.data.formats.files import read_columns
 from pars.data.formats.layout import Columns
+from pars.data.formats.sources import digest, title
+from pars.data.own import is_own, own_rows
 from pars.data.parallel import in_order
 from pars.data.rows import checked_rows
 from pars.data.transitions import kept_rows, transitions
@@ -40,6 +41,7 @@ from pars.rl.returns import episode_returns
 Array = np.ndarray
 NextObs = Literal["shift", "file"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
+BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,14 @@ class Moments:
 class _Conversion:
     """Checked rows of one source on their way to transitions."""
 
-    def __init__(self, columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str):
+    def __init__(self, columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str, own: bool):
         if isinstance(columns, Columns) and columns.next_obs == "file":
             next_obs = "file"
         self.columns, self.source, self.task, self.next_obs = columns, source, task, next_obs
         self.time_limit = task.time_limit if task else None
-        self.rows = checked_rows(columns, source, task, next_obs)
+        self.rows, self.both = checked_rows(columns, source, task, next_obs), 0
+        if own:
+            self.rows, self.both = own_rows(self.rows, source)
         self.kept, self.last = kept_rows(self.rows, next_obs, self.time_limit)
         if not len(self.last):
             raise DataError(f"{source}: every row is a timeout, no transition is left; mark only the ends of episodes")
@@ -170,7 +174,13 @@ class _Conversion:
 
     @cached_property
     def card(self) -> Card:
-        return data_card(self.rows, self.task, self.next_obs)
+        card = data_card(self.rows, self.task, self.next_obs)
+        card["notes"] = [BOTH] if self.both else []
+        card["terminal_timeouts"] += self.both
+        if isinstance(self.columns, Columns):
+            card["warnings"] += self.columns.warnings
+            card["notes"] += self.columns.notes
+        return card
 
 
 def from_arrays(
@@ -186,7 +196,8 @@ def from_arrays(
     Raises DataError if the arrays must not be trained on.
     """
     _check_columns(columns)
-    conversion = _Conversion({key: np.asarray(value) for key, value in arrays.items()}, name, task, next_obs)
+    own = is_own(None, task)
+    conversion = _Conversion({key: np.asarray(value) for key, value in arrays.items()}, name, task, next_obs, own)
     pieces_, at = conversion.packed(), 0
     packed = np.empty(pieces_.shape, pieces_.dtype)
     for part in pieces_.parts:
@@ -225,20 +236,21 @@ def from_file(
     if next_obs not in ("shift", "file"):
         raise UsageError(f"next_obs={next_obs!r}; choose shift (the following row) or file (its next_observations)")
     _check_columns(columns)
-    name, source = name or path.stem, source or str(path)
-    options = _options(task, next_obs) | {"mapping": dict(mapping or {}), "goal": goal}
+    name, source = name or title(path), source or str(path)
+    own = is_own(path, task)
+    options = _options(task, next_obs) | {"mapping": dict(mapping or {}), "goal": goal} | ({"own": True} if own else {})
     try:
-        digest = file_sha256(source_file(path))
+        sha256 = digest(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error
-    folders = {BASE: converted_folder(digest, options)}
-    folders |= {key: converted_folder(digest, options | {"column": key}) for key in columns if key in STORED}
+    folders = {BASE: converted_folder(sha256, options)}
+    folders |= {key: converted_folder(sha256, options | {"column": key}) for key in columns if key in STORED}
     found = {key: restore(folder, verify=verify) for key, folder in folders.items()}
     missing = {key: folders[key] for key, copy in found.items() if copy is None}
     if missing:
         with _scratch(folders[BASE]) as scratch:
             read = read_columns(path, mapping=mapping, goal=goal, infos="goal" in missing, scratch=scratch)
-            conversion = _Conversion(read, str(path), task, next_obs)
+            conversion = _Conversion(read, str(path), task, next_obs, own)
             found |= {key: _convert(conversion, key, folder, options) for key, folder in missing.items()}
     stored = {key: copy for key, copy in found.items() if copy is not None}
     arrays, manifest = stored.pop(BASE)

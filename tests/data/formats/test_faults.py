@@ -198,7 +198,11 @@ FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "oversize declaration": (changed(oversize), ["'actions' claims 8,000,000,000,000 bytes", "write it again"], []),
     "pickled npz": (pickled, ["'actions' holds object values", "save it as one float32 array"], []),
     "CSV with text": (csv(NAMES, (1, 0, 0, 0), (2, "up", 0, 1)), ["'actions_0' holds 'up' in line 3", "mend"], []),
-    "CSV with a gap": (csv(NAMES, (1, 0, "", 0), (2, 0, 0, 1)), ["'rewards' holds '' in line 2", "mend"], []),
+    "CSV with a gap": (
+        csv(NAMES, (1, 0, "", 0), (2, 0, 0, 1)),
+        ["no value in column 'rewards' in 1 (the first in line 2)", "--fill"],
+        [],
+    ),
     "ragged CSV": (csv(NAMES, (1, 0, 0, 0), (2, 0)), ["line 3 has 2 cells, the header has 4", "drop"], []),
     "CSV without a header": (csv("1,0,0,0", (2, 0, 0, 1)), ["the first line is no header", "write the names"], []),
     "CSV with other names": (csv("x,u,r,done", (2, 0, 0, 1)), ["no 'observations' and no 'actions'", "--map obs="], []),

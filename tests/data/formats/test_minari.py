@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pars.data.formats import minari
-from pars.data.formats.files import read_columns, source_file
+from pars.data.formats.files import read_columns
+from pars.data.formats.sources import find
 from pars.errors import DataError, ResourceError, UsageError
 from tests.data.files import minari_episodes, write_minari
 
@@ -24,7 +25,7 @@ def test_every_row_in_order_with_its_own_next_observation(tmp_path, where):
     path = write_minari(tmp_path / "x-v0", episodes) / where
     read = read_columns(path)
     assert read.next_obs == "file"
-    assert source_file(path) == tmp_path / "x-v0" / "data" / "main_data.hdf5"
+    assert find(path).files == [tmp_path / "x-v0" / "data" / "main_data.hdf5"]
     assert (read["observations"] == stacked(episodes, "observations", slice(-1))).all()
     assert (read["next_observations"] == stacked(episodes, "observations", slice(1, None))).all()
     assert (read["actions"] == stacked(episodes, "actions")).all()

@@ -118,7 +118,11 @@ def test_mappings_that_cannot_be_read(text, words):
         (HEADER, [*ROWS, ("c", 1, 2, 3, "1,5", 0, 0)], "line 7 has 8 cells, the header has 7"),
         (HEADER, [*ROWS, ("c", 1, 2)], "line 7 has 3 cells"),
         (HEADER, [*ROWS, ("c", 1, 2, "fast", 4, 5, 6)], "column 'vx' holds 'fast' in line 7"),
-        (HEADER, [*ROWS, ("c", 1, "", 3, 4, 5, 6)], "column 'y' holds '' in line 7"),
+        (
+            HEADER,
+            [*ROWS, ("c", 1, "", 3, 4, 5, 6)],
+            "of 6 rows there is no value in column 'y' in 1 (the first in line 7); fill them, or give --fill forward",
+        ),
         (HEADER.replace("vx", "x"), ROWS, "two columns are named 'x'"),
         ("1,2,3", [(1, 2, 3)], "the first line is no header"),
         (HEADER.replace("u", "velocity_u"), ROWS, "--map actions: unknown column 'u'"),
@@ -139,9 +143,9 @@ def test_a_table_of_nothing_but_its_header(tmp_path):
     ("u", "words"),
     [
         ([[1.0], [2.0, 3.0]], "lists in column 'u' differ in length, first in row 1"),
-        ([1.0, None], "column 'u' has no value in row 1"),
+        ([1.0, None], "of 2 rows there is no value in column 'u' in 1 (the first in row 1)"),
         ([[1.0], None], "lists in column 'u' differ in length"),
-        (["a", "b"], "'u' holds object values"),
+        (["a", "b"], "column 'u' holds string values, expected numbers; a flag is read off them by --map"),
     ],
 )
 def test_parquet_with_faults(tmp_path, u, words):
@@ -160,5 +164,5 @@ def test_damaged_parquet_and_no_pyarrow(tmp_path, monkeypatch):
         read_columns(path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
-    with pytest.raises(ResourceError, match="install it, as the extra parquet"):
+    with pytest.raises(ResourceError, match="install it, as the extra tables"):
         read_columns(path)

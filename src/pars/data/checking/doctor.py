@@ -11,7 +11,8 @@ from pars.data.checking.fields import Field, Values, list_fields, made, scan_val
 from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
 from pars.data.dataset import NextObs
-from pars.data.formats.files import OPTIONAL, REQUIRED, SUFFIXES
+from pars.data.formats.layout import OPTIONAL, REQUIRED
+from pars.data.formats.sources import SUFFIXES, is_several
 from pars.envs.base import Task
 from pars.envs.registry import TASKS, make_task
 from pars.errors import DataError
@@ -86,7 +87,7 @@ def check(
         values = scan_values(path, (*REQUIRED, *OPTIONAL)) if path.is_file() else []
         return Checkup(name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values)
     path = file_of(name)
-    warnings, notes = list(card["warnings"]), _made(path)
+    warnings, notes = list(card["warnings"]), [*_made(path), *card.get("notes", [])]
     if not card["terminals_end_episodes"]:
         notes.append(LINGERING)
     if count := card.get("timeouts_inside"):  # cards of older copies do not have it
@@ -102,7 +103,7 @@ def check(
 def file_of(name: str) -> Path:
     """The file of a path or id; it need not exist."""
     path = Path(name).expanduser()
-    if path.exists() or "/" in name or path.suffix in SUFFIXES:
+    if path.exists() or "/" in name or path.suffix in SUFFIXES or is_several(name):
         return path
     return (find(name) if name in D4RL else None) or dataset_path(name)
 

@@ -1,24 +1,29 @@
-"""Reading a file or folder of offline data, in any of the common forms, as columns in D4RL's layout.
+"""Reading files or folders of offline data, in any of the common forms, as columns in D4RL's layout.
 
-Files come from anywhere, so nothing is unpickled, nothing outside the file is opened (links, external storage and
+Files come from anywhere, so nothing is unpickled, nothing outside the files is opened (links, external storage and
 virtual datasets are refused), and sizes that are declared are compared with the bytes that are there.
 
 form                     told by            next observations
 HDF5 in D4RL's layout    signature          those of the following row, as D4RL cuts it
-npz in the same layout   signature          the same
+HDF5, groups as episodes pattern in --map   those of the following row; `next_obs` in the mapping: that one
+npz in D4RL's layout     signature          those of the following row
 HDF5 of Minari, folder   episode_<k>        its own, true ones
 npz of OGBench           no rewards         its own, true ones; needs a goal
 CSV, Parquet             suffix; signature  those of the following row; `next_obs` in the mapping: that one
+
+Several files of one form (sources.py) are read as if they were one, an episode ending with each.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import h5py
+import numpy as np
 
-from pars.data.formats import hdf5, minari, npz, ogbench, tables
+from pars.data.formats import arrow, groups, hdf5, minari, npz, ogbench, tables
+from pars.data.formats.episodes import Remarks, ended, longest_gap, rule
 from pars.data.formats.layout import (
     INFOS,
     OPTIONAL,
@@ -30,48 +35,54 @@ from pars.data.formats.layout import (
     load,
     of_array,
     require,
+    stacked,
 )
-from pars.data.formats.mapping import EPISODE, MATRICES, Origins, canonical, ends_of_episodes, origins
+from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Origins, Where, canonical, origins
+from pars.data.formats.sources import SUFFIXES, find, suffix
 from pars.errors import DataError, UsageError
 
-__all__ = ["OPTIONAL", "REQUIRED", "SUFFIXES", "read_columns", "source_file"]
+__all__ = ["OPTIONAL", "REQUIRED", "SUFFIXES", "read_columns"]
 
-SUFFIXES = (".hdf5", ".h5", ".npz", ".csv", ".tsv", ".parquet")
-TABLES = {"csv": (tables.csv_names, tables.read_csv), "parquet": (tables.parquet_names, tables.read_parquet)}
+TABLES = {"csv": (tables.names, tables.read), "parquet": (arrow.names, arrow.read)}
 IN_MEMORY = 2**30  # bytes; more is written to the scratch folder, if there is one
+MOST_NAMED = 6  # columns with missing values that a message names
 
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
 
 class Contents(NamedTuple):
-    """What an open file offers: its names, and a column by name."""
+    """What an open file offers: its names, and a column by name, as numbers, words or seconds."""
 
     names: list[str]
     column: Callable[[str], Column]
     infos: list[str]
+    words: Callable[[str], Column] | None = None
+    seconds: Callable[[str], Column] | None = None
 
 
-def source_file(path: Path) -> Path:
-    """The one file that holds the data: `path`, or the data file in a Minari folder. Raises DataError."""
-    if not path.exists():
-        raise DataError(f"{path}: no such file; give the path of a {', '.join(SUFFIXES)} file, or a dataset's id")
-    return minari.file_in(path) if path.is_dir() else path
+class Part(NamedTuple):
+    """One file, read."""
+
+    arrays: dict[str, Any]
+    starts: list[int]  # first rows of groups that are episodes
+    missing: dict[str, tables.Missing]
+    own_next: bool  # `next_observations` are true and no row lacks one
 
 
 def read_columns(
     path: Path,
     *,
-    mapping: Mapping[str, str] | None = None,
+    mapping: Mapping[str, Any] | None = None,
     goal: tuple[float, float] | None = None,
     step_reward: float = ogbench.STEP_REWARD,
     infos: bool = False,
     scratch: Path | None = None,
     in_memory: int = IN_MEMORY,
 ) -> Columns:
-    """The arrays of `REQUIRED` and `OPTIONAL` that a file or Minari folder has, with the values on file.
+    """The arrays of `REQUIRED` and `OPTIONAL` that a source has (sources.py), with the values on file.
 
     Args:
-        mapping: the user's names, see data/mapping.py; left are ours.
+        mapping: the user's names and rules, see formats/mapping.py; left are ours.
         goal: position x, y to be rewarded in an OGBench file.
         step_reward: reward away from that goal; at it, one more is paid.
         infos: also what is recorded below `infos/` for every row, such as infos/qpos, infos/qvel and infos/goal.
@@ -81,16 +92,92 @@ def read_columns(
     Raises DataError if there is no such file, it is damaged, in none of the forms, lacks a column or refers to other
     files; ResourceError if it does not fit into memory (without `scratch`); UsageError for options that do not apply.
     """
-    path, mapping = source_file(path), canonical(mapping)
+    source = find(path)
+    mapping = source.names | canonical(mapping)
+    forms = {form_of(file) for file in source.files}
+    if len(forms) > 1:
+        raise DataError(f"{path}: holds files of several forms ({', '.join(sorted(forms))}); name those of one")
+    chosen, split = rule(mapping), longest_gap(mapping)
+
+    def read(file: Path, number: int) -> Part:
+        place = scratch / f"part-{number}" if scratch and len(source.files) > 1 else scratch
+        return _read_file(file, mapping, goal, step_reward, infos, place, in_memory)
+
+    parts = [read(file, number) for number, file in enumerate(source.files)]
+    if not chosen:
+        _check_missing(path, source.files, parts)
+    arrays = _together(path, source.files, parts, scratch, in_memory)
+    said = Remarks()
+    if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
+        starts, row = [], 0
+        for part in parts:
+            starts += [row + start for start in part.starts or [0]]
+            row += len(part.arrays["observations"])
+        by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
+        arrays = ended(path, arrays, starts, mapping, said, by_file)
+    columns = Columns(arrays)
+    columns.next_obs = "file" if parts[0].own_next else "shift"
+    columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
+    return columns
+
+
+def _together(
+    path: Path, files: list[Path], parts: list[Part], scratch: Path | None, in_memory: int
+) -> dict[str, np.ndarray]:
+    """The files' columns below one another."""
+    if len(parts) == 1:
+        return parts[0].arrays
+    names = [file.name for file in files]
+    for name, part in zip(names, parts, strict=True):
+        if unlike := part.arrays.keys() ^ parts[0].arrays.keys():
+            raise DataError(f"{path}: {', '.join(sorted(unlike))} is in {names[0]} or in {name} only; make them alike")
+    found = {
+        key: stacked([of_array(part.arrays[key]) for part in parts], names, key, str(path)) for key in parts[0].arrays
+    }
+    return load(path, found, scratch, in_memory)
+
+
+def _check_missing(path: Path, files: list[Path], parts: list[Part]) -> None:
+    """Raise DataError if tables lack values: how many in which columns, and where the first is."""
+    counts: dict[str, int] = {}
+    for part in parts:
+        for name, missing in part.missing.items():
+            counts[name] = counts.get(name, 0) + missing.rows
+    if not counts:
+        return
+    rows = sum(len(part.arrays["observations"]) for part in parts)
+    file, first = next((file, next(iter(part.missing.values()))) for file, part in zip(files, parts) if part.missing)
+    shown = ", ".join(f"{name!r} in {count:,}" for name, count in [*counts.items()][:MOST_NAMED])
+    where = f"{first.first} of {file.name}" if len(files) > 1 else first.first
+    raise DataError(
+        f"{path}: of {rows:,} rows there is no value in column {shown}{', ...' if len(counts) > MOST_NAMED else ''} "
+        f"(the first in {where}); fill them, or give --fill forward, --fill drop-row or --fill drop-episode"
+    )
+
+
+def _read_file(
+    path: Path,
+    mapping: Mapping[str, str],
+    goal: tuple[float, float] | None,
+    step_reward: float,
+    infos: bool,
+    scratch: Path | None,
+    in_memory: int,
+) -> Part:
+    """One file."""
     form = form_of(path)
     if form == "minari":
         if mapping or goal:
             raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
-            columns = Columns(load(path, minari.columns(path, file, infos), scratch, in_memory))
-        columns.next_obs = "file"
-        return columns
-    with _contents(path, form, mapping, infos) as source:
+            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True)
+    episodes = groups.pattern(mapping)
+    if episodes and form == "hdf5":
+        with hdf5.opened(path) as file:
+            grouped, starts = groups.columns(path, file, episodes, mapping)
+            return Part(load(path, grouped, scratch, in_memory), starts, {}, "next_observations" in mapping)
+    missing: dict[str, tables.Missing] = {}
+    with _contents(path, form, mapping, infos, missing) as source:
         chosen = origins(path, source.names, mapping)
         relabel = form == "npz" and ogbench.is_ogbench(chosen)
         if goal and not relabel:
@@ -104,12 +191,7 @@ def read_columns(
         relabelled = ogbench.transitions(path, arrays, goal, step_reward=step_reward)
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
         arrays = load(path, kept, scratch, in_memory)
-    if EPISODE in arrays:
-        arrays["timeouts"] = ends_of_episodes(path, arrays)
-        del arrays[EPISODE]
-    columns = Columns(arrays)
-    columns.next_obs = "file" if relabel or "next_observations" in mapping else "shift"
-    return columns
+    return Part(arrays, [], missing, relabel or "next_observations" in mapping)
 
 
 def form_of(path: Path) -> Form:
@@ -126,7 +208,7 @@ def form_of(path: Path) -> Form:
         return "npz"
     if head[:4] == b"PAR1":
         return "parquet"
-    if head and path.suffix in (".csv", ".tsv"):
+    if head and suffix(path) in (".csv", ".tsv"):
         return "csv"
     if head.lstrip()[:1] == b"<":
         raise DataError(f"{path}: the file is a web page, most likely an error that was saved; download it again")
@@ -135,8 +217,10 @@ def form_of(path: Path) -> Form:
 
 
 @contextlib.contextmanager
-def _contents(path: Path, form: Form, mapping: Mapping[str, str], infos: bool) -> Iterator[Contents]:
-    """The open file."""
+def _contents(
+    path: Path, form: Form, mapping: Mapping[str, str], infos: bool, missing: dict[str, tables.Missing]
+) -> Iterator[Contents]:
+    """The open file; what a table lacks is added to `missing`."""
     if form == "hdf5":
         with hdf5.opened(path) as file:
             names = [*file, *(name for name in (hdf5.names(file) if mapping else []) if "/" in name)]
@@ -149,13 +233,25 @@ def _contents(path: Path, form: Form, mapping: Mapping[str, str], infos: bool) -
             yield Contents(names, lambda name: npz.column(path, archive, name), extra)
     else:
         names_in, read = TABLES[form]
+        if form == "csv":
+            tables.check_header(path, mapping.values())
         names = names_in(path)
         chosen = origins(path, names, mapping)
         require(path, chosen, names)
-        text = chosen.get(EPISODE)
-        wanted = {name: None for sources in chosen.values() if isinstance(sources, list) for name in sources}
-        arrays = read(path, list(wanted), text if isinstance(text, list) else [])
-        yield Contents(names, lambda name: of_array(arrays[name]), [])
+        listed = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
+        numbers = dict.fromkeys(
+            name for key, sources in listed.items() if key not in (EPISODE, TIME) for name in sources
+        )
+        flags = [where.name for where in chosen.values() if isinstance(where, Where)]
+        cells = read(path, list(numbers), {*flags, *listed.get(EPISODE, [])}, listed.get(TIME, []))
+        missing |= cells.missing
+        yield Contents(
+            names,
+            lambda name: of_array(cells.numbers[name]),
+            [],
+            lambda name: of_array(cells.words[name]),
+            lambda name: of_array(cells.times[name]),
+        )
 
 
 def _column(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:
@@ -163,13 +259,38 @@ def _column(path: Path, key: str, chosen: Origins, source: Contents, widen: bool
     sources = chosen[key]
     if isinstance(sources, float):
         first = chosen["observations"]
-        if isinstance(first, float):
+        if not isinstance(first, list):
             raise UsageError(f"--map {key}: a constant takes its length from observations, which are constant too")
         return constant(sources, source.column(first[0]).shape[0])
-    columns = [source.column(name) for name in sources]
+    if isinstance(sources, Where):
+        return _flag(key, sources, (source.words or source.column)(sources.name))
+    get = {EPISODE: source.words, TIME: source.seconds}.get(key) or source.column
+    columns = [get(name) for name in sources]
     if len(columns) > 1 or (widen and key in MATRICES and len(columns[0].shape) == 1):
         return joined(columns, f"{path}: '{key}'")
     return columns[0]
+
+
+def _flag(key: str, where: Where, column: Column) -> Column:
+    """1 where another column holds one of the values (or, with !=, none of them); numbers are compared as numbers."""
+    try:
+        numbers = np.array(where.values, float)
+    except ValueError:
+        numbers = None
+    if column.dtype.kind != "U" and numbers is None:
+        raise UsageError(f"--map {key}: column {where.name!r} holds numbers; compare it with a number")
+
+    def holds(block: np.ndarray) -> np.ndarray:
+        if block.dtype.kind == "U" and numbers is not None:
+            with contextlib.suppress(ValueError):
+                block = block.astype(float)
+        return np.isin(block, np.array(where.values) if block.dtype.kind == "U" or numbers is None else numbers)
+
+    return Column(
+        column.shape,
+        np.dtype(np.float32),
+        lambda rows: ((holds(block) == where.equal).astype(np.float32) for block in column.blocks(rows)),
+    )
 
 
 def _extra(source: Contents, found: Mapping[str, Column], relabel: bool) -> dict[str, Column]:

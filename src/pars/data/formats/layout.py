@@ -1,7 +1,7 @@
 """D4RL's layout of flat arrays, and columns that are read block by block so that they need not fit into memory."""
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,7 @@ Array = np.ndarray
 
 REQUIRED = ("observations", "actions", "rewards", "terminals")
 OPTIONAL = ("timeouts", "next_observations")
+DONES = ("done", "dones", "next.done", "terminated", "terminations", "is_terminal", "is_last", "end")  # unclear
 INFOS = "infos/"  # beside them: simulator states and goals, one row per step
 BLOCK = 2**25  # bytes that are read at a time
 SMALL = 2**26  # bytes; a declaration below needs no second look
@@ -24,6 +25,8 @@ class Columns(dict[str, Array]):
     """Arrays by their D4RL names, all with one row per step."""
 
     next_obs: Literal["shift", "file"] = "shift"  # "file": `next_observations` are true and no row lacks one
+    notes: tuple[str, ...] = ()  # what was done while they were read
+    warnings: tuple[str, ...] = ()  # what may be wrong with the recording
 
 
 class Column(NamedTuple):
@@ -63,6 +66,28 @@ def joined(columns: list[Column], source: str) -> Column:
             yield np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1, dtype=dtype)
 
     return Column((lengths.pop(), width), dtype, blocks)
+
+
+def stacked(columns: Sequence[Column], names: Sequence[str], key: str, source: str) -> Column:
+    """Columns [N_i, ..] one below the other. Raises DataError if they are unlike.
+
+    Args:
+        names: what each is from, for the message.
+    """
+    first = columns[0]
+    for column, name in zip(columns, names, strict=True):
+        if column.shape[1:] != first.shape[1:] or not column.shape:
+            raise DataError(
+                f"{source}: '{key}' has rows of shape {column.shape[1:]} in {name}, {first.shape[1:]} in {names[0]}; "
+                "drop what differs"
+            )
+
+    def blocks(rows: int) -> Iterator[Array]:
+        for column in columns:
+            yield from column.blocks(rows)
+
+    dtype = np.result_type(*(column.dtype for column in columns))
+    return Column((sum(column.shape[0] for column in columns), *first.shape[1:]), dtype, blocks)
 
 
 def load(path: Path, columns: Mapping[str, Column], scratch: Path | None, in_memory: int) -> dict[str, Array]:
@@ -113,6 +138,12 @@ def _rows_per_block(column: Column) -> int:
 def require(path: Path, found: Iterable[str], present: Iterable[str]) -> None:
     """Raise DataError if a required column is missing, with the names that the file has."""
     missing = [key for key in REQUIRED if key not in set(found)]
+    alias = next((name for name in present if name in DONES), None)
+    if missing == ["terminals"] and alias:
+        raise DataError(
+            f"{path}: no 'terminals', but '{alias}', which may mean two things; where it is 1, did the task itself end "
+            f"(--map terminal={alias}) or was the recording cut (--map timeout={alias},terminal=0)?"
+        )
     if missing:
         names = sorted(map(str, present))
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

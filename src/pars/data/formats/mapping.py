@@ -1,24 +1,32 @@
-"""A user's own names for the columns: `--map obs=pos_*+vel_*,action=u,reward=r,terminal=done,episode=run`.
+"""A user's own names for the columns: `--map obs=pos_*+vel_*,action=u,reward=r,terminal=status==TRIP,episode=run`.
 
 Left of each `=` stands a name of ours, right of it where its values are: names of columns or arrays, joined by `+`.
 `*`, `?` and `[...]` match as in file names, in the order of the file; `pos` alone also means pos_0, pos_1, ... if there
-is no plain `pos`. A number instead of a name is a constant: `terminal=0` for a task that never ends. Names that the
-mapping leaves out keep their meaning. `episode` is a column that changes when a new episode begins; the row before is
-then marked as a timeout, unless the task ended there.
+is no plain `pos`. A name in quotes is taken as it stands: `obs="flow, l/s"+"temp 1"`. A number instead of a name is a
+constant: `terminal=0` for a task that never ends. `column==VALUE|VALUE` is 1 where the column holds one of the values,
+`column!=VALUE` where it does not. Names that the mapping leaves out keep their meaning.
+
+`episode` is a column that changes when a new episode begins, or `file`: every file is one. The last row of an episode
+is then marked as a timeout, unless the task ended there. `time` is a column of times, in seconds or as dates; `fill`
+and `split_gap` say what is done about missing values and gaps in time, see episodes.py.
+
+`data/demo_*/actions` stands for one HDF5 group per episode: a pattern in any step but the last, see groups.py.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.errors import DataError, UsageError, unknown
 
-EPISODE = "episode"
-KEYS = (*REQUIRED, *OPTIONAL, EPISODE)
+EPISODE, TIME = "episode", "time"
+FILE = "file"  # of `episode`: every file is one
+FILL, SPLIT_GAP = "fill", "split_gap"
+RULES = (FILL, SPLIT_GAP)
+KEYS = (*REQUIRED, *OPTIONAL, EPISODE, TIME)
 SHORT = {
     "obs": "observations",
     "action": "actions",
@@ -29,14 +37,24 @@ SHORT = {
     "next_obs": "next_observations",
 }
 MATRICES = ("observations", "actions", "next_observations")
+INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")  # row numbers, which no pattern means
 
-Origins = dict[str, list[str] | float]  # our name -> names in the file, or a constant
+
+class Where(NamedTuple):
+    """A flag that is read off another column."""
+
+    name: str
+    values: tuple[str, ...]
+    equal: bool  # 1 where the column holds one of the values, or where it holds none of them
+
+
+Origins = dict[str, list[str] | Where | float]  # our name -> names in the file, a comparison, or a constant
 
 
 def parse_mapping(text: str) -> dict[str, str]:
     """`obs=state,action=u` as {"observations": "state", "actions": "u"}. Raises UsageError."""
     mapping: dict[str, str] = {}
-    for entry in text.split(","):
+    for entry in apart(text, ","):
         name, equals, value = (part.strip() for part in entry.partition("="))
         if not (name and equals and value):
             raise UsageError(
@@ -50,14 +68,32 @@ def parse_mapping(text: str) -> dict[str, str]:
     return mapping
 
 
-def canonical(mapping: Mapping[str, str] | None) -> dict[str, str]:
-    """The mapping with D4RL's names on the left, whichever were used. Raises UsageError for unknown ones."""
-    return {_key(name): value for name, value in (mapping or {}).items()}
+def apart(text: str, sign: str) -> list[str]:
+    """The text cut at a sign, but not inside quotes."""
+    return (
+        [text] if not text else re.findall(rf'(?:^|(?<={re.escape(sign)}))((?:"[^"]*"|[^{re.escape(sign)}"])*)', text)
+    )
+
+
+def quoted(name: str) -> str:
+    """A name as it is written in a mapping."""
+    return name if re.fullmatch(r"[A-Za-z_][\w./]*", name) else f'"{name}"'
+
+
+def canonical(mapping: Mapping[str, Any] | None) -> dict[str, str]:
+    """The mapping with D4RL's names on the left, whichever were used; a list of names on the right is their sum.
+
+    Raises UsageError for unknown names.
+    """
+    return {
+        _key(name): "+".join(map(quoted, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in (mapping or {}).items()
+    }
 
 
 def _key(name: str) -> str:
-    if name not in SHORT and name not in KEYS:
-        raise UsageError(unknown("name in --map", name, [*SHORT, *KEYS]))
+    if name not in SHORT and name not in KEYS and name not in RULES:
+        raise UsageError(unknown("name in --map", name, [*SHORT, *KEYS, *RULES]))
     return SHORT.get(name, name)
 
 
@@ -73,12 +109,17 @@ def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Ori
     found: Origins = {}
     for key in KEYS:
         if key not in mapping:
-            if key != EPISODE and (sources := _matching(key, names)):
+            if key not in (EPISODE, TIME) and (sources := _matching(key, names)):
                 found[key] = sources
+        elif mapping[key] == FILE and key == EPISODE and FILE not in names:
+            continue
         elif (value := _number(mapping[key])) is not None and mapping[key] not in names:
             found[key] = value
+        elif (where := _where(path, key, mapping[key], names)) is not None:
+            found[key] = where
         else:
-            found[key] = [name for part in mapping[key].split("+") for name in _named(path, key, part.strip(), names)]
+            parts = [part.strip() for part in apart(mapping[key], "+")]
+            found[key] = [name for part in parts for name in _named(path, key, part, names)]
     return found
 
 
@@ -86,8 +127,25 @@ def _number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"-?\d+(\.\d*)?", text) else None
 
 
+def _where(path: Path, key: str, text: str, names: Sequence[str]) -> Where | None:
+    """`status==TRIP|ALARM` or `status!=OK`; None for anything else."""
+    found = re.fullmatch(r'("[^"]*"|[^"]*?)\s*([=!])=(.+)', text)
+    if not found or text in names:
+        return None
+    if key in MATRICES:
+        raise UsageError(f"--map {key}={text}: a comparison is a flag; it is for terminal, timeout and reward")
+    (name,) = _named(path, key, found[1].strip(), names)[:1]
+    values = tuple(value.strip().strip('"') for value in found[3].split("|"))
+    return Where(name, values, found[2] == "=")
+
+
 def _named(path: Path, key: str, part: str, names: Sequence[str]) -> list[str]:
-    if found := _matching(part, names):
+    if len(part) > 1 and part[0] == part[-1] == '"':
+        part = part[1:-1]
+        found = [part] if part in names else []
+    else:
+        found = _matching(part, names)
+    if found:
         return found
     raise DataError(f"{path}: --map {key}: {unknown('column', part, names) if names else 'the file has no columns'}")
 
@@ -97,7 +155,7 @@ def _matching(part: str, names: Sequence[str]) -> list[str]:
     if part in names:
         return [part]
     if any(sign in part for sign in "*?["):
-        return [name for name in names if fnmatchcase(name, part)]
+        return [name for name in names if fnmatchcase(name, part) and not INDEX.fullmatch(name)]
     numbered = [name for name in names if re.fullmatch(rf"{re.escape(part)}_\d+", name)]
     return sorted(numbered, key=natural)
 
@@ -105,23 +163,3 @@ def _matching(part: str, names: Sequence[str]) -> list[str]:
 def natural(name: str) -> list[int | str]:
     """Sort key that puts x_2 before x_10."""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
-def ends_of_episodes(path: Path, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """[N] bool timeouts: the last row of every episode that the task did not end, and what was marked before.
-
-    Args:
-        arrays: `episode` [N] numbers or text, alike within an episode; `terminals` [N]; `timeouts` [N], if there are.
-
-    Raises DataError if they differ in length.
-    """
-    flags = {key: arrays[key] for key in ("terminals", "timeouts", EPISODE) if key in arrays}
-    rows = len(flags["terminals"])
-    for key, values in flags.items():
-        if values.size != rows or len(values) != rows:
-            raise DataError(f"{path}: '{key}' has shape {values.shape}, expected [{rows}], one value per step")
-    episode = flags.pop(EPISODE).reshape(rows)
-    terminal, *marked = [values.reshape(rows) != 0 for values in flags.values()]
-    last = np.ones(rows, bool)
-    last[:-1] = episode[1:] != episode[:-1]
-    return np.logical_or.reduce([last & ~terminal, *marked])

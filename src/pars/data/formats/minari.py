@@ -62,14 +62,9 @@ def download(dataset_id: str) -> Path:
     raise ResourceError(f"{dataset_id}: minari fetched it without a {FILE}; ask it for the HDF5 form, {by_hand}")
 
 
-def file_in(folder: Path) -> Path:
-    """The data file in a dataset's folder, or in its folder `data`. Raises DataError if there is none."""
-    for path in (folder / "data" / FILE, folder / FILE):
-        if path.is_file():
-            return path
-    raise DataError(
-        f"{folder}: is a folder without Minari's data/{FILE}; give such a folder in Minari's HDF5 form, or one file"
-    )
+def in_folder(folder: Path) -> Path | None:
+    """The data file in a dataset's folder, or in its folder `data`; None if it is another kind of folder."""
+    return next((path for path in (folder / "data" / FILE, folder / FILE) if path.is_file()), None)
 
 
 def episodes(file: Any) -> list[str]:

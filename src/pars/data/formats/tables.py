@@ -1,72 +1,150 @@
-"""Columns of a table, one row per step: CSV with a header, and Parquet (by pyarrow, the extra `parquet`)."""
+"""Columns of a CSV file with a header, one row per step, also packed by gzip, bzip2 or xz.
 
+Read by Python's own module: it takes no further package, and what is wrong is named by its line.
+"""
+
+import bz2
 import csv
-import importlib
+import gzip
+import lzma
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pars.data.formats.layout import fits_memory, plain_numbers
-from pars.errors import DataError, ResourceError
-
-Array = np.ndarray
+from pars.data.formats.layout import Array, fits_memory
+from pars.errors import DataError
 
 SEPARATORS = (",", ";", "\t")
-ROWS = 10_000  # of a CSV file that are taken apart at a time
+MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
+COLUMN = "column_"  # names of the columns of a file without a header
+ROWS = 10_000  # that are taken apart at a time
 BYTES_PER_CHARACTER = 4  # a cell takes at least two characters, and becomes a float64
+PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+DAMAGE = (EOFError, OSError, lzma.LZMAError)
 
 
-def csv_names(path: Path) -> list[str]:
-    """Names in the header, in order. Raises DataError if there is none."""
-    names = _header(path)[0]
-    if all(_is_number(name) or not name for name in names):
-        raise DataError(f"{path}: the first line is no header; write the names of the columns there")
-    twice = [name for name in names if names.count(name) > 1]
+class Missing(NamedTuple):
+    """Cells without a value."""
+
+    rows: int
+    first: str  # place of the first: "line 7", "row 5"
+
+
+class Cells(NamedTuple):
+    """What a table holds, by column."""
+
+    numbers: dict[str, Array]  # [N] or [N, width]; NaN where there is no value
+    words: dict[str, Array]  # [N] text
+    times: dict[str, Array]  # [N] seconds
+    missing: dict[str, Missing]
+
+
+class Header(NamedTuple):
+    """The first line."""
+
+    names: list[str]
+    separator: str
+    is_data: bool  # the file has no header; `names` are made up
+
+
+def names(path: Path) -> list[str]:
+    """Names in the header, in order. Raises DataError if two are alike."""
+    found = _header(path).names
+    twice = [name for name in found if found.count(name) > 1]
     if twice:
         raise DataError(f"{path}: two columns are named {twice[0]!r}; give every column a name of its own")
-    return names
+    return found
 
 
-def read_csv(path: Path, wanted: Sequence[str], text: Collection[str] = ()) -> dict[str, Array]:
-    """The wanted columns as float64 [N]; true and false, as pandas writes them, are 1 and 0.
+def check_header(path: Path, mapped: Collection[str]) -> None:
+    """Raise DataError if the file has no header, unless the made-up names of its columns are mapped."""
+    found = _header(path)
+    if found.is_data and not any(COLUMN in text for text in mapped):
+        columns = f"{found.names[0]} to {found.names[-1]}"
+        raise DataError(
+            f"{path}: the first line is no header but data; write the names of the columns there, or say by --map what "
+            f"{columns} are, as in --map obs={COLUMN}0+{COLUMN}1,action={COLUMN}2"
+        )
 
-    Args:
-        text: of these, columns that may hold words.
+
+def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times: Collection[str] = ()) -> Cells:
+    """The named columns as float64 [N], as text, and as seconds; true and false, as pandas writes them, are 1 and 0.
 
     Raises DataError for a cell that is no number and for a line of another length, with the place.
     """
     fits_memory(path, BYTES_PER_CHARACTER * path.stat().st_size)
-    names, separator = _header(path)
-    parts: dict[str, list[Array]] = {name: [] for name in wanted}
-    line = 2
+    header = _header(path)
+    parts: dict[tuple[str, str], list[Array]] = {
+        (kind, name): [] for kind, wanted in (("n", numbers), ("w", words), ("t", times)) for name in wanted
+    }
+    missing: dict[str, Missing] = {}
+    line = 1 if header.is_data else 2
     try:
-        with _opened(path) as file:
-            reader = csv.reader(file, delimiter=separator)
-            next(reader)
+        with opened(path) as file:
+            reader = csv.reader(file, delimiter=header.separator, skipinitialspace=header.separator == " ")
+            next(reader) if not header.is_data else None
             while block := list(islice(reader, ROWS)):
-                columns = list(zip(*_complete(path, block, len(names), line), strict=True))
-                for name, found in parts.items() if columns else ():
-                    cells = columns[names.index(name)]
-                    found.append(np.array(cells) if name in text else _numbers(path, name, cells, line))
+                columns = list(zip(*_complete(path, block, len(header.names), line), strict=True))
+                for (kind, name), found in parts.items() if columns else ():
+                    cells = columns[header.names.index(name)]
+                    if kind == "n":
+                        found.append(_numbers(path, name, cells, line))
+                        _note_missing(missing, name, np.isnan(found[-1].reshape(len(cells), -1)).any(axis=1), line)
+                    elif kind == "w":
+                        found.append(np.array([cell.strip() for cell in cells]))
+                        _note_missing(missing, name, found[-1] == "", line)
+                    else:
+                        found.append(seconds(path, name, cells, "line", line))
                 line += len(block)
     except csv.Error as error:
         raise DataError(f"{path}: no readable CSV ({error}, near line {line}); write the table again") from error
-    return {name: np.concatenate(found or [np.zeros(0)]) for name, found in parts.items()}
+    except DAMAGE as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
+    found_by: dict[str, dict[str, Array]] = {"n": {}, "w": {}, "t": {}}
+    for (kind, name), blocks in parts.items():
+        if len({block.shape[1:] for block in blocks}) > 1:
+            raise DataError(f"{path}: vectors in column {name!r} differ in length; make them alike")
+        found_by[kind][name] = np.concatenate(blocks or [np.zeros(0)])
+    return Cells(found_by["n"], found_by["w"], found_by["t"], missing)
 
 
-def _header(path: Path) -> tuple[list[str], str]:
+def _note_missing(missing: dict[str, Missing], name: str, hole: Array, line: int) -> None:
+    if hole.any():
+        before = missing.get(name, Missing(0, f"line {line + int(np.argmax(hole))}"))
+        missing[name] = before._replace(rows=before.rows + int(hole.sum()))
+
+
+def _header(path: Path) -> Header:
     """Names in the first line and what separates them."""
-    with _opened(path) as file:
-        line = file.readline(2**20)
+    try:
+        with opened(path) as file:
+            line = file.readline(2**20)
+    except DAMAGE as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
     separator = max(SEPARATORS, key=line.count)
-    return [name.strip() for name in next(csv.reader([line], delimiter=separator), [])], separator
+    if not line.count(separator) and " " in line.strip() and all(map(_is_number, line.split())):
+        separator = " "  # as numpy.savetxt writes
+    found = next(csv.reader([line.strip() if separator == " " else line], delimiter=separator), [])
+    found = [name.strip() for name in found]
+    if all(_is_number(name) or not name for name in found):
+        return Header([f"{COLUMN}{i}" for i in range(len(found))], separator, True)
+    return Header([name or f"Unnamed: {i}" for i, name in enumerate(found)], separator, False)
 
 
-def _opened(path: Path) -> Any:
-    return path.open(encoding="utf-8-sig", errors="replace", newline="")
+def opened(path: Path) -> Any:
+    """The file as text, unpacked on the way."""
+    with path.open("rb") as file:
+        unpack = PACKED.get(file.read(2))
+    how: dict[str, Any] = dict(encoding="utf-8-sig", errors="replace", newline="")
+    return unpack(path, "rt", **how) if unpack else path.open(**how)
 
 
 def _complete(path: Path, block: list[list[str]], width: int, line: int) -> list[list[str]]:
@@ -80,23 +158,72 @@ def _complete(path: Path, block: list[list[str]], width: int, line: int) -> list
 
 
 def _numbers(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
+    """[n], or [n, width] of vectors in brackets; NaN where there is no value."""
     try:
         return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         pass
+    if cells[0].lstrip().startswith("["):
+        return _vectors(path, name, cells, line)
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
         word = cell.strip().lower()
         if word in ("true", "false"):
             values[i] = word == "true"
+        elif word in MISSING:
+            values[i] = np.nan
         elif _is_number(word):
             values[i] = float(word)
         else:
             raise DataError(
                 f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, expected a number; "
-                "mend that cell or map another column"
+                "mend that cell, map another column, or compare, as in --map terminal=status==TRIP"
             )
     return values
+
+
+def _vectors(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
+    """Cells such as "[0.1, 2]" or "[0.1 2]" as rows."""
+    rows: list[list[float]] = []
+    for i, cell in enumerate(cells):
+        parts = cell.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
+        if not all(map(_is_number, parts)) or (rows and len(parts) != len(rows[0])):
+            raise DataError(
+                f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, expected as many numbers as "
+                "in the line before; mend that cell"
+            )
+        rows.append(list(map(float, parts)))
+    return np.array(rows)
+
+
+def seconds(path: Path, name: str, cells: Sequence[str], place: str, first: int) -> Array:
+    """Times as seconds [n], NaN where there is none: numbers as they are, dates in ISO 8601 since 1970.
+
+    Args:
+        place, first: what a cell's place is called, and its number.
+    """
+    try:
+        return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        pass
+    values = np.full(len(cells), np.nan)
+    for i, cell in enumerate(cells):
+        if (word := cell.strip()).lower() in MISSING:
+            continue
+        try:
+            values[i] = float(word) if _is_number(word) else _date(word)
+        except ValueError as error:
+            raise DataError(
+                f"{path}: column {name!r} holds {cell[:40]!r} in {place} {first + i}, expected seconds or a date such "
+                "as 2026-01-31T12:00:00; write times like that, or leave them out of --map"
+            ) from error
+    return values
+
+
+def _date(word: str) -> float:
+    when = datetime.fromisoformat(word)
+    zone = when.utcoffset()
+    return (when.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() - (zone.total_seconds() if zone else 0.0)
 
 
 def _is_number(text: str) -> bool:
@@ -105,57 +232,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def parquet_names(path: Path) -> list[str]:
-    """Names of the columns. Raises DataError if the file is damaged, ResourceError without pyarrow."""
-    return list(_with_pyarrow(path, lambda parquet: parquet.ParquetFile(path).schema_arrow.names))
-
-
-def read_parquet(path: Path, wanted: Sequence[str], text: Collection[str] = ()) -> dict[str, Array]:
-    """The wanted columns: numbers [N], lists of equal length [N, length].
-
-    Args:
-        text: of these, columns that may hold words.
-
-    Raises DataError for anything else, missing values and damage, ResourceError without pyarrow.
-    """
-
-    def read(parquet: Any) -> Any:
-        file = parquet.ParquetFile(path)
-        fits_memory(path, 8 * file.metadata.num_rows * len(wanted))
-        return file.read(columns=list(wanted))
-
-    table = _with_pyarrow(path, read)
-    return {name: _flat(path, name, table.column(name).combine_chunks(), name in text) for name in wanted}
-
-
-def _with_pyarrow(path: Path, read: Callable[[Any], Any]) -> Any:
-    try:
-        parquet, arrow = importlib.import_module("pyarrow.parquet"), importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise ResourceError(f"{path}: Parquet files are read by pyarrow; install it, as the extra parquet") from error
-    try:
-        return read(parquet)
-    except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise DataError(f"{path}: this Parquet file is truncated or damaged; copy or download it again") from error
-
-
-def _flat(path: Path, name: str, column: Any, text: bool) -> Array:
-    """An Arrow array as NumPy."""
-    width = None
-    if hasattr(column, "value_lengths"):  # a list in every row
-        lengths = column.value_lengths().to_numpy(zero_copy_only=False)
-        if column.null_count or (len(lengths) and (lengths != lengths[0]).any()):
-            row = int(np.argmax(lengths != lengths[0])) if not column.null_count else 0
-            raise DataError(f"{path}: lists in column {name!r} differ in length, first in row {row}; make them alike")
-        width, column = int(lengths[0]) if len(lengths) else 0, column.flatten()
-    if column.null_count:
-        row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False))) // (width or 1)
-        raise DataError(f"{path}: column {name!r} has no value in row {row}; fill it in or drop that episode")
-    values = column.to_numpy(zero_copy_only=False)
-    if not text:
-        plain_numbers(path, name, values.dtype)
-    return values if width is None else values.reshape(-1, width)

@@ -1,0 +1,48 @@
+"""HDF5 files with one group per episode, as robomimic's."""
+
+import h5py
+import numpy as np
+import pytest
+
+from pars.data.formats.files import read_columns
+from pars.data.formats.mapping import parse_mapping
+from pars.errors import DataError, UsageError
+
+MAP = "obs=data/demo_*/obs/*,action=data/demo_*/actions,reward=data/demo_*/rewards,done=data/demo_*/dones"
+
+
+def robomimic(path, lengths=(5,) * 12, **changes):
+    with h5py.File(path, "w") as file:
+        for k, length in enumerate(lengths):
+            demo = file.create_group(f"data/demo_{k}")
+            demo["obs/eef"] = np.full((length, 3), k, np.float32)
+            demo["obs/grip"] = np.arange(length)
+            demo["actions"] = np.zeros((length, 2))
+            demo["rewards"] = np.ones(length)
+            demo["dones"] = (np.arange(length) == length - 1) & (k == 1)
+    return path
+
+
+def test_groups_are_episodes_in_the_order_of_their_numbers(tmp_path):
+    read = read_columns(robomimic(tmp_path / "a.hdf5"), mapping=parse_mapping(MAP))
+    assert read["observations"].shape == (60, 4) and read["actions"].shape == (60, 2)
+    assert read["observations"][::5, 0].tolist() == list(range(12)) and read["observations"][:5, 3].tolist() == [
+        *range(5)
+    ]
+    assert np.flatnonzero(read["terminals"]).tolist() == [9]
+    assert np.flatnonzero(read["timeouts"]).tolist() == [4, *range(14, 60, 5)]
+
+
+def test_constants_and_patterns_that_do_not_fit(tmp_path):
+    path = robomimic(tmp_path / "a.hdf5", (3, 2))
+    read = read_columns(path, mapping=parse_mapping(MAP.rpartition(",")[0] + ",terminal=0"))
+    assert not read["terminals"].any() and read["timeouts"].tolist() == [0, 0, 1, 0, 1]
+    with pytest.raises(UsageError, match=r"data/demo_\* and \*/demo_0 both stand for episodes|both stand for episodes"):
+        read_columns(path, mapping=parse_mapping(MAP.replace("action=data/demo_*", "action=*/demo_0")))
+    with pytest.raises(DataError, match="--map: no group is named like data/trial_"):
+        read_columns(path, mapping=parse_mapping(MAP.replace("demo", "trial")))
+    with h5py.File(path, "a") as file:
+        del file["data/demo_1/actions"]
+        file["data/demo_1/actions"] = np.zeros((7, 2))
+    with pytest.raises(DataError, match="columns of data/demo_1 differ in length"):
+        read_columns(path, mapping=parse_mapping(MAP))

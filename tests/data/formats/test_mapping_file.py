@@ -1,0 +1,52 @@
+"""A mapping as a file, and files in a row on the command line."""
+
+import re
+
+import pytest
+
+from pars.cli.main import joined_files
+from pars.data.formats.mapping import apart
+from pars.data.formats.mapping_file import reading
+from pars.errors import UsageError
+
+
+def test_a_file_says_the_same_as_the_line(tmp_path):
+    path = tmp_path / "mapping.toml"
+    path.write_text('obs = ["flow, l/s", "x"]\naction = "u_*"\nterminal = 0\nfill = "forward"\nsplit_gap = 2.5\n')
+    line = reading('obs="flow, l/s"+x,action=u_*,terminal=0', fill="forward", split_gap=2.5)
+    assert reading(str(path)) == line
+    assert line == {
+        "observations": '"flow, l/s"+x',
+        "actions": "u_*",
+        "terminals": "0",
+        "fill": "forward",
+        "split_gap": "2.5",
+    }
+    assert reading(str(path), fill="drop-row") == line | {"fill": "drop-row"}  # what is typed counts
+    assert reading(None) is None and apart('a,"b,c"+d,', ",") == ["a", '"b,c"+d', ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("obs = [", "Invalid value"),
+        ("obs = []", 'obs = []; name the columns, as in obs = ["a", "b"]'),
+        ('state = "x"', "unknown name in --map 'state'"),
+        (None, "No such file or directory; pars data check DATA --suggest"),
+    ],
+)
+def test_files_that_are_no_mapping(tmp_path, text, words):
+    path = tmp_path / "mapping.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(words)):
+        reading(str(path))
+
+
+def test_files_that_the_shell_lists_are_one_source(tmp_path):
+    a, b = (str(tmp_path / name) for name in ("a.csv", "b.csv"))
+    for path in (a, b):
+        open(path, "w").close()
+    assert joined_files(["check", a, b, "--map", "obs=x"]) == ["check", f"{a},{b}", "--map", "obs=x"]
+    assert joined_files(["train", "bc", "--data", a, b, "seed=0"]) == ["train", "bc", "--data", f"{a},{b}", "seed=0"]
+    assert joined_files(["train", "bc", "--data", a, "x"]) == ["train", "bc", "--data", a, "x"]

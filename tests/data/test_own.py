@@ -1,0 +1,39 @@
+"""Data of one's own against D4RL's: rows with both flags, masks, unclear names."""
+
+import re
+
+import pytest
+
+from pars.data import from_arrays, from_file
+from pars.envs import make_task
+from pars.errors import DataError
+from tests.data.files import columns, write_hdf5, write_npz
+
+pytestmark = pytest.mark.usefixtures("own_folders")
+
+
+def both(obs_dim=3, action_dim=2):
+    data = columns(obs_dim=obs_dim, action_dim=action_dim)
+    return data | {"terminals": data["timeouts"]}
+
+
+def test_the_end_of_the_task_beats_a_timeout_but_not_in_d4rls_files(tmp_path):
+    own = from_file(write_npz(tmp_path / "a.npz", both()))
+    assert own.columns.terminal.sum() == 19 and len(own.last) == 199  # the very last row has no successor
+    assert own.card["terminal_timeouts"] == 20 and "are terminal here" in own.card["notes"][0]
+    assert from_arrays(both()).columns.terminal.sum() == 19
+    d4rls = write_hdf5(tmp_path / "hopper_medium-v2.hdf5", both())
+    assert from_file(d4rls).columns.terminal.sum() == 0 and len(from_file(d4rls).last) == 180
+    hopper = make_task("hopper-medium-v2")
+    assert from_arrays(both(11, 3), task=hopper).columns.terminal.sum() == 0
+
+
+def test_what_looks_inverted_is_asked_back(tmp_path):
+    data = columns()
+    with pytest.raises(DataError, match=r"'terminals' is 1 in 90\.0% of the rows and 0 in single ones, as a mask"):
+        from_arrays(data | {"terminals": ~data["timeouts"]})
+    data["dones"] = data.pop("terminals")
+    words = "no 'terminals', but 'dones', which may mean two things; where it is 1, did the task itself end (--map term"
+    with pytest.raises(DataError, match=re.escape(words)):
+        from_file(write_npz(tmp_path / "a.npz", data))
+    assert not from_file(tmp_path / "a.npz", mapping={"terminal": "dones"}).columns.terminal.any()
