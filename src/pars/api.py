@@ -14,6 +14,7 @@ import numpy as np
 from pars import presets
 from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
+from pars.data.formats.frames import is_frame
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training.branch import offline_steps
@@ -62,8 +63,9 @@ def train(
         algorithms: one name or several, see pars.ALGORITHMS.
         task: id, Task, or None to train without an environment (no scores, offline only). Several: each is trained on
             its own data, in a folder of its own below `out`, and those that fit together are one population.
-        data: dataset id, path of a file, arrays by D4RL's keys, or a Dataset; by default the task's own. "twin" is the
-            task's twin, "twin:ID" that of another id: data of our own making, see pars.collect.twins.
+        data: dataset id, path of files, a dict of arrays, a frame of pandas, polars or Arrow, or a Dataset; by default
+            the task's own. "twin" is the task's twin, "twin:ID" that of another id: data of our own making, see
+            pars.collect.twins.
         settings: name -> a value or a list of values, as on the command line: 0.1, [0.1, 0.2], "256x256", (256, 256).
             Every combination is trained, floats in one program.
         preset: the settings under them, see `pars.presets.choices`.
@@ -182,8 +184,8 @@ def open_dataset(
     """
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, Mapping):
-        return from_arrays(data, task=task, next_obs=next_obs, columns=columns)  # type: ignore[arg-type]
+    if isinstance(data, Mapping) or is_frame(data):
+        return from_arrays(data, task=task, next_obs=next_obs, columns=columns, mapping=mapping)  # type: ignore[arg-type]
     name = data or (task.dataset if task else None)
     if name is None:
         known = "name a task with a dataset (pars tasks) or give --data FILE"

@@ -27,6 +27,7 @@ from pars.data.checking.fields import made
 from pars.data.checking.scan import chunks
 from pars.data.extras import COLUMNS, STORED, episode, stored_column
 from pars.data.formats.files import read_columns
+from pars.data.formats.frames import is_frame, read_frame
 from pars.data.formats.layout import Columns
 from pars.data.formats.sources import digest, title
 from pars.data.own import is_own, own_rows
@@ -184,20 +185,30 @@ class _Conversion:
 
 
 def from_arrays(
-    arrays: Mapping[str, Any],
+    arrays: Any,
     *,
     name: str = "arrays",
     task: Task | None = None,
     next_obs: NextObs = "shift",
     columns: Sequence[str] = (),
+    mapping: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """A dataset from arrays with D4RL's keys: observations, actions, rewards, terminals, timeouts, next_observations.
+
+    Args:
+        arrays: a dict, or a frame of pandas, polars or Arrow.
+        mapping: from our names to others, and rules, see `pars.data.formats.mapping`.
 
     Raises DataError if the arrays must not be trained on.
     """
     _check_columns(columns)
     own = is_own(None, task)
-    conversion = _Conversion({key: np.asarray(value) for key, value in arrays.items()}, name, task, next_obs, own)
+    read = (
+        read_frame(arrays, mapping, name)
+        if mapping or is_frame(arrays)
+        else {key: np.asarray(value) for key, value in arrays.items()}
+    )
+    conversion = _Conversion(read, name, task, next_obs, own)
     pieces_, at = conversion.packed(), 0
     packed = np.empty(pieces_.shape, pieces_.dtype)
     for part in pieces_.parts:

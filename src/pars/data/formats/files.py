@@ -15,7 +15,7 @@ Several files of one form (sources.py) are read as if they were one, an episode 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 
 from pars.data.formats import arrow, groups, hdf5, minari, npz, ogbench, tables
+from pars.data.formats.contents import Contents, column_of
 from pars.data.formats.episodes import Remarks, ended, longest_gap, rule
 from pars.data.formats.layout import (
     INFOS,
@@ -30,14 +31,12 @@ from pars.data.formats.layout import (
     REQUIRED,
     Column,
     Columns,
-    constant,
-    joined,
     load,
     of_array,
     require,
     stacked,
 )
-from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Origins, Where, canonical, origins
+from pars.data.formats.mapping import EPISODE, FILE, TIME, Where, canonical, origins
 from pars.data.formats.sources import SUFFIXES, find, suffix
 from pars.errors import DataError, UsageError
 
@@ -48,16 +47,6 @@ IN_MEMORY = 2**30  # bytes; more is written to the scratch folder, if there is o
 MOST_NAMED = 6  # columns with missing values that a message names
 
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
-
-
-class Contents(NamedTuple):
-    """What an open file offers: its names, and a column by name, as numbers, words or seconds."""
-
-    names: list[str]
-    column: Callable[[str], Column]
-    infos: list[str]
-    words: Callable[[str], Column] | None = None
-    seconds: Callable[[str], Column] | None = None
 
 
 class Part(NamedTuple):
@@ -184,7 +173,7 @@ def _read_file(
             raise UsageError(f"{path}: a goal is for OGBench files, which have no rewards; leave --data-goal out")
         if not relabel:
             require(path, chosen, source.names)
-        found = {key: _column(path, key, chosen, source, key in mapping or form in TABLES) for key in chosen}
+        found = {key: column_of(path, key, chosen, source, key in mapping or form in TABLES) for key in chosen}
         found |= _extra(source, found, relabel)
         arrays = load(path, found, scratch and (scratch / "rows" if relabel else scratch), in_memory)
     if relabel:
@@ -252,45 +241,6 @@ def _contents(
             lambda name: of_array(cells.words[name]),
             lambda name: of_array(cells.times[name]),
         )
-
-
-def _column(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:
-    """Our column `key`, joined from where it comes from; `widen` makes one column of numbers a matrix, where due."""
-    sources = chosen[key]
-    if isinstance(sources, float):
-        first = chosen["observations"]
-        if not isinstance(first, list):
-            raise UsageError(f"--map {key}: a constant takes its length from observations, which are constant too")
-        return constant(sources, source.column(first[0]).shape[0])
-    if isinstance(sources, Where):
-        return _flag(key, sources, (source.words or source.column)(sources.name))
-    get = {EPISODE: source.words, TIME: source.seconds}.get(key) or source.column
-    columns = [get(name) for name in sources]
-    if len(columns) > 1 or (widen and key in MATRICES and len(columns[0].shape) == 1):
-        return joined(columns, f"{path}: '{key}'")
-    return columns[0]
-
-
-def _flag(key: str, where: Where, column: Column) -> Column:
-    """1 where another column holds one of the values (or, with !=, none of them); numbers are compared as numbers."""
-    try:
-        numbers = np.array(where.values, float)
-    except ValueError:
-        numbers = None
-    if column.dtype.kind != "U" and numbers is None:
-        raise UsageError(f"--map {key}: column {where.name!r} holds numbers; compare it with a number")
-
-    def holds(block: np.ndarray) -> np.ndarray:
-        if block.dtype.kind == "U" and numbers is not None:
-            with contextlib.suppress(ValueError):
-                block = block.astype(float)
-        return np.isin(block, np.array(where.values) if block.dtype.kind == "U" or numbers is None else numbers)
-
-    return Column(
-        column.shape,
-        np.dtype(np.float32),
-        lambda rows: ((holds(block) == where.equal).astype(np.float32) for block in column.blocks(rows)),
-    )
 
 
 def _extra(source: Contents, found: Mapping[str, Column], relabel: bool) -> dict[str, Column]:

@@ -1,0 +1,61 @@
+"""What an open source offers by name, and our columns made of it."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pars.data.formats.layout import Column, constant, joined
+from pars.data.formats.mapping import EPISODE, MATRICES, TIME, Origins, Where
+from pars.errors import UsageError
+
+
+class Contents(NamedTuple):
+    """What an open file offers: its names, and a column by name, as numbers, words or seconds."""
+
+    names: list[str]
+    column: Callable[[str], Column]
+    infos: list[str]
+    words: Callable[[str], Column] | None = None
+    seconds: Callable[[str], Column] | None = None
+
+
+def column_of(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:
+    """Our column `key`, joined from where it comes from; `widen` makes one column of numbers a matrix, where due."""
+    sources = chosen[key]
+    if isinstance(sources, float):
+        first = chosen["observations"]
+        if not isinstance(first, list):
+            raise UsageError(f"--map {key}: a constant takes its length from observations, which are constant too")
+        return constant(sources, source.column(first[0]).shape[0])
+    if isinstance(sources, Where):
+        return _flag(key, sources, (source.words or source.column)(sources.name))
+    get = {EPISODE: source.words, TIME: source.seconds}.get(key) or source.column
+    columns = [get(name) for name in sources]
+    if len(columns) > 1 or (widen and key in MATRICES and len(columns[0].shape) == 1):
+        return joined(columns, f"{path}: '{key}'")
+    return columns[0]
+
+
+def _flag(key: str, where: Where, column: Column) -> Column:
+    """1 where another column holds one of the values (or, with !=, none of them); numbers are compared as numbers."""
+    try:
+        numbers = np.array(where.values, float)
+    except ValueError:
+        numbers = None
+    if column.dtype.kind != "U" and numbers is None:
+        raise UsageError(f"--map {key}: column {where.name!r} holds numbers; compare it with a number")
+
+    def holds(block: np.ndarray) -> np.ndarray:
+        if block.dtype.kind == "U" and numbers is not None:
+            with contextlib.suppress(ValueError):
+                block = block.astype(float)
+        return np.isin(block, np.array(where.values) if block.dtype.kind == "U" or numbers is None else numbers)
+
+    return Column(
+        column.shape,
+        np.dtype(np.float32),
+        lambda rows: ((holds(block) == where.equal).astype(np.float32) for block in column.blocks(rows)),
+    )

@@ -1,0 +1,93 @@
+"""Columns in memory under a user's own names: a dict of arrays, also nested, or a frame of pandas, polars or Arrow.
+
+None of these packages is imported: a frame has `columns` or `column_names`, and its columns become NumPy arrays.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pars.data.formats.contents import Contents, column_of
+from pars.data.formats.episodes import Remarks, ended
+from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
+from pars.data.formats.mapping import EPISODE, FILE, canonical, origins
+from pars.errors import DataError
+
+
+def is_frame(data: Any) -> bool:
+    """Whether this is a table of some package."""
+    return not isinstance(data, Mapping) and hasattr(data, "__getitem__") and _names(data) is not None
+
+
+def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Columns:
+    """D4RL's columns of a frame or a dict of arrays.
+
+    Args:
+        mapping: the user's names and rules, see formats/mapping.py.
+        source: what the data is called in messages.
+
+    Raises DataError for columns that are missing, and what is no numbers.
+    """
+    path, mapping = Path(source), canonical(mapping)
+    arrays = _flat(data) if isinstance(data, Mapping) else {name: _array(data[name]) for name in _names(data) or ()}
+    contents = Contents(
+        list(arrays),
+        lambda name: _numbers(source, name, arrays[name]),
+        [],
+        lambda name: of_array(np.array(["" if value is None else str(value) for value in arrays[name].tolist()])),
+        lambda name: _seconds(source, name, arrays[name]),
+    )
+    chosen = origins(path, contents.names, mapping)
+    require(path, chosen, contents.names)
+    found = load(path, {key: column_of(path, key, chosen, contents, True) for key in chosen}, None, 0)
+    said = Remarks()
+    columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
+    columns.next_obs = "file" if "next_observations" in mapping else "shift"
+    columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
+    return columns
+
+
+def _names(data: Any) -> list[str] | None:
+    """Of the columns, as text: pandas takes any value for a name."""
+    for attribute in ("column_names", "columns"):  # an Arrow table's `columns` are arrays
+        found = getattr(data, attribute, None)
+        if found is not None and not callable(found):
+            return [name for name in found if isinstance(name, str)]
+    return None
+
+
+def _flat(data: Mapping[str, Any], above: str = "") -> dict[str, Array]:
+    """Arrays by path, as in an HDF5 file."""
+    found: dict[str, Array] = {}
+    for name, value in data.items():
+        found |= _flat(value, f"{above}{name}/") if isinstance(value, Mapping) else {f"{above}{name}": _array(value)}
+    return found
+
+
+def _array(column: Any) -> Array:
+    return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+
+
+def _numbers(source: str, name: str, values: Array) -> Column:
+    """Numbers, with NaN where there are none; lists of one length are rows."""
+    try:
+        if values.dtype.hasobject:
+            values = np.array([np.nan if value is None else value for value in values.tolist()], np.float64)
+        if values.dtype.kind not in "fiub":
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{source}: column {name!r} holds {values.dtype} values, expected numbers; map another column, or compare, "
+            "as in mapping={'terminal': 'status==TRIP'}"
+        ) from error
+    return of_array(values)
+
+
+def _seconds(source: str, name: str, values: Array) -> Column:
+    """Times as seconds, NaN where there is none."""
+    if values.dtype.kind == "M":
+        empty = np.isnat(values)
+        return of_array(np.where(empty, np.nan, values.astype("datetime64[us]").astype(np.float64) / 1e6))
+    return _numbers(source, name, values)

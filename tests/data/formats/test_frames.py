@@ -1,0 +1,53 @@
+"""Data in memory under names of one's own: dicts, nested dicts, frames."""
+
+import re
+
+import numpy as np
+import pyarrow
+import pytest
+
+from pars.data import from_arrays
+from pars.errors import DataError
+from tests.data.files import columns
+
+MAPPING = {"obs": ["pos x", "v"], "action": "u", "reward": "r", "terminal": "status==TRIP", "episode": "run"}
+
+
+def table(n=12):
+    return {
+        "pos x": np.arange(n) * 1.0,
+        "v": np.arange(n) % 5,
+        "u": np.linspace(-1, 1, n),
+        "r": np.ones(n),
+        "status": np.array([None] + ["OK"] * 4 + ["TRIP"] + ["OK"] * (n - 6), object),
+        "run": np.array(["a"] * 6 + ["b"] * (n - 6), object),
+    }
+
+
+@pytest.mark.parametrize("form", [dict, pyarrow.table])
+def test_every_form_is_the_same_dataset(form):
+    found = from_arrays(form(table()), mapping=MAPPING)
+    assert found.columns.obs[:3].tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert np.flatnonzero(found.columns.terminal).tolist() == [5] and np.flatnonzero(found.last).tolist() == [5, 10]
+    plain = {"observations": np.stack([table()["pos x"], table()["v"]], 1), "actions": table()["u"][:, None]}
+    flags = {"rewards": np.ones(12), "terminals": np.arange(12) == 5, "timeouts": np.arange(12) == 11}
+    assert from_arrays(plain | flags).fingerprint == found.fingerprint
+
+
+def test_a_frame_needs_no_mapping_for_numbered_names_and_a_nested_dict_none_for_paths():
+    data = columns(20)
+    flat = {f"observations_{i}": data["observations"][:, i] for i in range(3)}
+    flat |= {f"actions_{i}": data["actions"][:, i] for i in range(2)}
+    expected = from_arrays(data).fingerprint
+    assert from_arrays(
+        pyarrow.table(flat | {k: data[k] for k in ("rewards", "terminals", "timeouts")})
+    ).fingerprint == (expected)
+    nested = data | {"observations": {"a": data["observations"][:, :1], "b": data["observations"][:, 1:]}}
+    assert from_arrays(nested, mapping={"obs": "observations/*"}).fingerprint == expected
+
+
+def test_words_where_numbers_are_due():
+    with pytest.raises(DataError, match=re.escape("arrays: column 'status' holds object values, expected numbers")):
+        from_arrays(table(), mapping=MAPPING | {"reward": "status"})
+    with pytest.raises(DataError, match="arrays: no 'observations' and no 'actions'"):
+        from_arrays(pyarrow.table(table()))
