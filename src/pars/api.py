@@ -23,7 +23,7 @@ from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_v
 from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import make_view, progress_bar
-from pars.training.restore import restore, run_folders
+from pars.training.restore import restore, run_folders, task_of
 from pars.training.rollout import Evaluation, Evaluator, uniform_rows
 from pars.training.view import Stop
 
@@ -49,6 +49,8 @@ def train(
     data_goal: tuple[float, float] | None = None,
     physics: str | None = None,
     goal: str | None = None,
+    env_args: Mapping[str, Any] | None = None,
+    env_timeout: float | None = None,
     probes: Sequence[str] = How.probes,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
@@ -76,7 +78,7 @@ def train(
         out: folder of the run; by default a name below `runs/` that depends on everything above.
         next_obs: "shift" (D4RL's way) or "file" (the file's own column).
         mapping, data_goal: how a file of your own is read, see `load_dataset`'s mapping and goal.
-        physics, goal: of the task, see `make_task`.
+        physics, goal, env_args, env_timeout: of the task, see `make_task`.
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
@@ -89,7 +91,8 @@ def train(
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
-    tasks = _tasks(task, data, dict(physics=physics, goal=goal))
+    options = dict(physics=physics, goal=goal, env_args=env_args, env_timeout=env_timeout)
+    tasks = _tasks(task, data, options)
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
@@ -297,7 +300,9 @@ class Result(NamedTuple):
     evaluation: Evaluation
 
 
-def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 0) -> list[Result]:
+def evaluate(
+    run: Path | str, episodes: int | None = None, first_episode: int = 0, env_timeout: float | None = None
+) -> list[Result]:
     """Run the deterministic policies of every group's newest checkpoint, `episodes` each (default: the task's number).
 
     Evaluation episodes are numbered and start alike in every run; `first_episode` counts on to fresh ones.
@@ -307,7 +312,7 @@ def evaluate(run: Path | str, episodes: int | None = None, first_episode: int = 
     results = []
     for folder in run_folders(run):
         there = restore(folder)
-        task = there.task
+        task = task_of(there.description, env_timeout)
         if task is None:
             raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")
         count = episodes or task.eval_episodes

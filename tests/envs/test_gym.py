@@ -1,5 +1,9 @@
 """Gymnasium environments behind the batch interface: mapping of actions, limits, and one-line refusals."""
 
+import re
+import signal
+import sys
+import time
 from typing import Any
 
 import gymnasium
@@ -9,7 +13,7 @@ from gymnasium.spaces import Box, Dict
 
 from pars.envs import make_task
 from pars.envs.gym import GymBatch
-from pars.errors import TaskError
+from pars.errors import TaskError, UsageError
 
 
 class Echo(gymnasium.Env[Any, Any]):
@@ -125,11 +129,77 @@ def test_what_an_environment_raises_is_one_line(method, monkeypatch):
         raise ZeroDivisionError("of its own\nin two lines")
 
     env = GymBatch("Echo-v0", 1)
-    env.reset(np.array([0]), np.array([0]))
+    env.reset(np.array([0]), np.array([5]))
     monkeypatch.setattr(Echo, method, broken)
+    where = r"step 1 of seed 5" if method == "step" else "step 0 of seed 7"
     with pytest.raises(
-        TaskError, match=rf"^Echo-v0 failed in {method}: ZeroDivisionError: of its own; mend the environment$"
+        TaskError,
+        match=rf"^Echo-v0 failed in {method}: ZeroDivisionError: of its own \({where}\); mend the environment$",
     ):
         if method == "reset":
-            env.reset(np.array([0]), np.array([0]))
+            env.reset(np.array([0]), np.array([7]))
         env.step(np.array([0]), np.zeros((1, 2)))
+
+
+GOOD = (np.zeros(3), 1.0, False, False, {})
+WRONG = {
+    "NaN": ((np.array([0, np.nan, 0]), *GOOD[1:]), "the observation is nan at 1 (step 1 of seed 5); return finite"),
+    "shape": ((np.zeros((1, 3)), *GOOD[1:]), "the observation has shape (1, 3), its space (3,)"),
+    "text": (("left", *GOOD[1:]), "the observation is 'left'"),
+    "reward NaN": ((GOOD[0], np.float32("nan"), *GOOD[2:]), "the reward is "),
+    "reward [1]": ((GOOD[0], np.array([1.0]), *GOOD[2:]), "the reward is array([1.]) (step 1 of seed 5); return one"),
+    "no reward": ((GOOD[0], None, *GOOD[2:]), "the reward is None"),
+    "flag": ((GOOD[0], 1.0, None, False, {}), "terminated or truncated is None"),
+    "old API": (
+        (GOOD[0], 1.0, False, {}),
+        "step failed: not enough values to unpack (expected 5, got 4) (step 1 of seed 5); return obs",
+    ),
+    "nothing": (None, "step failed: cannot unpack non-iterable NoneType"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_what_an_environment_returns_is_looked_at(fault, monkeypatch):
+    returned, words = WRONG[fault]
+    env = GymBatch("Echo-v0", 1)
+    env.reset(np.array([0]), np.array([5]))
+    monkeypatch.setattr(Echo, "step", lambda self, action: returned)
+    with pytest.raises(TaskError, match=re.escape(words)) as error:
+        env.step(np.array([0]), np.zeros((1, 2)))
+    assert str(error.value).startswith("Echo-v0: ") and "\n" not in str(error.value)
+
+
+def test_numbers_of_other_types_are_numbers(monkeypatch):
+    env = GymBatch("Echo-v0", 1)
+    env.reset(np.array([0]), np.array([5]))
+    for reward, flag in ((np.array(2), np.array(False)), (2, 0), (np.float64(2), np.False_)):
+        monkeypatch.setattr(Echo, "step", lambda self, action: (GOOD[0], reward, flag, False, {}))  # noqa: B023
+        result = env.step(np.array([0]), np.zeros((1, 2)))
+        assert result.reward.tolist() == [2.0] and not result.terminal[0]
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (lambda self, action: time.sleep(60), "step took longer than 0.1 s"),
+        (lambda self, action: sys.exit(3), "(exit 3)"),
+    ],
+)
+def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
+    before = signal.getsignal(signal.SIGALRM)
+    env = make_task("Echo-v0", env_timeout=0.1).make(1)
+    env.reset(np.array([0]), np.array([5]))
+    monkeypatch.setattr(Echo, "step", step)
+    with pytest.raises(TaskError, match=re.escape(words)):
+        env.step(np.array([0]), np.zeros((1, 2)))
+    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_arguments_of_an_environment_belong_to_its_task():
+    task = make_task("Echo-v0", env_args={"low": [0.0], "high": [5.0]})
+    assert task.action_dim == 1 and task.options == (("env_args", '{"high": [5.0], "low": [0.0]}'),)
+    assert make_task("Echo-v0", **dict(task.options)).options == task.options  # as a run keeps them
+    with pytest.raises(TaskError, match="unexpected keyword argument 'size'"):
+        make_task("Echo-v0", env_args={"size": 3})
+    with pytest.raises(UsageError, match="leave --env-arg out"):
+        make_task("pointmaze-umaze-diverse", env_args={"size": 3})

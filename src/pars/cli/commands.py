@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from pars.data.formats.ogbench import parse_goal
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
 from pars.errors import ResourceError, UsageError, unknown
+from pars.training.folder import read_description
 from pars.training.progress import progress_bar
 from pars.training.restore import run_folders
 
@@ -35,6 +39,8 @@ system.setup(cache=True)
 def train(words: Sequence[str], **options: Any) -> None:
     algorithms, tasks, axes = split_words(words)
     env = options.pop("env")
+    find_here(env or (tasks[0] if tasks else ""))
+    options["env_args"] = environment_args(options.pop("env_arg"))
     if tasks and env and tasks != [env]:
         raise UsageError(f"the task is {','.join(tasks)!r} and --env is {env!r}; name one of them")
     seeds = _seeds(axes.pop("seed", ["0"]))
@@ -64,8 +70,34 @@ def _seeds(values: Sequence[str]) -> list[int]:
     return [int(value) for value in values]
 
 
-def evaluate(run: Path, episodes: int | None, first_episode: int) -> None:
-    results = api.evaluate(run, episodes, first_episode)
+def find_here(env: str) -> None:
+    """A module that the user names as an environment's may lie in the working folder, as with `python -m`."""
+    if ":" in env and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def environment_args(given: Sequence[str]) -> dict[str, Any]:
+    """`["size=3", "name=big"]` -> {"size": 3, "name": "big"}. Raises UsageError."""
+    found: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (equals and key.isidentifier()):
+            raise UsageError(f"--env-arg {text}: give a name and a value, as in --env-arg size=3")
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def evaluate(run: Path, episodes: int | None, first_episode: int, env: str | None, env_timeout: float | None) -> None:
+    if env:
+        named = {read_description(folder)["task"] for folder in run_folders(run)}
+        if named != {env}:
+            raise UsageError(f"--env {env}: the run's is {', '.join(map(str, named))}; name that, or leave it out")
+        find_here(env)
+        make_task(env)  # imports its module, which the user trusts
+    results = api.evaluate(run, episodes, first_episode, env_timeout)
     tasks = dict.fromkeys(result.task.id for result in results)
     for task in tasks:
         title = task if len(tasks) > 1 else None

@@ -18,7 +18,7 @@ from tyro.conf import Positional, arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
-from pars.cli.options import Fill, Import, Words
+from pars.cli.options import EnvArg, Fill, Import, Words
 from pars.cli.reproduce import reproduce
 from pars.errors import ParsError, ResourceError, UsageError
 
@@ -34,6 +34,8 @@ def train(
     words: Annotated[Words, arg(metavar="ALGO[,ALGO] [TASK[,TASK]] [NAME=VALUE[,VALUE]]...")],
     data: str | None = None,
     env: str | None = None,
+    env_arg: EnvArg = (),
+    env_timeout: float | None = None,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
     fill: Fill | None = None,
@@ -78,7 +80,9 @@ def train(
         data: A dataset id or your own data (HDF5, npz, CSV, Parquet; a file, several, a pattern such as 'logs/*.csv',
             a folder, also Minari's or LeRobot's); by default the task's dataset.
             `twin`: data of our own making for a D4RL task.
-        env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id.
+        env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id, of a
+            module of yours too, such as my_package:MyEnv-v0.
+        env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done; or a file
             that holds them, NAME.toml.
@@ -108,6 +112,8 @@ def train(
         words,
         data=data,
         env=env,
+        env_arg=env_arg,
+        env_timeout=env_timeout,
         next_obs=next_obs,
         map=map,
         fill=fill,
@@ -132,18 +138,27 @@ def train(
     )
 
 
-def evaluate(run: Positional[Path], episodes: int | None = None, first_episode: int = 0, imports: Import = ()) -> None:
+def evaluate(
+    run: Positional[Path],
+    episodes: int | None = None,
+    first_episode: int = 0,
+    env: str | None = None,
+    env_timeout: float | None = None,
+    imports: Import = (),
+) -> None:
     """Evaluate the newest checkpoint of every member of a run.
 
     Args:
         run: A folder that `pars train` wrote.
         episodes: Episodes of each member; by default the task's own number.
         first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
+        env: The run's environment once more, where a module of yours makes it: my_package:MyEnv-v0.
+        env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
     """
     from pars.cli import commands
 
     commands.import_modules(imports)
-    commands.evaluate(run, episodes, first_episode)
+    commands.evaluate(run, episodes, first_episode, env, env_timeout)
 
 
 def report(run: Positional[Path]) -> None:

@@ -10,4 +10,8 @@ IMPORT = "A module with algorithms of yours, or the path of its .py file; may be
 Import = Annotated[UseAppendAction[tuple[str, ...]], arg(name="import", metavar="MODULE|FILE", help=IMPORT)]
 Words = Positional[tuple[str, ...]]
 
+EnvArg = Annotated[
+    UseAppendAction[tuple[str, ...]],
+    arg(metavar="KEY=VALUE", help="An argument of a Gymnasium environment, as JSON or text; may be repeated."),
+]
 Fill = Literal["forward", "drop-row", "drop-episode"]

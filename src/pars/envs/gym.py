@@ -3,19 +3,23 @@
 import contextlib
 import importlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import mujoco
 import numpy as np
 
 from pars.envs.base import Array, BatchEnv, StepResult, Task, clipped
+from pars.envs.foreign import TIMEOUT, Foreign
 from pars.errors import TaskError
 
 if TYPE_CHECKING:
     import gymnasium
 
 DEFAULT_TIME_LIMIT = 1000  # actions, for environments that have no limit of their own
+EnvArgs = Mapping[str, Any]
+NO_ARGS: EnvArgs = MappingProxyType({})
 
 
 class GymBatch:
@@ -23,19 +27,19 @@ class GymBatch:
 
     goals = None
 
-    def __init__(self, env_id: str, n: int) -> None:
+    def __init__(self, env_id: str, n: int, args: EnvArgs = NO_ARGS, timeout: float = TIMEOUT) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one environment, got {n}")
         self.n = n
-        self._envs = [_make(env_id) for _ in range(n)]
-        box: Any = self._envs[0].action_space
+        self._envs = [Foreign(_make(env_id, args), env_id, timeout) for _ in range(n)]
+        box: Any = self._envs[0].env.action_space
         self._middle = (box.high.astype(np.float64) + box.low) / 2
         self._half = (box.high.astype(np.float64) - box.low) / 2
         self._dtype = box.dtype
 
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k] from `seed` [k] -> obs [k, O]."""
-        return np.stack([self._obs(self._guard(i, "reset", seed=int(s))[0]) for i, s in zip(index, seed, strict=True)])
+        return np.stack([self._envs[i].reset(int(s)) for i, s in zip(index, seed, strict=True)])
 
     def step(self, index: Array, action: Array) -> StepResult:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
@@ -45,32 +49,17 @@ class GymBatch:
         obs, reward = [], np.zeros(k, np.float32)
         terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
         for row, i in enumerate(index):
-            seen, reward[row], terminal[row], truncated[row], _ = self._guard(i, "step", scaled[row])
-            obs.append(self._obs(seen))
+            seen, reward[row], terminal[row], truncated[row] = self._envs[i].step(scaled[row])
+            obs.append(seen)
         return StepResult(np.stack(obs), reward, terminal, truncated & ~terminal)
-
-    def _guard(self, i: int, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a method of environment i; what it raises is the environment's fault and said so in one line."""
-        try:
-            return getattr(self._envs[i], method)(*args, **kwargs)
-        except Exception as error:
-            spec, line = self._envs[i].spec, str(error).partition("\n")[0]
-            name = spec.id if spec else "the environment"
-            raise TaskError(
-                f"{name} failed in {method}: {type(error).__name__}: {line}; mend the environment"
-            ) from error
 
     def close(self) -> None:
         """Close all environments."""
-        for env in self._envs:
-            env.close()
-
-    @staticmethod
-    def _obs(obs: Any) -> Array:
-        return np.asarray(obs, np.float32).reshape(-1)
+        for one in self._envs:
+            one.env.close()
 
 
-def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
+def _make(env_id: str, args: EnvArgs = NO_ARGS) -> "gymnasium.Env[Any, Any]":
     """The environment, or a TaskError in one line."""
     import gymnasium
 
@@ -81,8 +70,11 @@ def _make(env_id: str) -> "gymnasium.Env[Any, Any]":
                 importlib.import_module(module)  # registers it
             spec = gymnasium.spec(name)
             limit = None if spec.max_episode_steps else DEFAULT_TIME_LIMIT
-            return gymnasium.make(name, disable_env_checker=True, max_episode_steps=limit)
-        except Exception as error:  # environments are foreign code: whatever they raise, the user needs one line
+            return gymnasium.make(name, disable_env_checker=True, max_episode_steps=limit, **args)
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # environments are foreign code: whatever they raise, the user needs one line
             reason = " ".join(str(error).split()) or type(error).__name__
             raise TaskError(f"cannot make the Gymnasium environment {env_id!r}: {reason}") from error
 
@@ -119,12 +111,16 @@ def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
         )
 
 
-def gym_task(env_id: str) -> Task:
+def gym_task(env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None) -> Task:
     """The task of a Gymnasium id such as `Hopper-v5` or `my_package:MyEnv-v0`; scores are raw returns.
+
+    Args:
+        args: keyword arguments of the environment.
+        timeout: seconds that one reset or step may take; 0: any time.
 
     Raises TaskError if it cannot be made, or if its spaces are not boxes with bounded actions.
     """
-    env = _make(env_id)
+    env = _make(env_id, args)
     try:
         _check_spaces(env_id, env)
         observed, acted = env.observation_space.shape, env.action_space.shape
@@ -133,7 +129,7 @@ def gym_task(env_id: str) -> Task:
         env.close()
 
     def make(n: int, threads: int | None = None) -> BatchEnv:  # stepped in turn, whatever the threads
-        return GymBatch(env_id, n)
+        return GymBatch(env_id, n, args, TIMEOUT if timeout is None else timeout)
 
     return Task(
         id=env_id,

@@ -1,7 +1,8 @@
 """All tasks by id. D4RL's are named as its datasets; an id that looks like Gymnasium's is made with Gymnasium."""
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -65,17 +66,30 @@ def list_tasks() -> list[Task]:
     return [build() for build in TASKS.values()]
 
 
-def make_task(task_id: str, *, physics: str | None = None, goal: str | None = None) -> Task:
+def make_task(
+    task_id: str,
+    *,
+    physics: str | None = None,
+    goal: str | None = None,
+    env_args: Mapping[str, Any] | str | None = None,
+    env_timeout: float | None = None,
+) -> Task:
     """The task of an id of `TASKS` or of Gymnasium.
 
     Args:
         physics: "d4rl" (the default of D4RL's tasks: the engine as the datasets were made) or "stock".
         goal: of AntMaze, "episode" (default: drawn at every reset) or "fixed" (drawn once).
+        env_args: of Gymnasium's, keyword arguments of the environment: a dict, or its JSON, as runs keep it.
+        env_timeout: of Gymnasium's, seconds that one reset or step may take; 0: any time.
 
     Raises UsageError (unknown id, option that the task has not) or TaskError (cannot be made).
     """
     options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
+    if env_timeout is not None and not 0 <= env_timeout < float("inf"):
+        raise UsageError(f"--env-timeout {env_timeout}: seconds, a number from 0 (any time) on")
     if task_id in TASKS:
+        if env_args:
+            raise UsageError(f"{task_id}: arguments are for Gymnasium environments; leave --env-arg out")
         task = TASKS[task_id]()
         if goal is not None and not task.goal_choices:
             raise UsageError(f"{task_id}: goal={goal} is for AntMaze tasks only; leave it out")
@@ -90,5 +104,7 @@ def make_task(task_id: str, *, physics: str | None = None, goal: str | None = No
             raise UsageError(
                 f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out"
             )
-        return gym_task(task_id)
+        args = json.loads(env_args) if isinstance(env_args, str) else dict(env_args or {})
+        task = gym_task(task_id, args, env_timeout)
+        return replace(task, options=(("env_args", json.dumps(args, sort_keys=True)),)) if args else task
     raise UsageError(unknown("task", task_id, TASKS) + "; a Gymnasium id such as Hopper-v5 works too")

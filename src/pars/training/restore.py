@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,15 @@ class Restored:
     algo: Algorithm
     configs: list[Any]
     seeds: list[int]
-    task: Task | None
+    description: Mapping[str, Any]
     position: Position
     policies: Policies
+
+    @cached_property
+    def task(self) -> Task | None:
+        """The environment, made when it is asked for: a policy runs where its environment is unknown. Raises TaskError,
+        or UsageError if it needs a module that is not imported."""
+        return task_of(self.description)
 
 
 class Policy:
@@ -87,7 +94,7 @@ def restore(folder: Path) -> Restored:
     """The policies of a group's folder at its newest checkpoint, and the task they were trained for."""
     description = read_description(folder)
     algo = find_algorithm(str(description["algorithm"]), description.get("origin"))
-    task, members = _task_of(description), description["members"]
+    members = description["members"]
     configs: list[Any] = [from_dict(algo.config, of_today(member["settings"], algo.config)) for member in members]
     seeds = [int(member["seed"]) for member in members]
     saved = latest(folder / "checkpoints")
@@ -101,10 +108,10 @@ def restore(folder: Path) -> Restored:
     )
     state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
     policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
-    return Restored(algo, configs, seeds, task, saved.position, policies)
+    return Restored(algo, configs, seeds, description, saved.position, policies)
 
 
-def _task_of(description: Mapping[str, Any]) -> Task | None:
+def task_of(description: Mapping[str, Any], env_timeout: float | None = None) -> Task | None:
     """The environment of a run. One that a module of its own makes (`my_package:MyEnv-v0`) needs that module imported:
     whatever a run.json names is never imported by itself."""
     name = description["task"]
@@ -114,6 +121,6 @@ def _task_of(description: Mapping[str, Any]) -> Task | None:
     if module and module not in sys.modules:
         raise UsageError(
             f"the run's environment {name!r} is made by the module {module!r}, and what a run names is never imported "
-            "by itself: give --import (or PARS_IMPORT) if you trust it"
+            f"by itself: give --env {name} or --import {module} (or PARS_IMPORT) if you trust it"
         )
-    return make_task(name, **description.get("task_options", {}))
+    return make_task(name, **description.get("task_options", {}), env_timeout=env_timeout)

@@ -37,12 +37,13 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Catch both signals (main thread only); a second one acts as usual."""
+        """Catch both signals (main thread only); a second one of either kind acts as usual."""
         previous: dict[int, Any] = {}
 
         def ask(number: int, frame: Any) -> None:
             self.signalled = True
-            signal.signal(number, previous[number])
+            for one, handler in previous.items():
+                signal.signal(one, handler)
 
         try:
             for number in (int(signal.SIGINT), int(signal.SIGTERM)):
