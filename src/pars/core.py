@@ -55,6 +55,7 @@ class Spec(NamedTuple):
     reward_std: Any = 1.0
     return_range: Any = 1.0  # best less worst return of an episode, in thousands
     goal_dim: int = 0  # G, where policies see goals
+    first_obs: Any = 0.0  # [O] of the dataset: what whole observations that show a goal may be made of
     rows: int = 0  # N, of the dataset, where batches are drawn by weight
     capacity: int = 0  # C, of a member's replay; 0 without an online phase
 
@@ -69,7 +70,7 @@ class Spec(NamedTuple):
         return {name: np.asarray(getattr(self, name), np.float32) for name in FACTS}
 
 
-FACTS = tuple(name for name in Spec._fields if name.endswith(("_mean", "_std", "_range")))
+FACTS = tuple(name for name in Spec._fields if name.endswith(("_mean", "_std", "_range", "_obs")))
 
 
 class Step(NamedTuple):
@@ -99,8 +100,7 @@ class Step(NamedTuple):
         """`function(state)` on every `delay`-th step, else the state as it is and the metrics of nothing.
 
         Metrics of a step that happens are multiplied by `delay`, so that their average over an interval is right;
-        maxima are not. first: see `every`.
-        """
+        maxima are not. first: see `every`."""
         known = self._known(delay, first)
         return now_and_then(self.every(delay, first) if known is None else known, delay, function, state)
 
@@ -272,21 +272,20 @@ class LoopSettings:
         """The same of its actions."""
         return False
 
+    @property
+    def goal_dim(self) -> int:
+        """Width of the goals that its policies are shown, where there is no task to say so."""
+        return 0
+
     def check(self) -> None:
         """Raises UsageError for settings that are out of their ranges, or do not go together."""
         check_ranges(self)
 
 
-def _keep(cfg: Any, state: State, spec: Spec, key: Key) -> State:
-    return state
-
-
 @dataclass(frozen=True, eq=False)
 class Algorithm:
-    """An algorithm is a config, a state and three pure functions; everything below them has a default.
-
-    A state has `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module.
-    """
+    """An algorithm is a config, a state and three pure functions; everything below them has a default. A state has
+    `actor` and `norm`, and `critic` (a stacked ensemble) if `critic` below names its module."""
 
     name: str
     title: str
@@ -308,7 +307,8 @@ class Algorithm:
     columns: tuple[Column, ...] = ()
     prepare: Callable[[Any, Data], Data] = lambda cfg, data: data  # the episodes that this algorithm trains on, and
     prepared_by: Callable[[Any], Hashable] = lambda cfg: None  # what of the config that depends on: members share data
-    go_online: Callable[[Any, State, Spec, Key], State] = _keep  # the state may get another structure
+    # the state may get another structure
+    go_online: Callable[[Any, State, Spec, Key], State] = lambda cfg, state, spec, key: state
     presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
     @property

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from pars.config import config
 from pars.core import Index, LoopSettings
@@ -67,3 +70,36 @@ def test_rows_are_drawn_by_their_weights() -> None:
     rows = np.asarray(draws.by_weight(Cfg(), KEY, jnp.int32(0), INDEX._replace(mass=jnp.cumsum(weights))).rows)
     assert set(rows) == {2, 7, 29}
     np.testing.assert_allclose([np.mean(rows == row) for row in (2, 7, 29)], [1 / 8, 2 / 8, 5 / 8], atol=0.01)
+
+
+def row_by_row(rng: np.random.Generator, row: int, here: float, future: float, discount: float | None) -> int:
+    """A goal as HIQL's authors draw it, in plain Python."""
+    ahead = row + 1 if discount is None else row + math.ceil(math.log(1.0 - rng.random()) / math.log(discount))
+    goal = int(rng.integers(ahead, ENDS[row] + 1)) if discount is None and ahead <= ENDS[row] else min(ahead, ENDS[row])
+    if rng.random() >= future / (1.0 - here):
+        goal = int(rng.integers(30))
+    return row if rng.random() < here else goal
+
+
+@pytest.mark.parametrize("discount", [None, 0.8])
+def test_goals_are_spread_as_when_drawn_row_by_row(discount: float | None) -> None:
+    """1e5 draws of each: for every row, how often each row is its goal."""
+    rows, rng = np.random.default_rng(1).integers(0, 30, 100_000), np.random.default_rng(2)
+    slow = np.array([row_by_row(rng, row, 0.2, 0.5, discount) for row in rows])
+    fast = np.asarray(draws.relabelled(KEY, jnp.asarray(rows), INDEX, here=0.2, future=0.5, discount=discount))
+    counts = [np.bincount(rows * 30 + goal, minlength=900).reshape(30, 30) for goal in (slow, fast)]
+    spread = np.sqrt(counts[0] + counts[1] + 1.0)
+    assert np.abs((counts[0] - counts[1]) / spread).max() < 5.0
+    ahead, other = fast > rows, fast != rows
+    assert (counts[1][:, :6] > 0).any() and other.mean() > 0.7 and ahead.any()
+    inside = (fast >= STARTS[rows]) & (fast <= ENDS[rows])
+    beyond = 0.3 * np.mean([1 - (ENDS[r] - STARTS[r] + 1) / 30 for r in range(30)])
+    assert abs((~inside).mean() - beyond) < 0.01  # none but those that are drawn anywhere
+
+
+def test_goals_that_a_row_itself_may_lead_to() -> None:
+    goal = np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=0.0, future=1.0, least=0)).reshape(-1, 30)
+    assert ((goal >= np.arange(30)) & (goal <= ENDS)).all() and (goal[:, np.arange(30) == ENDS] == [4, 5, 19, 29]).all()
+    np.testing.assert_allclose(np.bincount(goal[:, 6])[6:] / 2000, 1 / 14, atol=0.03)
+    hop = np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=0.0, future=1.0, least=2)).reshape(-1, 30)
+    assert (hop >= np.minimum(np.arange(30) + 2, ENDS)).all() and (hop <= ENDS).all()

@@ -17,7 +17,16 @@ from pars.nn.spread import map_ensemble, replicate
 Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
 LayerNorm = Literal["none", "before", "after"]  # relative to the activation
 Initializer = Literal[
-    "flax", "torch", "torch_small", "edac", "he", "xavier", "glorot_normal", "orthogonal", "orthogonal_small"
+    "flax",
+    "torch",
+    "torch_small",
+    "edac",
+    "he",
+    "xavier",
+    "xavier_small",
+    "glorot_normal",
+    "orthogonal",
+    "orthogonal_small",
 ]
 ActorInitializer = Literal["same", Initializer]  # same: as critics have it
 Initialize = Callable[..., Array]
@@ -39,8 +48,9 @@ class MLP(nn.Module):
     `initializer`: "flax" LeCun normal, zero bias; "torch" U(+-1/sqrt(fan_in)) for both; "torch_small" the same
     with an output layer of U(+-`edge`); "edac" the same for hidden kernels with bias 0.1 and an output layer of
     U(+-`edge`) (An et al. 2021, arXiv 2110.01548); "he" as "edac" with He's uniform U(+-sqrt(6 / fan_in)) for hidden
-    kernels (Howuhh/sac-n-jax); with zero bias "xavier" uniform, "glorot_normal" (truncated), "orthogonal" of gain
-    sqrt(2), and "orthogonal_small", whose output layer has gain 0.01.
+    kernels (Howuhh/sac-n-jax); with zero bias "xavier" uniform, "xavier_small", whose output layer has a hundredth of
+    the variance, "glorot_normal" (truncated), "orthogonal" of gain sqrt(2), and "orthogonal_small", whose output layer
+    has gain 0.01.
     `dropout`: rate, a number or traced, after each hidden activation where the caller gives a key of that name.
     """
 
@@ -85,13 +95,13 @@ class MLP(nn.Module):
 
     def _initializers(self, inputs: int, last: bool = False) -> tuple[Initialize, Initialize]:
         """Of kernel and bias."""
-        small = last and self.initializer == "orthogonal_small"
         kernels = {
             "flax": nn.initializers.lecun_normal(),
             "xavier": nn.initializers.xavier_uniform(),
+            "xavier_small": nn.initializers.variance_scaling(0.01 if last else 1.0, "fan_avg", "uniform"),
             "glorot_normal": nn.initializers.glorot_normal(),
             "orthogonal": _orthogonal(2**0.5),
-            "orthogonal_small": _orthogonal(0.01 if small else 2**0.5),
+            "orthogonal_small": _orthogonal(0.01 if last else 2**0.5),
         }
         if self.initializer in kernels:
             return kernels[self.initializer], nn.initializers.zeros
@@ -179,6 +189,21 @@ class TanhMeanActor(nn.Module):
     @nn.compact
     def __call__(self, obs: Array) -> tuple[Array, Array]:
         mean = jnp.tanh(self.mlp(obs))
+        log_std = self.param("log_std", nn.initializers.zeros, (mean.shape[-1],))
+        return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
+
+
+class FreeGaussian(nn.Module):
+    """A Gaussian that nothing bounds, with one log standard deviation per dimension. x [.., in] -> mean [.., out], log
+    standard deviation [out]."""
+
+    mlp: MLP
+    log_std_min: float = -5.0
+    log_std_max: float = 2.0
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        mean = self.mlp(x)
         log_std = self.param("log_std", nn.initializers.zeros, (mean.shape[-1],))
         return mean, jnp.clip(log_std, self.log_std_min, self.log_std_max)
 

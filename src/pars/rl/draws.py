@@ -42,13 +42,24 @@ def steps_ahead(key: Array, shape: tuple[int, ...], discount: Any) -> Array:
     return steps
 
 
-def relabelled(key: Array, row: Array, index: Index, *, here: float, future: float, discount: Any) -> Array:
+def relabelled(
+    key: Array, row: Array, index: Index, *, here: Any, future: Any, discount: Any = None, least: int = 1
+) -> Array:
     """Rows [B] of goals for the dataset's rows [B]: the row itself with probability `here`, with probability `future`
-    ahead in its episode by 1 + `steps_ahead`, at most its last, else any row."""
+    one ahead in its episode, else any row.
+
+    Args:
+        discount: the one ahead is `least` + `steps_ahead` rows on, at most the episode's last. None: it is any from
+            `least` rows on, uniform.
+        least: 0 or more; where the episode has not so many rows left, its last.
+    """
     k_kind, k_ahead, k_any = jax.random.split(key, 3)
     kind = jax.random.uniform(k_kind, row.shape)
     last = index.episode(row)[1]
-    ahead = jnp.minimum(row + 1 + steps_ahead(k_ahead, row.shape, discount), last)
+    if discount is None:
+        ahead = jax.random.randint(k_ahead, row.shape, jnp.minimum(row + least, last), last + 1)
+    else:
+        ahead = jnp.minimum(row + least + steps_ahead(k_ahead, row.shape, discount), last)
     other = jax.random.randint(k_any, row.shape, 0, index.rows)
     return jnp.where(kind < here, row, jnp.where(kind < here + future, ahead, other))
 

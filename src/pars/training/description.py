@@ -51,7 +51,7 @@ def describe(
         "from_data": [chosen._asdict() for chosen in group.chosen],
         "part_of": None if whole.name == group.name else whole.name,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
-        "goal_dim": task.goal_dim if task else 0,
+        "goal_dim": task.goal_dim if task else group.configs[0].goal_dim,
         "columns": [[name, list(shape)] for name, shape in dataset.shapes(columns)],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
         "dataset": {

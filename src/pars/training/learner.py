@@ -66,7 +66,7 @@ class Learner:
         Args:
             dataset: of all members, or a sequence with that of each; columns and widths agree.
             capacity: environment steps of each member online.
-            goal_dim: of the task's goals.
+            goal_dim: of the task's goals; without a task that of the first config.
         """
         own = list(dataset) if isinstance(dataset, Sequence) else [dataset] * len(seeds)
         distinct = {id(data): data for data in own}
@@ -192,7 +192,8 @@ class Learner:
 def make_spec(dataset: Any, algo: Algorithm, cfg: Any, capacity: int = 0, goal_dim: int = 0) -> Spec:
     """What an algorithm may know of a Dataset; rewards and actions only where wanted, for that reads all of them."""
     spec = Spec(dataset.obs_dim, dataset.action_dim, dataset.obs_mean, dataset.obs_std)
+    spec = spec._replace(first_obs=np.asarray(dataset.packed[0, : dataset.obs_dim]))
     rows = len(dataset.last) if algo.weights else 0
-    spec = spec._replace(goal_dim=goal_dim, rows=rows, capacity=capacity)
+    spec = spec._replace(goal_dim=goal_dim or cfg.goal_dim, rows=rows, capacity=capacity)
     spec = spec._replace(**dataset.action_facts()) if cfg.reads_actions else spec
     return spec._replace(**dataset.reward_facts()) if cfg.reads_rewards else spec

@@ -81,6 +81,7 @@ def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn, rows: in
     rows_known = len(dataset.last) if algo.weights else 0  # as in `make_spec`, so that the start is traced once
     facts = dataset.obs_mean, dataset.obs_std
     spec = Spec(dataset.obs_dim, dataset.action_dim, *facts, rows=rows_known, capacity=plan.online_steps)
+    spec = spec._replace(first_obs=dataset.obs_mean)  # as wide
     row = width(spec, dataset.shapes([column.name for column in algo.columns_of(cfg)]))
     data = _resident(algo, dataset, row, data_in, rows)
     return predict(algo, cfg, spec, plan.online_steps, row, data)

@@ -55,14 +55,20 @@ class Restored:
 class Policy:
     """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A].
 
-    Of an algorithm whose policies see a history or a goal obs is what pars.core.Act says.
+    One that sees goals is called with (obs, goal [.., G]), or with both as a pair. Of an algorithm whose policies see a
+    history obs is what pars.core.Act says.
     """
 
     def __init__(self, restored: Restored, member: int):
         self._act = restored.policies.member(member)
+        self._name, self._sees_goals = restored.algo.name, restored.algo.sees.goal
 
-    def __call__(self, obs: Any) -> np.ndarray:
-        return self._act(obs)
+    def __call__(self, obs: Any, goal: Any = None) -> np.ndarray:
+        if goal is not None and not self._sees_goals:
+            raise UsageError(f"a policy of {self._name} sees no goals; call it with the observation alone")
+        if goal is None and self._sees_goals and not isinstance(obs, tuple | list):
+            raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
+        return self._act(obs if goal is None else (obs, goal))
 
 
 def load_policy(run: Path | str, member: int = 0) -> Policy:
