@@ -20,7 +20,7 @@ def refused(name: str, value: Any) -> bool:
     """What must not pass, told by names: numbers of things below 1, negative rates, noises and weights, shares beyond
     [0, 1]."""
     if isinstance(value, int | tuple):
-        least = 0 if name in ("random_steps", "learning_starts", "clone_steps") else 1
+        least = 0 if name in ("random_steps", "learning_starts", "clone_steps", "goal_columns", "q_functions") else 1
         return any(number < least for number in (value if isinstance(value, tuple) else [value]))
     if name in SHARES:
         return not 0.0 <= value <= 1.0 or (name in ("dropout_rate", "offline_share") and value == 1.0)

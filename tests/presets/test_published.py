@@ -16,6 +16,7 @@ from tests.presets.test_presets import ADROIT, ANTMAZE, D4RL, MUJOCO
 CLONED = [task_id for task_id in ADROIT if "cloned" in task_id]
 ULTRA = ANTMAZE[6:]
 RANDOM = [task_id for task_id in MUJOCO if "random" in task_id]
+GOALS = ("gc_bc", "gc_iql", "wgcsl", "dwsl", "hiql")
 BASELINES = [name for name in ALGORITHMS if name != "pars"]
 
 
@@ -295,12 +296,31 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     "td3": [*ANTMAZE, *ADROIT],
     "ppo": [*ANTMAZE, *ADROIT],
     "uni_o4": [*ANTMAZE, *ADROIT, *RANDOM],
+    **{name: [*ADROIT, *MUJOCO] for name in GOALS},
+    "hiql": [*ANTMAZE, *ADROIT, *MUJOCO],
 }
+PRINTED = {"hiql": {"antmaze-large-diverse-v2", "antmaze-ultra-diverse-v0"}}
 
 
 @for_each(BASELINES)
 def test_what_is_not_published_is_marked_and_nothing_else(name: str) -> None:
-    assert set(presets.PRESETS[name].fallback) == {*ULTRA, *NOT_PUBLISHED.get(name, [])}
+    assert set(presets.PRESETS[name].fallback) == {*ULTRA, *NOT_PUBLISHED.get(name, [])} - PRINTED.get(name, set())
+
+
+@for_each(ANTMAZE)
+def test_goal_conditioned_methods_have_their_authors_numbers(task_id: str) -> None:
+    ultra, large = task_id in ULTRA, "large" in task_id
+    for name in ("gc_bc", "gc_iql", "wgcsl", "dwsl"):
+        cfg = config(name, task_id)
+        assert (cfg.batch_size, cfg.actor_lr, cfg.actor_hidden, cfg.goal_columns) == (512, 5e-4, (512, 512), (0, 1))
+        assert presets.offline_steps(name, task_id) == 80_000
+    assert config("dwsl", task_id).bins == (400 if ultra else 200 if large else 150 if "medium" in task_id else 100)
+    cfg = config("hiql", task_id)
+    assert (cfg.batch_size, cfg.subgoal_steps, cfg.whole_goals) == (1024, 50 if ultra else 25, True)
+    assert (cfg.hidden, cfg.layer_norm, cfg.weight_max, cfg.polyak) == ((512, 512, 512), "after", 100.0, 0.005)
+    for preset, critics in (("action_free", 0), ("ogbench", 2)):
+        cfg = config("gc_iql", task_id, preset)
+        assert (cfg.q_functions, cfg.goals, cfg.target_delay, cfg.polyak) == (critics, "mixed", 1, 0.005)
 
 
 def test_the_papers_own_method_needs_no_fallback() -> None:

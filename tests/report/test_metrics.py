@@ -40,7 +40,7 @@ def logged(algo: Algorithm) -> set[str]:
     for phase in [*algo.before, *([algo.course[-1]] if algo.online else [])]:
         found.append(jax.eval_shape(*phase_update(algo, phase, cfg))[1])
     batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
-    for probe in PROBES.values():
+    for probe in PROBES.values() if algo.sees.plain else ():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
     return set().union(*found)
 

@@ -15,7 +15,11 @@ import gymnasium
 from pars.algos import (
     bc,
     cql,
+    dwsl,
     edac,
+    gc_bc,
+    gc_iql,
+    hiql,
     iql,
     max_q,
     mcq,
@@ -35,6 +39,7 @@ from pars.algos import (
     td3,
     td3_bc,
     uni_o4,
+    wgcsl,
 )
 from pars.core import Algorithm
 from pars.errors import UsageError, unknown
@@ -66,6 +71,11 @@ ALGORITHMS: dict[str, Algorithm] = {
         ppo.ALGORITHM,
         uni_o4.ALGORITHM,
         max_q.ALGORITHM,
+        gc_bc.ALGORITHM,
+        gc_iql.ALGORITHM,
+        wgcsl.ALGORITHM,
+        dwsl.ALGORITHM,
+        hiql.ALGORITHM,
     )
 }
 

@@ -15,6 +15,7 @@ from pars.presets import (
     cal_ql,
     cql,
     edac,
+    goals,
     iql,
     max_q,
     mcq,
@@ -60,6 +61,11 @@ PRESETS: dict[str, Preset] = {
     "ppo": ppo.PRESET,
     "uni_o4": uni_o4.PRESET,
     "max_q": max_q.PRESET,
+    "gc_bc": goals.GC_BC,
+    "gc_iql": goals.GC_IQL,
+    "wgcsl": goals.WGCSL,
+    "dwsl": goals.DWSL,
+    "hiql": goals.HIQL,
 }
 NONE = Preset("")  # of an algorithm that brings none
 PAPER = "paper"  # the preset that every algorithm has

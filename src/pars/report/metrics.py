@@ -47,7 +47,8 @@ METRICS = {  # in the order of the report's small figures
     "return_mean": Meaning("Raw return", "Mean return of the evaluation's episodes, not normalised."),
     "length_mean": Meaning("Episode length (actions)", "Mean length of the evaluation's episodes."),
     "advantage_weight": Meaning(
-        "Advantage weight", "IQL, PEX: mean of exp(advantage_scale * (Q - V)), at most weight_max."
+        "Advantage weight",
+        "IQL, PEX, goal-conditioned methods: mean of exp(advantage_scale * advantage), at most weight_max.",
     ),
     "gap": Meaning(
         "Gap", "How far Q at sampled actions (CQL: logsumexp, MSG: the policy's) lies above Q at the dataset's."
@@ -75,7 +76,7 @@ METRICS = {  # in the order of the report's small figures
         "Estimate", "Uni-O4: mean Q along episodes that its model imagines, in units of the scaled reward."
     ),
     "kl": Meaning("KL", "PPO: mean divergence of the policy from the one that met the window, in nats."),
-    "log_prob": Meaning("Log prob", "IQL, PEX, Uni-O4: mean log pi(a|s) of the actions that are cloned."),
+    "log_prob": Meaning("Log prob", "IQL, PEX, Uni-O4, GC-IQL: mean log pi(a|s) of the actions that are cloned."),
     "multiplier": Meaning("Multiplier", "CQL with lagrange=true: the factor that holds the gap at target_gap."),
     "disagreement": Meaning(
         "Disagreement",
@@ -91,8 +92,16 @@ METRICS = {  # in the order of the report's small figures
     ),
     "similarity": Meaning("Similarity", "EDAC: how alike the critics' slopes dQ/da are; 0 is diverse."),
     "temperature": Meaning("Temperature", "SAC's weight of the entropy, learned."),
-    "v_mean": Meaning("V mean", "IQL, PEX, PPO: mean V(s), in units of the scaled reward."),
-    "value_loss": Meaning("Value loss", "IQL, PEX: expectile loss of Q - V. PPO: mean squared error of V."),
+    "v_mean": Meaning(
+        "V mean",
+        "IQL, PEX, PPO: mean V(s), in units of the scaled reward. GC-IQL, HIQL: of V(s, g), in steps, discounted.",
+    ),
+    "value_loss": Meaning(
+        "Value loss",
+        "IQL, PEX, GC-IQL: expectile loss of Q - V. PPO: mean squared error of V. HIQL: expectile loss of V's own "
+        "targets. DWSL: cross-entropy of the number of hops.",
+    ),
+    "high_loss": Meaning("High loss", "HIQL: weighted -log density of the subgoals under the high policy."),
     "new_policy_share": Meaning(
         "New policy's share", "PEX online: part of composed actions that are the new policy's."
     ),

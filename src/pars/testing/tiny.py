@@ -65,6 +65,11 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     model_steps=4,
     holdout=20,
     holdout_every=2,
+    remembered=40,
+    bins=8,
+    representation=3,
+    subgoal_steps=4,
+    target_delay=3,
 )
 
 Settings = Mapping[str, Any]

@@ -1,0 +1,55 @@
+"""A goal-conditioned method through the whole loop: what its policy is shown, by the task and by a user."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pars import api
+from pars.errors import UsageError
+from pars.training.restore import load_policy
+from tests import runs
+
+SMALL: dict[str, Any] = dict(actor_hidden=(8, 8), batch_size=16)
+
+
+@cache
+def trained() -> Path:
+    """GC-BC without an environment, on play data that have no rewards: numbers 3 and 0 of the observation are goals."""
+    return play(runs.SESSION / "goals", SMALL | dict(goal_columns="3x0"))
+
+
+def play(out: Path, settings: dict[str, Any]) -> Path:
+    rng = np.random.default_rng(0)
+    last = np.arange(200) % 20 == 19
+    arrays = dict(observations=rng.normal(size=(200, 4)), actions=rng.uniform(-1, 1, (200, 2)), timeouts=last)
+    data = arrays | dict(rewards=np.zeros(200), terminals=np.zeros(200))
+    api.train("gc_bc", None, data=data, settings=settings, seeds=[0, 1], steps=20, eval_every=20, out=out, quiet=True)
+    return out
+
+
+def test_a_policy_is_called_with_a_goal() -> None:
+    policy, obs = load_policy(trained(), 1), np.ones((5, 4), np.float32)
+    here, there = policy(obs, np.zeros((5, 2))), policy(obs, np.ones((5, 2)))
+    assert here.shape == (5, 2) and not np.array_equal(here, there)
+    np.testing.assert_array_equal(policy((obs, np.ones((5, 2)))), there)
+    np.testing.assert_allclose(policy(obs[0], np.ones(2)), there[0], rtol=1e-5)
+    with pytest.raises(UsageError, match="needs a goal; call it with"):
+        policy(obs)
+
+
+def test_a_policy_that_sees_no_goals_says_so() -> None:
+    policy = load_policy(runs.finished_run())
+    with pytest.raises(UsageError, match="sees no goals"):
+        policy(np.zeros(4), np.zeros(2))
+
+
+def test_goals_that_do_not_fit_are_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"goal_columns=9: observations have numbers 0 to 3"):
+        play(tmp_path, SMALL | dict(goal_columns="9"))
+    with pytest.raises(UsageError, match="the task's goals have 2 numbers"):
+        runs.train(tmp_path, "gc_bc", settings={"goal_columns": ["1"]})
