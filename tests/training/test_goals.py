@@ -37,7 +37,7 @@ def test_a_policy_is_called_with_a_goal() -> None:
     here, there = policy(obs, np.zeros((5, 2))), policy(obs, np.ones((5, 2)))
     assert here.shape == (5, 2) and not np.array_equal(here, there)
     np.testing.assert_array_equal(policy((obs, np.ones((5, 2)))), there)
-    np.testing.assert_allclose(policy(obs[0], np.ones(2)), there[0], rtol=1e-5)
+    np.testing.assert_allclose(policy(obs[0], np.ones(2)), there[0], rtol=1e-5, atol=1e-6)
     with pytest.raises(UsageError, match="needs a goal; call it with"):
         policy(obs)
 
