@@ -73,7 +73,7 @@ class Config(GoalValueSettings):
     def check(self) -> None:
         """And policy=ddpg_bc climbs Q."""
         super().check()
-        if self.policy == "ddpg_bc" and not self.critics:
+        if self.policy == "ddpg_bc" and not self.q_functions:
             raise UsageError("policy=ddpg_bc needs a Q to climb; give q_functions=1 or 2, or policy=likelihood")
 
 

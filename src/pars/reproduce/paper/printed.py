@@ -1,4 +1,4 @@
-"""Figure 1 and Tables 4 and 6: what the paper prints of methods that are not in the library, drawn and not re-run."""
+"""Figure 1, drawn from what the paper prints and not re-run."""
 
 from __future__ import annotations
 
@@ -54,16 +54,6 @@ def _beside(
     )  # fmt: skip
 
 
-def _table(table: str) -> Picture:
-    rows = [one for one in paper.load(table) if not one.is_average]
-    methods, datasets = list(dict.fromkeys(o.method for o in rows)), list(dict.fromkeys(o.dataset for o in rows))
-    cells = {(one.method, one.dataset): [one.mean] for one in rows}
-    scores = [[cells.get((method, dataset), []) for dataset in datasets] for method in methods]
-    names = [_short(dataset) for dataset in datasets]
-    title = table.replace("table", "Table ")
-    return bar_chart(f"{table}-printed", title, names, methods, scores, xlabel="dataset", caption=CAPTION)
-
-
 def _short(dataset: str) -> str:
     """Without its version."""
     return dataset.rpartition("-")[0]
@@ -80,13 +70,4 @@ FIGURE1 = Study(
         "Drawn from the numbers printed in Tables 2 and 3, each over the larger of the two; what the paper's figure "
         "shows cannot be read from its text. For numbers of this library run table2 and table3.",
     ),
-)
-TABLE4 = Study(
-    "table4",
-    "Goal-conditioned methods on AntMaze",
-    "PARS's average on AntMaze (81.6) is above those of goal-conditioned methods, the best of which is HIQL (75.3)",
-    parts={},
-    show=lambda parts: Finding(pictures=[_table("table4")]),
-    seconds=0.0,
-    notes=("GC-IQL, WGCSL, DWSL, HIQL and GCPC are not in the library; PARS's own numbers come from table2.",),
 )
