@@ -26,6 +26,7 @@ from pars.data.checking import verify as verification
 from pars.data.dataset import NextObs
 from pars.data.formats.mapping_file import reading
 from pars.data.formats.ogbench import parse_goal
+from pars.data.formats.suggest import suggested
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
 from pars.errors import ResourceError, UsageError, unknown
@@ -269,6 +270,18 @@ def check(
         raise found.refusal
 
 
+def suggest(data: str, file: Path) -> None:
+    """Write a first mapping. Raises UsageError if there is a file already, which may hold a user's own corrections."""
+    if file.exists() or file.suffix != ".toml":
+        raise UsageError(
+            f"--suggest {file}: {'is there already' if file.exists() else 'ends not in .toml'}; name another"
+        )
+    text = suggested(doctor.file_of(data))
+    write_text(file, text)
+    print(text, end="")
+    Console().print(f"mapping: {file}; correct it, then: --map {file}", markup=False, soft_wrap=True)
+
+
 def verify(data: str, task_id: str | None, rows: int, physics: str | None, episodes: int) -> None:
     path, task_id = _file_and_task(data, task_id)
     found = verification.verify(path, task_id, rows=rows, physics=physics, episodes=episodes)
@@ -281,6 +294,14 @@ def _file_and_task(data: str, task_id: str | None) -> tuple[str, str | None]:
     """A twin's file (collected if it is absent) and task; anything else as it is."""
     twin = api.twin_of(data, make_task(task_id) if task_id else None)
     return (data, task_id) if twin is None else (str(api.collected_twin(twin)), task_id or twin)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file. Raises ResourceError if that is impossible."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file") from error
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:

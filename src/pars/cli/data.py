@@ -79,6 +79,7 @@ def check(
     fill: Fill | None = None,
     split_gap: float | None = None,
     data_goal: str | None = None,
+    suggest: Path | None = None,
     html: Path | None = None,
 ) -> None:
     """Check a dataset: print what is in it, warnings with their remedies, and a verdict; refuse it with exit code 3.
@@ -92,10 +93,15 @@ def check(
         fill: What is done about missing values: take the last one, drop the row, or drop the episode.
         split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        suggest: Write a mapping of a table, guessed from names and values, to this file and do no more; correct it and
+            give it to --map.
         html: Write the check with pictures to this file too, one self-contained page.
     """
     from pars.cli import commands
 
+    if suggest is not None:
+        commands.suggest(data, suggest)
+        return
     commands.check(data, task, next_obs, commands.reading(map, fill, split_gap), data_goal, html)
 
 

@@ -76,8 +76,9 @@ def apart(text: str, sign: str) -> list[str]:
 
 
 def quoted(name: str) -> str:
-    """A name as it is written in a mapping."""
-    return name if re.fullmatch(r"[A-Za-z_][\w./]*", name) else f'"{name}"'
+    """A name as it is written in a mapping: in quotes where it would mean something else."""
+    plain = name and not re.search(r"[+,*?\[=|]|^\s|\s$", name) and _number(name) is None
+    return name if plain else f'"{name}"'
 
 
 def canonical(mapping: Mapping[str, Any] | None) -> dict[str, str]:
