@@ -29,6 +29,7 @@ def test_policy_and_data_are_measured_apart() -> None:
     norms = action_norms(algo, cfg, state, batch)
     assert float(norms["action_norm"]) == pytest.approx(0.6)
     assert float(norms["data_action_norm"]) == pytest.approx(0.5)
+    assert float(norms["action_spread"]) == 0.0 and float(norms["data_action_spread"]) == pytest.approx(0.5)
 
 
 def test_probes_are_found_by_name() -> None:

@@ -15,6 +15,10 @@ class Meaning(NamedTuple):
 METRICS = {  # in the order of the report's small figures
     "action_norm": Meaning("Action norm of the policy", "|a| / sqrt(A): 0 in the middle of the box, 1 in a corner."),
     "data_action_norm": Meaning("Action norm of the data", "The same of the dataset's actions."),
+    "action_spread": Meaning(
+        "Action spread of the policy", "Standard deviation over states: 0 of a policy with one action everywhere."
+    ),
+    "data_action_spread": Meaning("Action spread of the data", "The same of the dataset's actions."),
     "bc_distance": Meaning(
         "Distance to the data's actions",
         "|pi - a|^2 over the dataset's rows: how far the policy is from what was done.",

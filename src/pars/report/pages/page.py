@@ -61,6 +61,7 @@ def _head(run: Run, found: RunVerdict, task: str) -> str:
     physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
     parts = [
         f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
+        *(html.note(f"Warning: {line}", "warn") for line in found.warnings),
         f'<p class="verdict">{html.text(found.headline)}</p>',
     ]
     if found.others:

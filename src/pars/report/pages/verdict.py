@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pars.report.constant import constant_policies
 from pars.report.records import PHASES, GroupRecord, Run
 from pars.report.series import Series, all_series, when
 from pars.report.stats.pairs import compare
@@ -22,15 +23,17 @@ STEPS = {"offline": "gradient steps offline", "online": "online steps"}
 
 @dataclass(frozen=True)
 class RunVerdict:
-    """headline: the leading algorithm. others: one sentence per comparison. caveats: what weakens the claim."""
+    """headline: the leading algorithm. others: one sentence per comparison. caveats: what weakens the claim.
+    warnings: policies that are not to be used."""
 
     headline: str
     others: list[str] = field(default_factory=list)
     caveats: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
-        return " ".join([self.headline, *self.others, *self.caveats])
+        return " ".join([*self.warnings, self.headline, *self.others, *self.caveats])
 
 
 def verdict(run: Run) -> RunVerdict:
@@ -50,7 +53,7 @@ def verdict(run: Run) -> RunVerdict:
             others += [_headline([one for one in rest if one.algorithm == name]) for name in names]
         if rest:  # a ratio matters beside another; alone it stands in the headline
             others += [f"{sentence}." for one in lead if len(lead) == 1 and (sentence := _overestimate(one))]
-    return RunVerdict(" ".join(headlines), others, _caveats(run, series))
+    return RunVerdict(" ".join(headlines), others, _caveats(run, series), constant_policies(series))
 
 
 def summary(run: Run) -> list[str]:
@@ -68,6 +71,7 @@ def summary(run: Run) -> list[str]:
     state = "; ".join(f"{', '.join(titles)} {where}" for where, titles in states.items())
     beside = found.others or ["no other algorithm in this run"]
     return [
+        *(f"warning   {line}" for line in found.warnings),
         f"result    {found.headline}" + (f" Physics: {physics}." if physics else ""),
         *(f"{'' if i else 'beside':10}{line}" for i, line in enumerate(beside)),
         data,

@@ -1,0 +1,35 @@
+"""Warnings of policies with one action, from logs with known numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pars.report.load import read_run
+from pars.report.pages.page import render
+from pars.report.pages.verdict import summary, verdict
+from tests.report.fabricate import write_group
+
+
+def logged(folder: Path, algorithm: str, spread: list[float], bound: list[float]) -> None:
+    values = {"action_spread": spread, "data_action_spread": [0.5] * 3, "saturated_share": bound}
+    metrics = {name: {"offline": {0: [0.0] * 3, 100: own}} for name, own in values.items()}
+    write_group(folder / algorithm, algorithm, task=None, maze=False, metrics=metrics)
+
+
+def test_one_action_and_the_bound_are_told_apart_and_said_first(tmp_path: Path) -> None:
+    logged(tmp_path, "pars", [0.0, 0.02, 0.4], [100.0, 0.0, 0.0])
+    logged(tmp_path, "td3_bc", [0.9, 0.9, 0.9], [99.5, 10.0, 10.0])
+    logged(tmp_path, "bc", [0.3, 0.4, 0.4], [0.0, 0.0, 0.0])
+    run = read_run(tmp_path)
+    still, bound = verdict(run).warnings
+    assert "PARS gives nearly the same action everywhere (2 of 3 seeds)" in still
+    assert "TD3+BC acts at the bound everywhere (1 of 3 seeds)" in bound
+    assert summary(run)[0] == f"warning   {still}" and summary(run)[2].startswith("result")
+    text = render(run)
+    assert text.index("nearly the same action") < text.index('class="verdict"')
+
+
+def test_before_training_and_without_the_probe_nothing_is_said(tmp_path: Path) -> None:
+    metrics = {"action_spread": {"offline": {0: [0.0] * 3}}, "data_action_spread": {"offline": {0: [0.5] * 3}}}
+    write_group(tmp_path / "pars", metrics=metrics)
+    assert verdict(read_run(tmp_path)).warnings == []
