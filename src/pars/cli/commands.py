@@ -20,6 +20,7 @@ from pars.algos import import_modules as import_modules
 from pars.cli import listing, settings
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset
+from pars.data import clean as cleaning
 from pars.data import list_datasets as known_datasets
 from pars.data.checking import doctor
 from pars.data.checking import verify as verification
@@ -280,6 +281,13 @@ def suggest(data: str, file: Path) -> None:
     write_text(file, text)
     print(text, end="")
     Console().print(f"mapping: {file}; correct it, then: --map {file}", markup=False, soft_wrap=True)
+
+
+def clean(data: str, out: Path, mapping: dict[str, str] | None) -> None:
+    found = cleaning.clean(doctor.file_of(data), out, mapping)
+    done = [("done", line) for line in found.record] or [("done", "nothing had to be changed")]
+    print_pairs([("rows", f"{found.rows:,}"), *done, *(("warning", line) for line in found.warnings)])
+    Console().print(f"file: {out}", markup=False, soft_wrap=True)
 
 
 def verify(data: str, task_id: str | None, rows: int, physics: str | None, episodes: int) -> None:

@@ -105,6 +105,27 @@ def check(
     commands.check(data, task, next_obs, commands.reading(map, fill, split_gap), data_goal, html)
 
 
+def clean(
+    data: Positional[str],
+    out: Path,
+    map: str | None = None,
+    fill: Fill | None = None,
+    split_gap: float | None = None,
+) -> None:
+    """Write data of your own as one file in D4RL's layout: named, split, filled and scaled, with a record of it inside.
+
+    Args:
+        data: A file, several, a pattern such as 'logs/*.csv', or a folder.
+        out: The HDF5 file to write.
+        map: Our names to the names in your file, as for `pars data check`.
+        fill: What is done about missing values: take the last one, drop the row, or drop the episode.
+        split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
+    """
+    from pars.cli import commands
+
+    commands.clean(data, out, commands.reading(map, fill, split_gap))
+
+
 def verify(
     data: Positional[str],
     task: str | None = None,
@@ -134,6 +155,7 @@ DATA_COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_,
     "show": check,
     "check": check,
+    "clean": clean,
     "verify": verify,
     "train-ant": train_ant,
 }

@@ -51,6 +51,12 @@ def test_missing_values_are_mended(tmp_path, rule, rewards, timeouts, dropped):
         assert found["observations"][1].tolist() == [0, 11] and found["actions"][4].tolist() == [0.4]
 
 
+def test_a_column_of_episodes_has_no_holes(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "run,x,y,u,r", [*ROWS, ("", 1, 2, 0, 0)])
+    with pytest.raises(DataError, match="column 'run' says where episodes begin and has no value in 1 rows"):
+        read_columns(path, mapping=parse_mapping(MAP) | {"fill": "forward"})
+
+
 def test_nan_in_arrays_is_missing_too(tmp_path):
     data = columns(20)
     data["observations"][3, 1] = np.nan

@@ -33,6 +33,12 @@ def test_groups_are_episodes_in_the_order_of_their_numbers(tmp_path):
     assert np.flatnonzero(read["timeouts"]).tolist() == [4, *range(14, 60, 5)]
 
 
+def test_without_a_mapping_the_groups_are_named(tmp_path):
+    words = r"has groups data/demo_\* with actions, .*; if each is an episode, say so by --map 'obs=data/demo_\*/obs/\*"
+    with pytest.raises(DataError, match=words):
+        read_columns(robomimic(tmp_path / "a.hdf5"))
+
+
 def test_constants_and_patterns_that_do_not_fit(tmp_path):
     path = robomimic(tmp_path / "a.hdf5", (3, 2))
     read = read_columns(path, mapping=parse_mapping(MAP.rpartition(",")[0] + ",terminal=0"))

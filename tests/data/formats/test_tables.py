@@ -166,3 +166,49 @@ def test_damaged_parquet_and_no_pyarrow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ResourceError, match="install it, as the extra tables"):
         read_columns(path)
+
+
+def test_without_a_header_columns_have_numbers(tmp_path):
+    """As numpy.savetxt writes: blanks between numbers, nothing else."""
+    path = tmp_path / "a.csv"
+    np.savetxt(path, np.arange(12.0).reshape(3, 4))
+    with pytest.raises(DataError, match=r"the first line is no header but data; .* what column_0 to column_3 are"):
+        own(path)
+    read = own(path, "obs=column_0+column_3,action=column_1,reward=column_2,terminal=0")
+    assert read["observations"].tolist() == [[0, 3], [4, 7], [8, 11]] and read["rewards"].tolist() == [2, 6, 10]
+
+
+def test_index_columns_are_no_part_of_a_pattern_and_vectors_may_be_text(tmp_path):
+    rows = [(i, f'"[{i}, 0.5]"', f'"[{i} 2]"', 0.1 * i, 0) for i in range(3)]
+    path = write_csv(tmp_path / "a.csv", ",state,more,u,r", rows)
+    read = own(path, "obs=state+more,action=u,reward=r,terminal=0")
+    assert read["observations"].tolist() == [[i, 0.5, i, 2] for i in range(3)]
+    path = write_csv(tmp_path / "b.csv", ",x,y", [(7, 1, 2)])
+    assert own(path, "obs=*,action=y,reward=0,terminal=0")["observations"].tolist() == [[1, 2]]
+    ragged = [(0, '"[1, 2]"', 0, 0.1, 0), (1, '"[1]"', 0, 0.1, 0)]
+    with pytest.raises(DataError, match=r"column 'state' holds '\[1\]' in line 3"):
+        own(write_csv(tmp_path / "c.csv", ",state,more,u,r", ragged), "obs=state,action=u,reward=r,terminal=0")
+
+
+def test_flags_read_off_other_columns(tmp_path):
+    rows = [(i, 0.1, 0, word, code) for i, (word, code) in enumerate([("OK", 0), ("", 1), ("A B", 2.0), ("TRIP", 3)])]
+    path = write_csv(tmp_path / "a.csv", "x,u,r,status,code", rows)
+    for text, flags in [
+        ("status==TRIP", [0, 0, 0, 1]),
+        ('status=="A B"|TRIP', [0, 0, 1, 1]),
+        ("status!=OK", [0, 1, 1, 1]),
+        ("code==2|3", [0, 0, 1, 1]),
+    ]:
+        assert own(path, f"obs=x,action=u,reward=r,terminal={text}")["terminals"].tolist() == flags
+    with pytest.raises(UsageError, match="a comparison is a flag"):
+        own(path, "obs=x==1,action=u,reward=r,terminal=0")
+    with pytest.raises(DataError, match="unknown column 'state'; did you mean status"):
+        own(path, "obs=x,action=u,reward=r,terminal=state==TRIP")
+
+
+def test_files_whose_columns_stand_in_another_order_are_not_mixed_up(tmp_path):
+    write_csv(tmp_path / "1.csv", "x_1,x_2,u,r", [(1, 2, 0, 0)] * 2)
+    write_csv(tmp_path / "2.csv", "x_2,x_1,u,r", [(2, 1, 0, 0)] * 2)
+    with pytest.raises(DataError, match=r"2\.csv has its columns in another order than 1\.csv"):
+        own(tmp_path, "obs=x_*,action=u,reward=r,terminal=0")
+    assert own(tmp_path, "obs=x_1+x_2,action=u,reward=r,terminal=0")["observations"].tolist() == [[1, 2]] * 4

@@ -36,7 +36,7 @@ from pars.data.formats.layout import (
     require,
     stacked,
 )
-from pars.data.formats.mapping import EPISODE, FILE, TIME, Where, canonical, origins
+from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins
 from pars.data.formats.sources import SUFFIXES, find, suffix
 from pars.errors import DataError, UsageError
 
@@ -56,6 +56,7 @@ class Part(NamedTuple):
     starts: list[int]  # first rows of groups that are episodes
     missing: dict[str, tables.Missing]
     own_next: bool  # `next_observations` are true and no row lacks one
+    names: dict[str, list[str]]  # of the file's columns that make up each of ours
 
 
 def read_columns(
@@ -107,6 +108,8 @@ def read_columns(
     columns = Columns(arrays)
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
+    named = {key: tuple(parts[0].names[key]) for key in MATRICES if key in parts[0].names and arrays[key].ndim == 2}
+    columns.names = {key: own for key, own in named.items() if len(own) == arrays[key].shape[1]}
     return columns
 
 
@@ -120,6 +123,8 @@ def _together(
     for name, part in zip(names, parts, strict=True):
         if unlike := part.arrays.keys() ^ parts[0].arrays.keys():
             raise DataError(f"{path}: {', '.join(sorted(unlike))} is in {names[0]} or in {name} only; make them alike")
+        if part.names != parts[0].names:  # a pattern takes columns in the order of their file
+            raise DataError(f"{path}: {name} has its columns in another order than {names[0]}; name them one by one")
     found = {
         key: stacked([of_array(part.arrays[key]) for part in parts], names, key, str(path)) for key in parts[0].arrays
     }
@@ -159,12 +164,15 @@ def _read_file(
         if mapping or goal:
             raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
-            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True)
+            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True, {})
     episodes = groups.pattern(mapping)
     if episodes and form == "hdf5":
         with hdf5.opened(path) as file:
             grouped, starts = groups.columns(path, file, episodes, mapping)
-            return Part(load(path, grouped, scratch, in_memory), starts, {}, "next_observations" in mapping)
+            return Part(load(path, grouped, scratch, in_memory), starts, {}, "next_observations" in mapping, {})
+    if form == "hdf5" and not mapping:
+        with hdf5.opened(path) as file:
+            groups.check(path, file)
     missing: dict[str, tables.Missing] = {}
     with _contents(path, form, mapping, infos, missing) as source:
         chosen = origins(path, source.names, mapping)
@@ -180,7 +188,8 @@ def _read_file(
         relabelled = ogbench.transitions(path, arrays, goal, step_reward=step_reward)
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
         arrays = load(path, kept, scratch, in_memory)
-    return Part(arrays, [], missing, relabel or "next_observations" in mapping)
+    names = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
+    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names)
 
 
 def form_of(path: Path) -> Form:
@@ -233,7 +242,14 @@ def _contents(
         )
         flags = [where.name for where in chosen.values() if isinstance(where, Where)]
         cells = read(path, list(numbers), {*flags, *listed.get(EPISODE, [])}, listed.get(TIME, []))
-        missing |= cells.missing
+        for name in listed.get(EPISODE, []):
+            if name in cells.missing:
+                rows, first = cells.missing[name]
+                raise DataError(
+                    f"{path}: column {name!r} says where episodes begin and has no value in {rows:,} rows (the first in "
+                    f"{first}); write the episode into every row"
+                )
+        missing |= {name: found for name, found in cells.missing.items() if name in numbers}  # no word is a word too
         yield Contents(
             names,
             lambda name: of_array(cells.numbers[name]),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pars.data.formats import hdf5
-from pars.data.formats.layout import Column, constant, joined, require, stacked
+from pars.data.formats.layout import DONES, REQUIRED, Column, constant, joined, require, stacked
 from pars.data.formats.mapping import KEYS, MATRICES, Where, apart, natural, origins
 from pars.errors import DataError, UsageError
 
+MOST_NAMED = 6  # arrays of a group that a message names
 PATTERN = re.compile(r"[*?\[]")
 
 
@@ -36,6 +37,23 @@ def pattern(mapping: Mapping[str, str]) -> str | None:
             "join arrays that are no episodes by +"
         )
     return next(iter(found), None)
+
+
+def check(path: Path, file: Any) -> None:
+    """Raise DataError if the file has no arrays of D4RL's names at its top but numbered groups, with the mapping."""
+    if any(name in file for name in (*REQUIRED, *DONES)):
+        return
+    below: dict[str, dict[str, None]] = {}
+    for name in hdf5.names(file):
+        if found := re.match(r"((?:[^/]+/)*?[^/\d]*)\d+/(.+)", name):
+            below.setdefault(f"{found[1]}*", {})[found[2]] = None
+    for group, names in below.items():
+        if "actions" in names:
+            shown = ", ".join([*names][:MOST_NAMED])
+            raise DataError(
+                f"{path}: has groups {group} with {shown}; if each is an episode, say so by --map "
+                f"'obs={group}/obs/*,action={group}/actions,reward={group}/rewards,terminal=..', with your names"
+            )
 
 
 def columns(path: Path, file: Any, groups: str, mapping: Mapping[str, str]) -> tuple[dict[str, Column], list[int]]:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ class Columns(dict[str, Array]):
     """Arrays by their D4RL names, all with one row per step."""
 
     next_obs: Literal["shift", "file"] = "shift"  # "file": `next_observations` are true and no row lacks one
+    names: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of matrices joined from columns, those
     notes: tuple[str, ...] = ()  # what was done while they were read
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
 

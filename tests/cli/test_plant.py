@@ -1,0 +1,47 @@
+"""From a folder of a plant's logs to a policy, as an engineer would go: four commands, no setting of ours known."""
+
+import h5py
+import numpy as np
+import pytest
+
+from pars import load_policy
+from pars.data import load_dataset
+from tests.cli.said import Pars, one_line
+from tests.data.plant import ACTUATORS, SENSORS, write_plant
+
+
+@pytest.mark.usefixtures("own_folders")
+def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_plant(tmp_path / "logs")
+    one_line(pars("data", "check", "logs"), 3, "no 'observations' and no 'actions' and no", "--map obs=")
+
+    said = pars("data", "check", "logs", "--suggest", "plant.toml")
+    assert said.code == 0 and "mapping: plant.toml; correct it" in said.out
+    said = pars("data", "clean", "logs", "--map", "plant.toml", "--split-gap", "10", "--out", "plant.hdf5")
+    assert said.code == 0, said
+    for words in (
+        "time: one row every 1 s (median)",
+        "episodes are cut at 1 gaps longer than 10 s",
+        "mended by forward",
+        "actions: scaled to [-1, 1], each from its range on file:",
+    ):
+        assert words in said.out
+    assert "gaps in time" not in said.out
+    said = pars("data", "check", "plant.hdf5")
+    assert said.code == 0 and "201 episodes" in said.out and "10 terminal rows" in said.out, said
+    said = pars(
+        "train", "bc", "--data", "plant.hdf5", "--steps", "300", "actor_hidden=16x16", "--quiet", "--out", "run"
+    )
+    assert said.code == 0, said
+
+    with h5py.File("plant.hdf5") as file:
+        names = file.attrs["columns"]
+        assert all(name in names for name in (*SENSORS, *ACTUATORS))
+        low, high = file.attrs["action_low"], file.attrs["action_high"]
+    bounds = np.array([*ACTUATORS.values()]).T
+    assert (low >= bounds[0]).all() and (high <= bounds[1]).all() and (high - low > 0.9 * (bounds[1] - bounds[0])).all()
+    data = load_dataset("plant.hdf5").columns
+    actions = load_policy("run")(data.obs[::50])
+    assert actions.shape == (len(data.obs[::50]), 3) and (actions.std(axis=0) > 0.1).all()  # no constant action
+    assert (np.abs(actions - data.action[::50]).mean(axis=0) < np.abs(data.action[::50]).mean(axis=0)).all()

@@ -1,0 +1,56 @@
+"""Cleaning: what the doctor advises, done once, with a record in the file."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from pars.data import check, from_file
+from pars.data.clean import clean
+from pars.data.formats.mapping import parse_mapping
+from pars.errors import DataError, UsageError
+from tests.data.files import write_csv
+
+pytestmark = pytest.mark.usefixtures("own_folders")
+MAP = parse_mapping("obs=x+y,action=valve+fan,reward=r,terminal=status==TRIP,time=t")
+
+
+def plant(path):
+    rng = np.random.default_rng(0)
+    rows = [
+        [i + 100 * (i >= 20), rng.normal(), "" if i == 5 else i, 100 * rng.random(), 3000 * rng.random(), -i % 7,
+         "TRIP" if i == 19 else "OK"]
+        for i in range(40)
+    ]  # fmt: skip
+    rows[0][3:5], rows[1][3:5] = [0, 0], [100, 3000]
+    return write_csv(path, "t,x,y,valve,fan,r,status", rows)
+
+
+def test_what_is_written_needs_no_options_and_says_what_was_done(tmp_path):
+    path, out = plant(tmp_path / "a.csv"), tmp_path / "clean.hdf5"
+    found = clean(path, out, MAP | {"fill": "forward", "split_gap": "10"})
+    assert found.rows == 40 and found.record == [
+        "time: one row every 1 s (median)",
+        "missing values: 1, mended by forward",
+        "actions: scaled to [-1, 1], each from its range on file: 0 to 100, 0 to 3000",
+    ]
+    with h5py.File(out) as file:
+        assert json.loads(file.attrs["columns"]) == {"observations": ["x", "y"], "actions": ["valve", "fan"]}
+        assert file.attrs["action_high"].tolist() == [100, 3000]
+        assert file["actions"][:2].tolist() == [[-1, -1], [1, 1]]
+    data, checked = from_file(out), check(out)
+    assert data.columns.obs[5].tolist() == pytest.approx([data.columns.obs[5, 0], 4])
+    assert np.flatnonzero(data.columns.terminal).tolist() == [19] and not checked.refusal
+    assert checked.notes[0].startswith("made: cleaned from a.csv: time: one row every 1 s")
+
+
+def test_what_cleaning_cannot_mend_or_would_overwrite(tmp_path):
+    path, out = plant(tmp_path / "a.csv"), tmp_path / "clean.hdf5"
+    with pytest.raises(DataError, match="there is no value in column 'y' in 1"):
+        clean(path, out, MAP)
+    out.touch()
+    with pytest.raises(UsageError, match="is there already; name another file"):
+        clean(path, out, MAP)
+    with pytest.raises(UsageError, match=r"is written as HDF5; give it a name such as .*out\.hdf5"):
+        clean(path, tmp_path / "out.csv", MAP)
