@@ -31,6 +31,7 @@ def test_what_is_written_needs_no_options_and_says_what_was_done(tmp_path):
     path, out = plant(tmp_path / "a.csv"), tmp_path / "clean.hdf5"
     found = clean(path, out, MAP | {"fill": "forward", "split_gap": "10"})
     assert found.rows == 40 and found.record == [
+        "missing values by column: 'y' in 1",
         "time: one row every 1 s (median)",
         "missing values: 1, mended by forward",
         "actions: scaled to [-1, 1], each from its range on file: 0 to 100, 0 to 3000",
@@ -42,7 +43,9 @@ def test_what_is_written_needs_no_options_and_says_what_was_done(tmp_path):
     data, checked = from_file(out), check(out)
     assert data.columns.obs[5].tolist() == pytest.approx([data.columns.obs[5, 0], 4])
     assert np.flatnonzero(data.columns.terminal).tolist() == [19] and not checked.refusal
-    assert checked.notes[0].startswith("made: cleaned from a.csv: time: one row every 1 s")
+    assert checked.notes[0].startswith(
+        "made: cleaned from a.csv: missing values by column: 'y' in 1; time: one row every 1 s"
+    )
 
 
 def test_what_cleaning_cannot_mend_or_would_overwrite(tmp_path):

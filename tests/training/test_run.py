@@ -23,6 +23,7 @@ from pars.training.checkpoint import latest
 from pars.training.folder import read_status
 from pars.training.progress import make_view
 from pars.training.restore import load_policy
+from pars.training.view import Stop
 from tests import runs
 from tests.data.files import columns
 from tests.runs import BOUNDARIES, TASK, digest, finished_run, group, metrics, train
@@ -271,3 +272,19 @@ def test_impossible_plans_are_usage_errors(tmp_path: Path, options: dict[str, in
         train(tmp_path, **options)
     assert "\n" not in str(caught.value)
     assert not any(tmp_path.iterdir())
+
+
+def test_a_second_signal_of_either_kind_acts_as_before() -> None:
+    acted: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda number, frame: acted.append(number)) for number in numbers]
+    try:
+        stop = Stop()
+        with stop.listening():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert stop.asked and not acted
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert acted == [signal.SIGTERM]
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

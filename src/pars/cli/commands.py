@@ -254,6 +254,7 @@ def check(
     goal: str | None,
     page: Path | None,
 ) -> None:
+    find_here(task_id or "")
     path, task_id = _file_and_task(data, task_id)
     found = doctor.check(
         path,

@@ -46,7 +46,10 @@ def test_missing_values_are_mended(tmp_path, rule, rewards, timeouts, dropped):
     found = read(tmp_path, rule)
     assert found["rewards"].tolist() == rewards
     assert np.flatnonzero(found["timeouts"]).tolist() == timeouts
-    assert found.notes == (f"missing values: 3, mended by {rule}{dropped}",)
+    assert found.notes == (
+        "missing values by column: 'x' in 1, 'y' in 1, 'u' in 1",
+        f"missing values: 3, mended by {rule}{dropped}",
+    )
     if rule == "forward":
         assert found["observations"][1].tolist() == [0, 11] and found["actions"][4].tolist() == [0.4]
 

@@ -94,10 +94,10 @@ def read_columns(
         return _read_file(file, mapping, goal, step_reward, infos, place, in_memory)
 
     parts = [read(file, number) for number, file in enumerate(source.files)]
-    if not chosen:
-        _check_missing(path, source.files, parts)
+    lacking = _missing(path, source.files, parts, refuse=not chosen)
     arrays = _together(path, source.files, parts, scratch, in_memory)
     said = Remarks()
+    said.notes += [f"missing values by column: {lacking}"] if lacking else []
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
         starts, row = [], 0
         for part in parts:
@@ -131,20 +131,23 @@ def _together(
     return load(path, found, scratch, in_memory)
 
 
-def _check_missing(path: Path, files: list[Path], parts: list[Part]) -> None:
-    """Raise DataError if tables lack values: how many in which columns, and where the first is."""
+def _missing(path: Path, files: list[Path], parts: list[Part], refuse: bool) -> str:
+    """How many values tables lack in which columns, in words. Raises DataError, if asked to, with the first place."""
     counts: dict[str, int] = {}
     for part in parts:
         for name, missing in part.missing.items():
             counts[name] = counts.get(name, 0) + missing.rows
     if not counts:
-        return
+        return ""
     rows = sum(len(part.arrays["observations"]) for part in parts)
     file, first = next((file, next(iter(part.missing.values()))) for file, part in zip(files, parts) if part.missing)
     shown = ", ".join(f"{name!r} in {count:,}" for name, count in [*counts.items()][:MOST_NAMED])
+    shown += ", ..." if len(counts) > MOST_NAMED else ""
+    if not refuse:
+        return shown
     where = f"{first.first} of {file.name}" if len(files) > 1 else first.first
     raise DataError(
-        f"{path}: of {rows:,} rows there is no value in column {shown}{', ...' if len(counts) > MOST_NAMED else ''} "
+        f"{path}: of {rows:,} rows there is no value in column {shown} "
         f"(the first in {where}); fill them, or give --fill forward, --fill drop-row or --fill drop-episode"
     )
 
@@ -246,8 +249,8 @@ def _contents(
             if name in cells.missing:
                 rows, first = cells.missing[name]
                 raise DataError(
-                    f"{path}: column {name!r} says where episodes begin and has no value in {rows:,} rows (the first in "
-                    f"{first}); write the episode into every row"
+                    f"{path}: column {name!r} says where episodes begin and has no value in {rows:,} rows (the first "
+                    f"in {first}); write the episode into every row"
                 )
         missing |= {name: found for name, found in cells.missing.items() if name in numbers}  # no word is a word too
         yield Contents(
