@@ -161,6 +161,8 @@ def test_translations_by_hand() -> None:
         max_backup=False, sampled_actions=7, clip_gap=False, gap_min=-200.0, conservative_weight=5.0, bc_weight=0.3,
         critic_bc_weight=0.2, policy_noise=0.1, noise_clip=0.4, policy_delay=2, target_critics=1, backup_entropy=False,
         updates_per_step=20, offline_rows=128, random_steps=500, target_entropy=-0.5, diversity_weight=3.0,
+        behaviour_steps=7, behaviour_lr=1e-3, behaviour_hidden=(32, 32), kl_weight=0.5, support_weight=0.25,
+        dropout=False, dropout_rate=0.1, spread=0.2, least_value=-20.0, normalize_weights=True,
     )  # fmt: skip
     theirs = pairs.cql(cfg, 2)
     assert theirs["policy_lr"] == 1e-4 and theirs["q_layers"] == 2 and "cql_clip_diff_min" not in theirs
@@ -171,6 +173,11 @@ def test_translations_by_hand() -> None:
     theirs = pairs.rlpd(cfg, 2)
     assert (theirs["target_entropy"], theirs["num_min_qs"], theirs["hidden_dims"]) == (-1.0, 1, [64, 64])
     assert pairs.edac(cfg, 2)["eta"] == 3.0 and pairs.edac(cfg, 2)["alpha_learning_rate"] == 2e-4
+    theirs = pairs.spot(cfg, 2)
+    assert (theirs["lambd"], theirs["beta"], theirs["actor_dropout"], theirs["lr"]) == (0.25, 0.5, 0.0, 3e-4)
+    assert (theirs["behaviour_hidden"], theirs["behaviour_steps"], theirs["policy_freq"]) == (32, 7, 2)
+    theirs = pairs.svr(cfg, 2)
+    assert (theirs["alpha"], theirs["sample_std"], theirs["Q_min"], theirs["snis"]) == (0.25, 0.2, -20.0, True)
 
 
 def test_settings_of_the_environment() -> None:
