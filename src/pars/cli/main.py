@@ -82,6 +82,7 @@ def train(
             `twin`: data of our own making for a D4RL task.
         env: The environment to evaluate and fine-tune in, if the task is not named: a task id or a Gymnasium id, of a
             module of yours too, such as my_package:MyEnv-v0.
+        env_arg: An argument of a Gymnasium environment, as JSON or text; may be repeated.
         env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done; or a file

@@ -12,6 +12,6 @@ Words = Positional[tuple[str, ...]]
 
 EnvArg = Annotated[
     UseAppendAction[tuple[str, ...]],
-    arg(metavar="KEY=VALUE", help="An argument of a Gymnasium environment, as JSON or text; may be repeated."),
+    arg(metavar="KEY=VALUE"),
 ]
 Fill = Literal["forward", "drop-row", "drop-episode"]
