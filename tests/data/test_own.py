@@ -32,6 +32,10 @@ def test_what_looks_inverted_is_asked_back(tmp_path):
     data = columns()
     with pytest.raises(DataError, match=r"'terminals' is 1 in 90\.0% of the rows and 0 in single ones, as a mask"):
         from_arrays(data | {"terminals": ~data["timeouts"]})
+    masked = write_npz(tmp_path / "mask.npz", data | {"terminals": ~data["timeouts"]})
+    with pytest.raises(DataError, match="read it as such: --map terminal=terminals==0"):
+        from_file(masked)
+    assert from_file(masked, mapping={"terminal": "terminals==0"}).columns.terminal.sum() == 19
     data["dones"] = data.pop("terminals")
     words = "no 'terminals', but 'dones', which may mean two things; where it is 1, did the task itself end (--map term"
     with pytest.raises(DataError, match=re.escape(words)):

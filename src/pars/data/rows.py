@@ -95,7 +95,8 @@ def _float32(columns: Mapping[str, Array], key: str, source: str) -> Array:
     count, row = _not_finite(column)
     if count:
         raise DataError(
-            f"{source}: '{key}' has {count} NaN or infinite values, the first in row {row}; drop those episodes"
+            f"{source}: '{key}' has {count} NaN or infinite values, the first in row {row}; drop those episodes "
+            "(NaN is also mended by --fill)"
         )
     return column
 

@@ -68,9 +68,10 @@ def test_arrays_in_several_files_larger_than_memory(tmp_path):
     assert np.flatnonzero(read["timeouts"]).tolist() == [19, 39]
 
 
-def test_lerobot(tmp_path):
-    (tmp_path / "meta").mkdir()
-    (tmp_path / "meta" / "info.json").write_text(json.dumps({"codebase_version": "v2.1"}))
+def lerobot(folder, without=()):
+    """Two episodes, the second a success."""
+    (folder / "meta").mkdir(parents=True)
+    (folder / "meta" / "info.json").write_text(json.dumps({"codebase_version": "v2.1"}))
     for k, length in enumerate((4, 3)):
         rows = {
             "observation.state": [[float(k), i] for i in range(length)],
@@ -80,13 +81,25 @@ def test_lerobot(tmp_path):
             "episode_index": np.full(length, k),
             "timestamp": np.arange(length) / 30,
         }
-        path = tmp_path / "data" / "chunk-000" / f"episode_{k:06d}.parquet"
+        path = folder / "data" / "chunk-000" / f"episode_{k:06d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(pyarrow.table(rows), path)
-    read = read_columns(tmp_path)
+        parquet.write_table(pyarrow.table({key: rows[key] for key in rows.keys() - set(without)}), path)
+    return folder
+
+
+def test_lerobot(tmp_path):
+    read = read_columns(lerobot(tmp_path / "whole"))
     assert read["observations"].tolist() == [[0, 0], [0, 1], [0, 2], [0, 3], [1, 0], [1, 1], [1, 2]]
     assert np.flatnonzero(read["terminals"]).tolist() == [6] and np.flatnonzero(read["timeouts"]).tolist() == [3]
     assert read.notes == ("time: one row every 0.03333 s (median)",) and not read.warnings
+
+
+def test_lerobot_without_rewards_and_ends(tmp_path):
+    folder = lerobot(tmp_path / "bare", without=("next.reward", "next.success"))
+    with pytest.raises(DataError, match=r"no 'rewards' and no 'terminals' .*; other names are given by --map"):
+        read_columns(folder)
+    read = read_columns(folder, mapping={"reward": 0, "terminal": 0})
+    assert not read["rewards"].any() and np.flatnonzero(read["timeouts"]).tolist() == [3, 6]
 
 
 def test_what_no_source_is(tmp_path):

@@ -83,10 +83,11 @@ def read_columns(
     files; ResourceError if it does not fit into memory (without `scratch`); UsageError for options that do not apply.
     """
     source = find(path)
-    mapping = source.names | canonical(mapping)
     forms = {form_of(file) for file in source.files}
     if len(forms) > 1:
         raise DataError(f"{path}: holds files of several forms ({', '.join(sorted(forms))}); name those of one")
+    there = arrow.names(source.files[0]) if source.names else []
+    mapping = {key: name for key, name in source.names.items() if name in there} | canonical(mapping)
     chosen, split = rule(mapping), longest_gap(mapping)
 
     def read(file: Path, number: int) -> Part:
