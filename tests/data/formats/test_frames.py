@@ -7,7 +7,7 @@ import pyarrow
 import pytest
 
 from pars.data import from_arrays
-from pars.errors import DataError
+from pars.errors import DataError, UsageError
 from tests.data.files import columns
 
 MAPPING = {"obs": ["pos x", "v"], "action": "u", "reward": "r", "terminal": "status==TRIP", "episode": "run"}
@@ -44,6 +44,8 @@ def test_a_frame_needs_no_mapping_for_numbered_names_and_a_nested_dict_none_for_
     ).fingerprint == (expected)
     nested = data | {"observations": {"a": data["observations"][:, :1], "b": data["observations"][:, 1:]}}
     assert from_arrays(nested, mapping={"obs": "observations/*"}).fingerprint == expected
+    with pytest.raises(UsageError, match=r"observations\* stands for one group per episode"):
+        from_arrays(nested, mapping={"obs": "observations*/a"})
 
 
 def test_words_where_numbers_are_due():

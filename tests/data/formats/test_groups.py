@@ -7,6 +7,7 @@ import pytest
 from pars.data.formats.files import read_columns
 from pars.data.formats.mapping import parse_mapping
 from pars.errors import DataError, UsageError
+from tests.data.files import columns, write_csv, write_npz
 
 MAP = "obs=data/demo_*/obs/*,action=data/demo_*/actions,reward=data/demo_*/rewards,done=data/demo_*/dones"
 
@@ -31,6 +32,16 @@ def test_groups_are_episodes_in_the_order_of_their_numbers(tmp_path):
     ]
     assert np.flatnonzero(read["terminals"]).tolist() == [9]
     assert np.flatnonzero(read["timeouts"]).tolist() == [4, *range(14, 60, 5)]
+
+
+def test_a_pattern_in_a_group_joins_nothing_sideways_and_a_slash_in_a_tables_name_is_no_group(tmp_path):
+    data = columns(20)
+    path = write_npz(tmp_path / "a.npz", {f"ep_{k}/{key}": values for k in (0, 1) for key, values in data.items()})
+    with pytest.raises(UsageError, match=r"ep_\* stands for one group per episode, which HDF5 has"):
+        read_columns(path, mapping=parse_mapping("obs=ep_*/observations,action=ep_0/actions"))
+    table = write_csv(tmp_path / "a.csv", "v_1 m/s,v_2 m/s,w_1 l/s,u,r", [(1, 2, 3, 0, 0)])
+    read = read_columns(table, mapping=parse_mapping("obs=v_* m/s+w_* l/s,action=u,reward=r,terminal=0"))
+    assert read["observations"].tolist() == [[1, 2, 3]]
 
 
 def test_without_a_mapping_the_groups_are_named(tmp_path):

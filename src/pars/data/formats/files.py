@@ -169,8 +169,10 @@ def _read_file(
             raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
             return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True, {})
-    episodes = groups.pattern(mapping)
-    if episodes and form == "hdf5":
+    episodes = groups.pattern(mapping) if form in ("hdf5", "npz") else None  # a column of a table may hold a slash
+    if episodes and form == "npz":
+        raise UsageError(f"{path}: --map: {episodes} stands for one group per episode, which HDF5 has; name the arrays")
+    if episodes:
         with hdf5.opened(path) as file:
             grouped, starts = groups.columns(path, file, episodes, mapping)
             return Part(load(path, grouped, scratch, in_memory), starts, {}, "next_observations" in mapping, {})

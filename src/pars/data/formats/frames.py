@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pars.data.formats import groups
 from pars.data.formats.contents import Contents, column_of
 from pars.data.formats.episodes import Remarks, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
 from pars.data.formats.mapping import EPISODE, FILE, canonical, origins
-from pars.errors import DataError
+from pars.errors import DataError, UsageError
 
 
 def is_frame(data: Any) -> bool:
@@ -32,6 +33,11 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     """
     path, mapping = Path(source), canonical(mapping)
     arrays = _flat(data) if isinstance(data, Mapping) else {name: _array(data[name]) for name in _names(data) or ()}
+    nested = isinstance(data, Mapping) and any(isinstance(value, Mapping) for value in data.values())
+    if nested and (episodes := groups.pattern(mapping)):
+        raise UsageError(
+            f"{source}: mapping: {episodes} stands for one group per episode, as HDF5 has; name the arrays"
+        )
     contents = Contents(
         list(arrays),
         lambda name: _numbers(source, name, arrays[name]),
