@@ -14,7 +14,9 @@ import numpy as np
 from pars import presets
 from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
+from pars.data.formats.files import is_unrewarded
 from pars.data.formats.frames import is_frame
+from pars.data.formats.ogbench import NOWHERE
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training.branch import offline_steps
@@ -168,6 +170,9 @@ def _data_for(
     columns = sorted({name for one in variants for cfg in one.configs for name in one.algo.stored_columns(cfg)})
     if data is None and task is not None and not any(map(needs_data, variants)):
         return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file", columns=columns)
+    aimless = all(one.algo.sees.goal for one in variants) and not (reading["goal"] or reading["mapping"])
+    if aimless and isinstance(data, str | Path) and is_unrewarded(Path(data)):
+        reading = reading | {"goal": NOWHERE}  # they look at no reward
     return open_dataset(data, task, columns=columns, **reading)
 
 

@@ -198,6 +198,14 @@ def _read_file(
     return Part(arrays, [], missing, relabel or "next_observations" in mapping, names)
 
 
+def is_unrewarded(path: Path) -> bool:
+    """Whether a file is one of OGBench's, which are rewarded for a goal of one's choice."""
+    if not path.is_file() or form_of(path) != "npz":
+        return False
+    with npz.opened(path) as archive:
+        return ogbench.is_ogbench(dict.fromkeys(npz.names(archive)))
+
+
 def form_of(path: Path) -> Form:
     """By content, except for CSV, which has no signature. Raises DataError for everything else."""
     try:

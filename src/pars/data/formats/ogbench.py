@@ -5,6 +5,7 @@ They hold trajectories of L + 1 rows (`observations`, `actions`, `terminals`, of
 (since 1.2.0) a row is a success if its own position, not the following one, is within `RADIUS` of the goal.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +20,7 @@ KEYS = ("observations", "actions", "terminals")
 STATES = ("qpos", "qvel")
 RADIUS = 0.5  # in the units of the position; OGBench's point mazes use 1.0
 STEP_REWARD = -1.0  # away from the goal; at the goal one more
+NOWHERE = (math.inf, math.inf)  # a goal that no row is near, for methods that take goals from the data themselves
 
 
 def parse_goal(text: str) -> tuple[float, float]:
