@@ -29,6 +29,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "gc_iql": ("gc_iql", VALUES | dict(discount=DISCOUNT, polyak=0.1, target_delay=2, goal_radius=0.1)),
     "gc_iql mixed": ("gc_iql", MIXED | dict(critic_lr=3e-3)),
     "gc_iql action_free": ("gc_iql", MIXED | dict(q_functions=0, policy="likelihood")),
+    "gc_iql ogbench": ("gc_iql", MIXED | dict(critic_lr=3e-3, q_functions=2, policy="ddpg_bc")),
     "wgcsl": (
         "wgcsl",
         VALUES | dict(discount=DISCOUNT, target_delay=1, goal_radius=0.1, best_only=True, remembered=500),
