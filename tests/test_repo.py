@@ -42,7 +42,7 @@ FLOORS = (
         "data",
         "envs",
     ),
-    *("rl", "packing", "core", "nn", "config", "system", "errors"),
+    *("rl", "packing", "core", "nn", "config", "system", "units", "errors"),
 )
 APART = {  # what a room must not know although it stands below
     "algos": {"data", "envs", "packing", "system"},

@@ -19,16 +19,19 @@ from pars.data.formats.frames import is_frame
 from pars.data.formats.ogbench import NOWHERE
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
+from pars.training import estimate
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
 from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
-from pars.training.progress import make_view, progress_bar
+from pars.training.progress import duration, make_view, progress_bar
 from pars.training.restore import restore, run_folders, task_of
 from pars.training.rollout import Evaluation, Evaluator, uniform_rows
 from pars.training.view import Stop
+from pars.units import SCALED
 
+SHORTER = "Ctrl-C stops it, the same command goes on from there; --steps N makes it shorter"
 Data = str | Path | Dataset | Mapping[str, Any]
 
 
@@ -49,6 +52,7 @@ def train(
     next_obs: str = "shift",
     mapping: Mapping[str, str] | None = None,
     data_goal: tuple[float, float] | None = None,
+    action_range: str | None = None,
     physics: str | None = None,
     goal: str | None = None,
     env_args: Mapping[str, Any] | None = None,
@@ -74,12 +78,14 @@ def train(
             Every combination is trained, floats in one program.
         preset: the settings under them, see `pars.presets.choices`.
         seeds: a list of them; a number alone is refused, for it might mean one seed or so many.
-        steps: offline gradient steps; by default the preset's.
+        steps: offline gradient steps; by default the preset's, of own data one for each row (50,000 to a million).
         online_steps: environment steps of each member.
         eval_every, online_eval_every: gradient steps, environment steps.
         out: folder of the run; by default a name below `runs/` that depends on everything above.
         next_obs: "shift" (D4RL's way) or "file" (the file's own column).
         mapping, data_goal: how a file of your own is read, see `load_dataset`'s mapping and goal.
+        action_range: of the actions in data of your own, "0..100,-5..5" or one "LOW..HIGH" for all, "scaled" if they
+            are in [-1, 1] already; by default the environment's box, what the file says, or inferred and said.
         physics, goal, env_args, env_timeout: of the task, see `make_task`.
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
@@ -93,11 +99,12 @@ def train(
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
-    options = dict(physics=physics, goal=goal, env_args=env_args, env_timeout=env_timeout)
+    options = dict(physics=physics, goal=goal, env_args=env_args, env_timeout=env_timeout, action_range=action_range)
     tasks = _tasks(task, data, options)
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
+    reading["action_range"] = action_range
     start = Start(Path(start_from), start_seed) if start_from is not None else None
     if start and (len(tasks) > 1 or not online_steps):
         raise UsageError(f"start_from={start.run}: goes with one task and with online_steps, which are to follow")
@@ -115,7 +122,8 @@ def train(
             known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
             variants = [from_data(own, known) if needs_data(own) else own for own in variants]
         groups = in_groups(variants, given)
-        plans = [make_plan(one, algo=group.algo, **lengths | _begun(group, start, steps)) for group in groups]
+        known_by = lengths | {"rows": len(dataset.last)}
+        plans = [make_plan(one, algo=group.algo, **known_by | _begun(group, start, steps)) for group in groups]
         requests.append(Request(groups, plans, dataset, one, Path(), start))
     out = Path(out) if out else Path("runs") / _run_name(names, requests)
     places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
@@ -132,6 +140,8 @@ def train(
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
         if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
+    if not quiet and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
+        view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
     how = How(view, Stop(), probes, data_in, overlap)
     train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
@@ -169,7 +179,8 @@ def _data_for(
         raise TaskError("online steps need an environment; name a task or give --env")
     columns = sorted({name for one in variants for cfg in one.configs for name in one.algo.stored_columns(cfg)})
     if data is None and task is not None and not any(map(needs_data, variants)):
-        return from_arrays(uniform_rows(task), name="uniform actions", task=task, next_obs="file", columns=columns)
+        options: dict[str, Any] = dict(task=task, next_obs="file", action_range=SCALED, columns=columns)
+        return from_arrays(uniform_rows(task), name="uniform actions", **options)
     aimless = all(one.algo.sees.goal for one in variants) and not (reading["goal"] or reading["mapping"])
     if aimless and isinstance(data, str | Path) and is_unrewarded(Path(data)):
         reading = reading | {"goal": NOWHERE}  # they look at no reward
@@ -183,24 +194,26 @@ def open_dataset(
     columns: Sequence[str] = (),
     mapping: Mapping[str, str] | None = None,
     goal: tuple[float, float] | None = None,
+    action_range: str | None = None,
 ) -> Dataset:
     """The dataset that `data` names or is, else the task's own, collected or downloaded if it is absent.
 
     Args:
         columns: extra ones, of pars.data.extras.COLUMNS; a Dataset must have them already.
-        mapping, goal: of a file, see `load_dataset`.
+        mapping, goal, action_range: of a file, see `load_dataset`.
     """
     if isinstance(data, Dataset):
         return data
+    options: dict[str, Any] = dict(mapping=mapping, action_range=action_range, columns=columns)
     if isinstance(data, Mapping) or is_frame(data):
-        return from_arrays(data, task=task, next_obs=next_obs, columns=columns, mapping=mapping)  # type: ignore[arg-type]
+        return from_arrays(data, task=task, next_obs=next_obs, **options)  # type: ignore[arg-type]
     name = data or (task.dataset if task else None)
     if name is None:
         known = "name a task with a dataset (pars tasks) or give --data FILE"
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
     twin = twin_of(name, task)
     file = name if twin is None else collected_twin(twin)
-    dataset = load_dataset(file, task=task, next_obs=next_obs, mapping=mapping, goal=goal, columns=columns)  # type: ignore[arg-type]
+    dataset = load_dataset(file, task=task, next_obs=next_obs, goal=goal, **options)  # type: ignore[arg-type]
     return dataset if twin is None else replace(dataset, name=f"twin:{twin}")
 
 
@@ -248,9 +261,10 @@ def make_plan(
     online_eval_every: int | None = None,
     eval_episodes: int | None = None,
     algo: Algorithm | None = None,
+    rows: int | None = None,
 ) -> Plan:
-    """The given lengths over the defaults of task and algorithm, in the phases that it has; at least ten evaluations a
-    phase."""
+    """The given lengths over the defaults of task, algorithm and number of rows, in the phases that it has; at least
+    ten evaluations a phase."""
     for what, value in (("steps", steps), ("online_steps", online_steps)):
         _steps(what, value, 0)
     for what, value in (
@@ -261,7 +275,7 @@ def make_plan(
         _steps(what, value, 1)
     name, task_id = algo.name if algo else None, task.id if task else None
     usual = presets.lengths(task_id)
-    steps = presets.offline_steps(name, task_id) if steps is None else steps
+    steps = presets.offline_steps(name, task_id, rows) if steps is None else steps
     if algo and not algo.offline:
         if not online_steps:
             raise UsageError(f"{algo.name} has no offline phase; give --online-steps")

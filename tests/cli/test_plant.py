@@ -41,7 +41,10 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
         low, high = file.attrs["action_low"], file.attrs["action_high"]
     bounds = np.array([*ACTUATORS.values()]).T
     assert (low >= bounds[0]).all() and (high <= bounds[1]).all() and (high - low > 0.9 * (bounds[1] - bounds[0])).all()
-    data = load_dataset("plant.hdf5").columns
-    actions = load_policy("run")(data.obs[::50])
+    data, policy = load_dataset("plant.hdf5").columns, load_policy("run")
+    assert policy.inputs == tuple(SENSORS) and [one.name for one in policy.outputs] == [*ACTUATORS]
+    in_units = policy(data.obs[::50])
+    assert (in_units >= bounds[0]).all() and (in_units <= bounds[1]).all() and in_units.max() > 10  # plant's units
+    actions = 2 * (in_units - low) / (high - low) - 1
     assert actions.shape == (len(data.obs[::50]), 3) and (actions.std(axis=0) > 0.1).all()  # no constant action
     assert (np.abs(actions - data.action[::50]).mean(axis=0) < np.abs(data.action[::50]).mean(axis=0)).all()

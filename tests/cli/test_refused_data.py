@@ -29,7 +29,7 @@ FAULTS = {
         "columns differ in length (observations 200, actions 200,",
     ),
     "NaN": (with_nan(), "'observations' has 1 NaN or infinite values, the first in row 17"),
-    "actions out of range": (damaged_actions(), "actions reach from -3.5 to"),
+    "actions out of range": (damaged_actions(), "action 1 reaches from -3.5 to"),
     "missing keys": (
         {key: column for key, column in columns().items() if key != "rewards"},
         "no 'rewards' (the file has actions,",

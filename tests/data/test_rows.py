@@ -43,8 +43,11 @@ REFUSED = [
     (columns() | {"rewards": np.zeros((200, 2))}, "'rewards' has shape (200, 2), expected [rows]"),
     (columns() | {"actions": np.full((200, 2), "left")}, "'actions' holds <U4 values, expected plain numbers"),
     (columns() | {"observations": np.full((200, 3), None)}, "'observations' holds object values"),
-    (changed("actions", (42, 1), -3.5), "actions reach from -3.5 to 0.89"),
-    (changed("actions", (42, 1), -3.5), "first outside in row 42), expected [-1, 1]; scale them"),
+    (changed("actions", (42, 1), -3.5), "action 1 reaches from -3.5 to 0.89"),
+    (
+        changed("actions", (42, 1), -3.5),
+        "first outside in row 42), expected [-1, 1]; give --action-range LOW..HIGH,.., or scale them",
+    ),
     (changed("actions", (0, 0), 1.002), "row 0"),
     (changed("terminals", 8, 0.5), "'terminals' is 0.5 in row 8, expected 0 or 1"),
     (changed("timeouts", 8, 2.0), "'timeouts' is 2 in row 8, expected 0 or 1"),

@@ -13,7 +13,7 @@ from pars.presets.from_data import Facts, least_value, settings_from
 from pars.training.launch import Variant, from_data, make_variants
 from pars.training.own_data import facts_of
 
-FACTS = Facts(reward_min=-2.0, value_spread=50.0, action_width=0.25, terminals=False, longest=100)
+FACTS = Facts(reward_min=-2.0, reward_max=0.5, value_spread=50.0, action_width=0.25, terminals=False, longest=100)
 
 
 def chosen(name: str, facts: Facts = FACTS, **settings: str) -> dict[str, object]:
@@ -73,7 +73,7 @@ def test_facts_of_a_dataset() -> None:
         }
     )
     facts = facts_of(dataset, norms=True)
-    assert (facts.reward_min, facts.terminals, facts.longest, facts.constant) == (-3.0, False, 3, ("column 0",))
+    assert (facts.reward_min, facts.terminals, facts.longest, facts.constant) == (-3.0, False, 3, ("observation 0",))
     assert facts.value_spread == pytest.approx(np.std([-3.0, 0.0, 0.99, 1.0]))
     assert facts.action_width == pytest.approx(np.sqrt(0.5 * 0.25))
     assert facts.norms["standard"][0] == pytest.approx(-0.5)

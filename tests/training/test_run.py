@@ -22,7 +22,7 @@ from pars.training import checkpoint
 from pars.training.checkpoint import latest
 from pars.training.folder import read_status
 from pars.training.progress import make_view
-from pars.training.restore import load_policy
+from pars.training.restore import Output, load_policy, restore
 from pars.training.view import Stop
 from tests import runs
 from tests.data.files import columns
@@ -162,6 +162,17 @@ def test_a_gymnasium_environment_with_own_data(tmp_path: Path) -> None:
     assert metrics(folder, "score") == metrics(folder, "return_mean")  # no reference scores: the score is the return
     assert all(-2000 < values[0] < 0 for values in metrics(folder, "score").values())
     assert metrics(folder, "length_mean")["offline", 0] == [200.0]
+    told = runs.description(folder)
+    assert [one["name"] for one in told["from_data"]] == ["normalize_obs", "reward_scale", "bc_weight", "q_min"]
+    assert told["members"][0]["settings"]["normalize_obs"] and told["dataset"]["card"]["action"]["range"]
+    policy, obs = load_policy(folder), np.ones((4, 3), np.float32)
+    assert policy.outputs == (Output("action 0", -2.0, 2.0),) and policy.inputs[2] == "observation 2"
+    np.testing.assert_allclose(policy(obs), 2.0 * restore(folder).policies.member(0)(obs), rtol=1e-6)
+    with pytest.raises(UsageError, match="the policy sees 3 observations"):
+        policy(np.ones((3, 1)))
+    rows = (folder / "metrics.csv").read_text()
+    train(out, task="Pendulum-v1", data=data, **options)  # finds the same settings, so that nothing is left to do
+    assert (folder / "metrics.csv").read_text() == rows
     with pytest.raises(TaskError, match=r"observations and actions of widths \(3, 1\), .* has \(4, 2\)"):
         train(tmp_path / "other", data=from_arrays(columns(obs_dim=3, action_dim=1)))
 

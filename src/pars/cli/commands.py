@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from pars import api, system
+from pars import api, presets, system
 from pars.algos import ALGORITHMS
 from pars.algos import import_modules as import_modules
 from pars.cli import listing, settings
 from pars.config import parse_axes
-from pars.data import DATASETS, collect_dataset
+from pars.data import DATASETS, collect_dataset, load_dataset
 from pars.data import clean as cleaning
 from pars.data import list_datasets as known_datasets
 from pars.data.checking import doctor
@@ -31,6 +32,7 @@ from pars.data.formats.suggest import suggested
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
 from pars.errors import ResourceError, UsageError, unknown
+from pars.training import own_data
 from pars.training.folder import read_description
 from pars.training.progress import progress_bar
 from pars.training.restore import run_folders
@@ -252,17 +254,18 @@ def check(
     next_obs: NextObs,
     mapping: dict[str, str] | None,
     goal: str | None,
+    action_range: str | None,
     page: Path | None,
 ) -> None:
     find_here(task_id or "")
     path, task_id = _file_and_task(data, task_id)
-    found = doctor.check(
-        path,
-        make_task(task_id) if task_id else None,
-        next_obs=next_obs,
-        mapping=mapping,
-        goal=parse_goal(goal) if goal else None,
-    )
+    task = make_task(task_id, action_range=action_range) if task_id else None
+    options: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, action_range=action_range)
+    options["goal"] = parse_goal(goal) if goal else None
+    found = doctor.check(path, task, **options)
+    if found.card and presets.family(found.task) == presets.OWN:
+        said, risks = own_data.outlook(load_dataset(path, task=task, **options))
+        found = replace(found, training=said, warnings=found.warnings + risks)
     print_pairs(doctor.page_lines(found))
     if page is not None:
         from pars.report.pages.doctor import write_page  # slow to import

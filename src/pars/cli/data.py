@@ -80,6 +80,7 @@ def check(
     split_gap: float | None = None,
     data_goal: str | None = None,
     suggest: Path | None = None,
+    action_range: str | None = None,
     html: Path | None = None,
 ) -> None:
     """Check a dataset: print what is in it, warnings with their remedies, and a verdict; refuse it with exit code 3.
@@ -93,6 +94,7 @@ def check(
         fill: What is done about missing values: take the last one, drop the row, or drop the episode.
         split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        action_range: Of the actions: 0..100,-5..5, one LOW..HIGH for all, or `scaled` if they are in [-1, 1] already.
         suggest: Write a mapping of a table, guessed from names and values, to this file and do no more; correct it and
             give it to --map.
         html: Write the check with pictures to this file too, one self-contained page.
@@ -102,7 +104,7 @@ def check(
     if suggest is not None:
         commands.suggest(data, suggest)
         return
-    commands.check(data, task, next_obs, commands.reading(map, fill, split_gap), data_goal, html)
+    commands.check(data, task, next_obs, commands.reading(map, fill, split_gap), data_goal, action_range, html)
 
 
 def clean(

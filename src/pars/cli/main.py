@@ -41,6 +41,7 @@ def train(
     fill: Fill | None = None,
     split_gap: float | None = None,
     data_goal: str | None = None,
+    action_range: str | None = None,
     data_in: Literal["auto", "memory", "stream"] = "auto",
     overlap_eval: Literal["auto", "yes", "no"] = "auto",
     physics: Literal["d4rl", "stock"] | None = None,
@@ -90,12 +91,14 @@ def train(
         fill: What is done about missing values: take the last one, drop the row, or drop the episode.
         split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
+        action_range: Of the actions in your data: 0..100,-5..5, one LOW..HIGH for all, or `scaled` if they are in
+            [-1, 1] already; by default the environment's box, what the file says, or inferred and said.
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
         overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
         goal: Of AntMaze: drawn for every episode, or fixed.
         preset: Published settings of the algorithm to start from, see `pars algos`.
-        steps: Offline gradient steps.
+        steps: Offline gradient steps; by default the preset's, of own data one for each row (50,000 to a million).
         online_steps: Environment steps of each member after that.
         eval_every: Gradient steps between evaluations.
         online_eval_every: Environment steps between evaluations.
@@ -120,6 +123,7 @@ def train(
         fill=fill,
         split_gap=split_gap,
         data_goal=data_goal,
+        action_range=action_range,
         data_in=data_in,
         overlap_eval=overlap_eval,
         physics=physics,

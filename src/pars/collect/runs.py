@@ -10,7 +10,7 @@ from pars.collect.rollouts import Progress, noisy, roll_out
 from pars.data.cache import data_folder
 from pars.data.formats import hdf5
 from pars.errors import TaskError, UsageError
-from pars.training.restore import load_policy, only_folder, restore
+from pars.training.restore import only_folder, restore
 
 ROWS = 100_000
 
@@ -36,8 +36,12 @@ def collect_run(
     task, position = there.task, there.position
     if task is None:
         raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
-    policy = load_policy(run, member)
+    if not 0 <= member < len(there.seeds):
+        raise UsageError(f"member {member} of {run}: members are 0 to {len(there.seeds) - 1}")
+    policy = there.policies.member(member)  # in [-1, 1], as tasks are acted in
     columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)
+    if task.action_range:
+        columns["actions"] = task.action_range.to_units(columns["actions"]).astype("float32")
     where = f"{position.phase} step {position.step:,}"
     name = f"{task.id.replace('/', '-').replace(':', '-')}-{there.algo.name}-{position.phase}-{position.step}"
     out = out or data_folder() / "runs" / f"{name}-member{member}-noise{noise:g}-{rows}-seed{seed}.hdf5"

@@ -73,6 +73,7 @@ def load_dataset(
     next_obs: NextObs = "shift",
     mapping: Mapping[str, str] | None = None,
     goal: tuple[float, float] | None = None,
+    action_range: str | None = None,
     columns: Sequence[str] = (),
     rows: int | None = None,
     seed: int = 0,
@@ -86,6 +87,7 @@ def load_dataset(
         next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`.
         mapping: our names to the file's own, see `pars.data.formats.mapping`.
         goal: (x, y) that OGBench's files, which have no rewards, are relabelled for.
+        action_range: of the actions of a file, see `from_file`.
         columns: extra ones, of `pars.data.extras.COLUMNS`.
         rows, seed: only for ids that are collected; another size or draw than the usual one.
         verify: compare the checksums of an existing converted copy, not only its sizes.
@@ -109,7 +111,7 @@ def load_dataset(
             unknown("dataset", name, [*DATASETS, *d4rl.D4RL])
             + "; a file is given by its path, such as my.hdf5 or my.npz"
         )
-    return from_file(path, task=task, mapping=mapping, goal=goal, **options)
+    return from_file(path, task=task, mapping=mapping, goal=goal, action_range=action_range, **options)
 
 
 def original(dataset_id: str) -> Path:

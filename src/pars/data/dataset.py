@@ -30,14 +30,16 @@ from pars.data.formats.files import read_columns
 from pars.data.formats.frames import is_frame, read_frame
 from pars.data.formats.layout import Columns
 from pars.data.formats.sources import digest, title
+from pars.data.moments import Moments
 from pars.data.own import is_own, own_rows
 from pars.data.parallel import in_order
-from pars.data.rows import checked_rows
+from pars.data.rows import checked_rows, named
 from pars.data.transitions import kept_rows, transitions
 from pars.envs.base import Task
 from pars.errors import DataError, ResourceError, UsageError, unknown
 from pars.packing import Extra, pack, unpack
 from pars.rl.returns import episode_returns
+from pars.units import ActionRange, of_dict
 
 Array = np.ndarray
 NextObs = Literal["shift", "file"]
@@ -66,6 +68,15 @@ class Dataset:
     @property
     def action_dim(self) -> int:
         return self.packed.shape[1] - 2 * self.obs_dim - 2
+
+    @property
+    def action_range(self) -> ActionRange | None:
+        """Of the actions on file, in units of their own; None: [-1, 1]."""
+        return of_dict(self.card["action"].get("range"))
+
+    def name_of(self, key: str, number: int) -> str:
+        """Of a column of "observations" or "actions"."""
+        return named(self.card.get("names") or {}, key, number)
 
     @cached_property
     def columns(self) -> Transition:
@@ -115,38 +126,23 @@ class Dataset:
         return replace(self, packed=packed, last=self.last[kept], obs_mean=mean, obs_std=std, extra=extra)
 
 
-class Moments:
-    """Mean and standard deviation of columns that come in chunks, in float64."""
-
-    def __init__(self) -> None:
-        self.count, self.mean, self.squares = 0, np.zeros(()), np.zeros(())
-
-    @classmethod
-    def of(cls, chunk: Array) -> "Moments":
-        """Those of one chunk [n, width]."""
-        own, values = cls(), chunk.astype(np.float64)
-        own.count, own.mean = len(values), values.mean(axis=0)
-        own.squares = ((values - own.mean) ** 2).sum(axis=0)
-        return own
-
-    def add(self, more: "Moments") -> None:
-        count, apart = self.count + more.count, more.mean - self.mean
-        self.squares = self.squares + more.squares + apart**2 * self.count * more.count / count
-        self.mean, self.count = self.mean + apart * more.count / count, count
-
-    def facts(self) -> dict[str, list[float]]:
-        return {"obs_mean": self.mean.tolist(), "obs_std": np.sqrt(self.squares / self.count).tolist()}
-
-
 class _Conversion:
     """Checked rows of one source on their way to transitions."""
 
-    def __init__(self, columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str, own: bool):
+    def __init__(
+        self,
+        columns: Mapping[str, Array],
+        source: str,
+        task: Task | None,
+        next_obs: str,
+        own: bool,
+        action_range: str | None = None,
+    ):
         if isinstance(columns, Columns) and columns.next_obs == "file":
             next_obs = "file"
         self.columns, self.source, self.task, self.next_obs = columns, source, task, next_obs
         self.time_limit = task.time_limit if task else None
-        self.rows, self.both = checked_rows(columns, source, task, next_obs), 0
+        self.rows, self.both = checked_rows(columns, source, task, next_obs, action_range), 0
         if own:
             self.rows, self.both = own_rows(self.rows, source)
         self.kept, self.last = kept_rows(self.rows, next_obs, self.time_limit)
@@ -190,6 +186,7 @@ def from_arrays(
     name: str = "arrays",
     task: Task | None = None,
     next_obs: NextObs = "shift",
+    action_range: str | None = None,
     columns: Sequence[str] = (),
     mapping: Mapping[str, Any] | None = None,
 ) -> Dataset:
@@ -198,6 +195,7 @@ def from_arrays(
     Args:
         arrays: a dict, or a frame of pandas, polars or Arrow.
         mapping: from our names to others, and rules, see `pars.data.formats.mapping`.
+        action_range: see `from_file`.
 
     Raises DataError if the arrays must not be trained on.
     """
@@ -208,7 +206,7 @@ def from_arrays(
         if mapping or is_frame(arrays)
         else {key: np.asarray(value) for key, value in arrays.items()}
     )
-    conversion = _Conversion(read, name, task, next_obs, own)
+    conversion = _Conversion(read, name, task, next_obs, own, action_range)
     pieces_, at = conversion.packed(), 0
     packed = np.empty(pieces_.shape, pieces_.dtype)
     for part in pieces_.parts:
@@ -229,6 +227,7 @@ def from_file(
     next_obs: NextObs = "shift",
     mapping: Mapping[str, str] | None = None,
     goal: tuple[float, float] | None = None,
+    action_range: str | None = None,
     columns: Sequence[str] = (),
     verify: bool = False,
 ) -> Dataset:
@@ -239,6 +238,8 @@ def from_file(
         next_obs: "shift" takes the following row as D4RL does, "file" the file's `next_observations`; formats whose own
             are known to be true and complete are read with them in any case.
         mapping, goal: see `read_columns`.
+        action_range: of the actions in the file, see `pars.units.parse_range`; "scaled": they are in [-1, 1]. By
+            default the box of the task, else what the file says, else it is inferred, with a warning in the card.
         columns: extra ones, of `pars.data.extras.COLUMNS`.
         verify: compare the checksums of an existing converted copy, not only its sizes.
 
@@ -249,7 +250,8 @@ def from_file(
     _check_columns(columns)
     name, source = name or title(path), source or str(path)
     own = is_own(path, task)
-    options = _options(task, next_obs) | {"mapping": dict(mapping or {}), "goal": goal} | ({"own": True} if own else {})
+    options = _options(task, next_obs, action_range) | {"mapping": dict(mapping or {}), "goal": goal}
+    options |= {"own": True} if own else {}
     try:
         sha256 = digest(path)
     except OSError as error:
@@ -261,7 +263,7 @@ def from_file(
     if missing:
         with _scratch(folders[BASE]) as scratch:
             read = read_columns(path, mapping=mapping, goal=goal, infos="goal" in missing, scratch=scratch)
-            conversion = _Conversion(read, str(path), task, next_obs, own)
+            conversion = _Conversion(read, str(path), task, next_obs, own, action_range)
             found |= {key: _convert(conversion, key, folder, options) for key, folder in missing.items()}
     stored = {key: copy for key, copy in found.items() if copy is not None}
     arrays, manifest = stored.pop(BASE)
@@ -305,12 +307,13 @@ def _check_columns(columns: Sequence[str]) -> None:
             raise UsageError(unknown("column", name, COLUMNS))
 
 
-def _options(task: Task | None, next_obs: str) -> dict[str, Any]:
+def _options(task: Task | None, next_obs: str, action_range: str | None) -> dict[str, Any]:
     """Everything but the file and how it is read that a conversion and its card depend on."""
     if task is None:
-        return {"next_obs": next_obs, "task": None}
+        return {"next_obs": next_obs, "task": None, "action_range": [action_range]}
     maze = task.maze.card() if task.maze else None
-    return {"next_obs": next_obs, "task": [task.id, task.obs_dim, task.action_dim, task.time_limit, maze]}
+    units = {"action_range": [action_range, str(task.action_range)]} if task.action_range or action_range else {}
+    return units | {"next_obs": next_obs, "task": [task.id, task.obs_dim, task.action_dim, task.time_limit, maze]}
 
 
 def _dataset(

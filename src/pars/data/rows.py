@@ -3,19 +3,21 @@
 Columns may be memory maps larger than memory: they are looked at a chunk at a time and never copied whole.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from pars.data.action_range import find_range, scaled
 from pars.data.checking.scan import chunks
 from pars.data.formats.files import REQUIRED
 from pars.envs.base import Task
 from pars.errors import DataError
+from pars.units import ActionRange
 
 Array = np.ndarray
 
-ACTION_TOLERANCE = 1e-3
+MOST_CHOICES = 32  # of a discrete action
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,35 @@ class Rows:
     """
 
     obs: Array  # [N, O] float32
-    action: Array  # [N, A] float32
+    action: Array  # [N, A] float32, in [-1, 1]
     reward: Array  # [N] float32, raw
     terminal: Array  # [N] bool, the task ended
     timeout: Array | None  # [N] bool, the episode was cut here; None: the file does not say
     next_obs: Array | None  # [N, O] float32, the file's own, if it has them
+    action_range: ActionRange | None = None  # that actions had on file; None: [-1, 1]
+    assumed: str = ""  # a warning: what was taken for granted of it
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of observations and actions, where known
+
+    def name(self, key: str, number: int) -> str:
+        """Of a column of observations or actions."""
+        return named(self.names, key, number)
 
 
-def checked_rows(columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str) -> Rows:
+def named(names: Mapping[str, Sequence[str]], key: str, number: int) -> str:
+    """Of a column of "observations" or "actions": its own name, else `observation 3`."""
+    return names[key][number] if key in names else f"{key.removesuffix('s')} {number}"
+
+
+def checked_rows(
+    columns: Mapping[str, Array], source: str, task: Task | None, next_obs: str, action_range: str | None = None
+) -> Rows:
     """The columns as float32 and bool rows. Raises DataError with the first thing that is wrong.
 
     Args:
         source: names the data in messages.
         task: whose widths the data must have; None: any.
         next_obs: "shift" takes the following row, "file" the file's `next_observations`.
+        action_range: of the actions, see `pars.units.parse_range`; "scaled": they are in [-1, 1].
     """
     missing = [key for key in REQUIRED if key not in columns]
     if missing:
@@ -57,14 +74,22 @@ def checked_rows(columns: Mapping[str, Array], source: str, task: Task | None, n
             "they must be alike"
         )
     _check_task(obs, action, source, task)
-    _check_actions(action, source)
+    names = getattr(columns, "names", {})
+    if action_range is None:
+        _check_continuous(columns["actions"], source)
+    titles = [named(names, "actions", i) for i in range(action.shape[1])]
+    own = getattr(columns, "action_range", None)
+    found = find_range(action, source, task, action_range, own, titles)
     rows = Rows(
         obs=obs,
-        action=action,
+        action=scaled(action, found.range),
         reward=_vector(columns, "rewards", source),
         terminal=_flags(columns, "terminals", source),
         timeout=_flags(columns, "timeouts", source) if "timeouts" in columns else None,
         next_obs=following,
+        action_range=found.range,
+        assumed=found.warning,
+        names=names,
     )
     _check_ends(rows, source, next_obs)
     return rows
@@ -117,6 +142,13 @@ def _not_finite(column: Array) -> tuple[int, int]:
 def matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
     """[N, width], finite. Raises DataError."""
     shape = np.shape(columns[key])
+    if key == "actions" and len(shape) == 1:
+        return _float32(columns, key, source).reshape(-1, 1)
+    if len(shape) > 3 or (len(shape) == 3 and columns[key].dtype == np.uint8):
+        raise DataError(
+            f"{source}: '{key}' has shape {shape} and looks like images, which pars does not learn from; give it the "
+            "numbers that a network of yours makes of them, [rows, width]"
+        )
     if len(shape) != 2 or shape[1] == 0:
         raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows, width]; flatten each step to one vector")
     return _float32(columns, key, source)
@@ -150,18 +182,15 @@ def _check_task(obs: Array, action: Array, source: str, task: Task | None) -> No
             raise DataError(f"{source}: '{key}' is {width} wide, {task.id} has {expected}; choose the task of the data")
 
 
-def _check_actions(action: Array, source: str) -> None:
-    low, high, first = np.inf, -np.inf, -1
-    for part in chunks(len(action)):
-        values = action[part].astype(np.float32, copy=False)
-        bad = (np.abs(values) > 1.0 + ACTION_TOLERANCE).any(axis=1)
-        if first < 0 and bad.any():
-            first = part.start + int(np.argmax(bad))
-        low, high = min(low, values.min()), max(high, values.max())
-    if first >= 0:
+def _check_continuous(action: Array, source: str) -> None:
+    """Raises DataError for the numbers of discrete actions."""
+    if action.dtype.kind not in "iub" or np.prod(action.shape[1:]) != 1:
+        return
+    least, most = int(action.min()), int(action.max())
+    if least >= 0 and most < MOST_CHOICES and len(np.unique(action)) == most - least + 1:
         raise DataError(
-            f"{source}: actions reach from {low:.4g} to {high:.4g} (first outside in row "
-            f"{first}), expected [-1, 1]; scale them so that the action bounds become -1 and 1"
+            f"{source}: 'actions' are the whole numbers {least} to {most} and look discrete, and pars needs continuous "
+            "ones; if they are, save them as float32"
         )
 
 

@@ -17,6 +17,7 @@ from mujoco import rollout
 
 from pars.envs.maze import Maze
 from pars.system import cores
+from pars.units import ActionRange
 
 Array = np.ndarray
 
@@ -78,6 +79,7 @@ class Task:
     maze: Maze | None  # for pictures and coverage
     make: MakeEnv
     goal_dim: int = 0  # width of the goals that policies may be shown; 0: the task has none
+    action_range: ActionRange | None = None  # what actions in [-1, 1] are mapped to; None: they are the task's own
     options: tuple[tuple[str, str], ...] = ()  # what `make_task` was told besides the id
     modes: tuple[str, ...] = ("stock",)  # engine modes that there are
     goal_choices: tuple[str, ...] = ()  # when the goal is drawn; (): the task fixes it

@@ -13,6 +13,7 @@ import numpy as np
 from pars.envs.base import Array, BatchEnv, StepResult, Task, clipped
 from pars.envs.foreign import TIMEOUT, Foreign
 from pars.errors import TaskError
+from pars.units import SCALED, ActionRange, parse_range
 
 if TYPE_CHECKING:
     import gymnasium
@@ -23,19 +24,28 @@ NO_ARGS: EnvArgs = MappingProxyType({})
 
 
 class GymBatch:
-    """n Gymnasium environments, stepped in turn. Actions in [-1, 1] are mapped linearly to the action box."""
+    """n Gymnasium environments, stepped in turn. Actions in [-1, 1] are mapped linearly to `action_range`, by default
+    the action box, and clipped to that."""
 
     goals = None
 
-    def __init__(self, env_id: str, n: int, args: EnvArgs = NO_ARGS, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        env_id: str,
+        n: int,
+        args: EnvArgs = NO_ARGS,
+        timeout: float = TIMEOUT,
+        action_range: ActionRange | None = None,
+    ) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one environment, got {n}")
         self.n = n
         self._envs = [Foreign(_make(env_id, args), env_id, timeout) for _ in range(n)]
         box: Any = self._envs[0].env.action_space
-        self._middle = (box.high.astype(np.float64) + box.low) / 2
-        self._half = (box.high.astype(np.float64) - box.low) / 2
-        self._dtype = box.dtype
+        self._box, self._dtype = (box.low, box.high), box.dtype
+        known = action_range or ActionRange.of(*self._box, "box")
+        low, high = np.asarray(known.low), np.asarray(known.high)
+        self._middle, self._half = (high + low) / 2, (high - low) / 2
 
     def reset(self, index: Array, seed: Array) -> Array:
         """Restart the environments `index` [k] from `seed` [k] -> obs [k, O]."""
@@ -45,7 +55,7 @@ class GymBatch:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
         index = np.asarray(index)
         k = len(index)
-        scaled = (self._middle + clipped(action) * self._half).astype(self._dtype)
+        scaled = np.clip((self._middle + clipped(action) * self._half).astype(self._dtype), *self._box)
         obs, reward = [], np.zeros(k, np.float32)
         terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
         for row, i in enumerate(index):
@@ -111,12 +121,15 @@ def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
         )
 
 
-def gym_task(env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None) -> Task:
+def gym_task(
+    env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None, action_range: str | None = None
+) -> Task:
     """The task of a Gymnasium id such as `Hopper-v5` or `my_package:MyEnv-v0`; scores are raw returns.
 
     Args:
         args: keyword arguments of the environment.
         timeout: seconds that one reset or step may take; 0: any time.
+        action_range: what actions in [-1, 1] are mapped to, see `pars.units.parse_range`; by default the action box.
 
     Raises TaskError if it cannot be made, or if its spaces are not boxes with bounded actions.
     """
@@ -125,11 +138,18 @@ def gym_task(env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None)
         _check_spaces(env_id, env)
         observed, acted = env.observation_space.shape, env.action_space.shape
         limit = env.spec.max_episode_steps if env.spec else None
+        box: Any = env.action_space
+        known = ActionRange.of(box.low, box.high, f"the box of {env_id}")
     finally:
         env.close()
 
+    told: tuple[tuple[str, str], ...] = ()
+    if action_range is not None:
+        told = (("action_range", action_range),)
+        known = known if action_range == SCALED else parse_range(action_range, len(known.low))
+
     def make(n: int, threads: int | None = None) -> BatchEnv:  # stepped in turn, whatever the threads
-        return GymBatch(env_id, n, args, TIMEOUT if timeout is None else timeout)
+        return GymBatch(env_id, n, args, TIMEOUT if timeout is None else timeout, known)
 
     return Task(
         id=env_id,
@@ -144,4 +164,6 @@ def gym_task(env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None)
         physics="stock",
         maze=None,
         make=make,
+        action_range=None if known.plain else known,
+        options=told,
     )

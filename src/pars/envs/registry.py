@@ -13,6 +13,7 @@ from pars.envs.gym import gym_task
 from pars.envs.locomotion import locomotion
 from pars.envs.pointmaze import pointmaze
 from pars.errors import UsageError, unknown
+from pars.units import SCALED
 
 # How data was collected; the evaluation is the same for all protocols of a map.
 POINTMAZE = {
@@ -73,6 +74,7 @@ def make_task(
     goal: str | None = None,
     env_args: Mapping[str, Any] | str | None = None,
     env_timeout: float | None = None,
+    action_range: str | None = None,
 ) -> Task:
     """The task of an id of `TASKS` or of Gymnasium.
 
@@ -81,6 +83,7 @@ def make_task(
         goal: of AntMaze, "episode" (default: drawn at every reset) or "fixed" (drawn once).
         env_args: of Gymnasium's, keyword arguments of the environment: a dict, or its JSON, as runs keep it.
         env_timeout: of Gymnasium's, seconds that one reset or step may take; 0: any time.
+        action_range: of a Gymnasium environment, see `gym_task`.
 
     Raises UsageError (unknown id, option that the task has not) or TaskError (cannot be made).
     """
@@ -90,6 +93,8 @@ def make_task(
     if task_id in TASKS:
         if env_args:
             raise UsageError(f"{task_id}: arguments are for Gymnasium environments; leave --env-arg out")
+        if action_range not in (None, SCALED):
+            raise UsageError(f"{task_id}: its actions are in [-1, 1]; leave --action-range {action_range} out")
         task = TASKS[task_id]()
         if goal is not None and not task.goal_choices:
             raise UsageError(f"{task_id}: goal={goal} is for AntMaze tasks only; leave it out")
@@ -105,6 +110,7 @@ def make_task(
                 f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out"
             )
         args = json.loads(env_args) if isinstance(env_args, str) else dict(env_args or {})
-        task = gym_task(task_id, args, env_timeout)
-        return replace(task, options=(("env_args", json.dumps(args, sort_keys=True)),)) if args else task
+        task = gym_task(task_id, args, env_timeout, action_range)
+        told = (("env_args", json.dumps(args, sort_keys=True)),) if args else ()
+        return replace(task, options=(*told, *task.options))
     raise UsageError(unknown("task", task_id, TASKS) + "; a Gymnasium id such as Hopper-v5 works too")

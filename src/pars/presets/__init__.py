@@ -85,6 +85,7 @@ class Lengths:
 
 
 D4RL = Lengths(1_000_000, 5000, 5000)  # the field's convention; the paper does not state its offline length
+OWN_STEPS = (50_000, 1_000_000)  # ours: enough for values to come back from the future, and D4RL's
 LENGTHS = {"pointmaze": Lengths(20_000, 1000, 500)}  # ours, a few minutes on two cores
 
 
@@ -140,10 +141,15 @@ def lengths(task_id: str | None) -> Lengths:
     return LENGTHS.get(family(task_id), D4RL)
 
 
-def offline_steps(algorithm: str | None, task_id: str | None) -> int:
-    """Gradient steps of an algorithm's recipe for a dataset or a family of tasks, where it has one of its own."""
-    own = PRESETS.get(algorithm or "", NONE).steps
-    return int(own.get(task_id or "", own.get(family(task_id), lengths(task_id).offline_steps)))
+def offline_steps(algorithm: str | None, task_id: str | None, rows: int | None = None) -> int:
+    """Gradient steps of an algorithm's recipe for a dataset or a family of tasks, where it has one of its own.
+
+    rows: of own data, which is trained a step for each, within `OWN_STEPS`.
+    """
+    own, usual = PRESETS.get(algorithm or "", NONE).steps, lengths(task_id).offline_steps
+    if rows is not None and family(task_id) == OWN:
+        usual = min(max(-(-rows // 1000) * 1000, OWN_STEPS[0]), OWN_STEPS[1])
+    return int(own.get(task_id or "", own.get(family(task_id), usual)))
 
 
 def source(algorithm: str) -> str:

@@ -41,6 +41,7 @@ class Facts:
     """What the rules know of a dataset."""
 
     reward_min: float  # raw
+    reward_max: float
     value_spread: float  # standard deviation of returns-to-go, discounted by `DISCOUNT`, of raw rewards
     action_width: float  # standard deviation of the actions in [-1, 1], quadratic mean over their dimensions
     terminals: bool  # some episodes end by themselves: no value follows

@@ -6,14 +6,9 @@ programs reach), every evaluation episode to its time limit. While units run, th
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 
 from pars.collect.twins import collect_twin, twin_path
 from pars.config import structure
@@ -23,12 +18,10 @@ from pars.errors import TaskError
 from pars.probes.flops import step_flops
 from pars.reproduce.grid import Grade
 from pars.system import cores
+from pars.training.estimate import COMPILE, EFFICIENCY, product_rate
 from pars.training.plan import Group, Plan
 from pars.training.progress import progress_bar
 
-EFFICIENCY = 0.65  # of the rate of matrix products, that training reaches
-COMPILE = 8.0  # seconds for a program that is not in the cache
-ROWS, WIDTH = 512, 256
 # A GPU is reasoned, not measured: about 2,500 gradient steps a second of one program whatever its size until the chip
 # is full, then 15 TFLOP/s of float32; physics on 16 cores of the speed of ours.
 GPU_STEPS, GPU_FLOPS, GPU_CORES, GPU_COMPILE = 2500.0, 15e12, 16, 30.0
@@ -57,7 +50,7 @@ class Machine:
     @cached_property
     def flops(self) -> float:
         """FLOP/s of [512, 256] @ [256, 256] on all cores, each with a chain of its own."""
-        return _product_rate(0.4)
+        return product_rate(0.4)
 
     def physics(self, task_id: str) -> float:
         """Environment steps per second; infinite where the task cannot be made here."""
@@ -110,18 +103,3 @@ def data_of(grade: Grade, task_id: str) -> str | None:
     if grade.data == "d4rl" or task_id.startswith("pointmaze"):
         return None  # the task's own
     return f"twin:{twin_path(task_id, grade.rows).stem}" if grade.rows else "twin"
-
-
-def _product_rate(seconds: float) -> float:
-    turns = 64
-    flops = 2.0 * ROWS * WIDTH * WIDTH * turns
-    weights = np.linalg.qr(np.random.default_rng(0).normal(size=(WIDTH, WIDTH)))[0].astype(np.float32)
-    chain = jax.jit(lambda x, w: jax.lax.fori_loop(0, turns, lambda _, y: y @ w, x))
-    devices = jax.devices()
-    args = [(jax.device_put(jnp.ones((ROWS, WIDTH)), device), jax.device_put(weights, device)) for device in devices]
-    jax.block_until_ready([chain(*pair) for pair in args])
-    calls, begin = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - begin) < seconds:
-        jax.block_until_ready([chain(*pair) for pair in args])
-        calls += len(args)
-    return calls * flops / elapsed

@@ -51,6 +51,8 @@ def describe(
         "from_data": [chosen._asdict() for chosen in group.chosen],
         "part_of": None if whole.name == group.name else whole.name,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
+        "inputs": [{"name": dataset.name_of("observations", i)} for i in range(dataset.obs_dim)],
+        "outputs": _outputs(dataset, task),
         "goal_dim": task.goal_dim if task else group.configs[0].goal_dim,
         "columns": [[name, list(shape)] for name, shape in dataset.shapes(columns)],
         "plan": {**dataclasses.asdict(plan), "updates_per_step": settings[0]["updates_per_step"]},
@@ -72,6 +74,13 @@ def describe(
         "versions": versions(),
         "machine": {"cpu": cpu_name(), "cores": cores(), "devices": [str(d) for d in jax.devices()]},
     }
+
+
+def _outputs(dataset: Dataset, task: Task | None) -> list[dict[str, Any]]:
+    """Name and bounds of every action, in the units of the environment or of the data."""
+    known = (task.action_range if task else None) or dataset.action_range
+    bounds = zip(known.low, known.high) if known else [(-1.0, 1.0)] * dataset.action_dim
+    return [{"name": dataset.name_of("actions", i), "low": a, "high": b} for i, (a, b) in enumerate(bounds)]
 
 
 def _varied(group: Group) -> list[str]:

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pars import presets
+from pars.algos import find_algorithm
 from pars.data import Dataset
 from pars.errors import DataError
-from pars.presets.from_data import DISCOUNT, Facts
+from pars.presets.from_data import DISCOUNT, Facts, settings_from
 from pars.rl.returns import returns_ahead
 
 LOOKED_AT = 10_000  # rows, evenly drawn, that values and actions are judged by
+UNLIKE = 10.0  # times: the widest column beside the narrowest
+STEADY = 0.05  # standard deviation of actions in [-1, 1]
+SHOWN = "pars"  # the method whose settings a check names
 
 
 def facts_of(dataset: Dataset, norms: bool = False) -> Facts:
@@ -25,22 +30,44 @@ def facts_of(dataset: Dataset, norms: bool = False) -> Facts:
     action = np.asarray(columns.action[picks], np.float64)
     return Facts(
         reward_min=float(np.min(columns.reward)),
+        reward_max=float(np.max(columns.reward)),
         value_spread=float(values.std()),
         action_width=float(np.sqrt(action.var(axis=0).mean())),
         terminals=bool(np.max(columns.terminal) > 0),
         longest=int(dataset.card["episode_length"]["max"]),
-        constant=_named(dataset, constant(dataset.obs_mean, dataset.obs_std)),
+        constant=tuple(dataset.name_of("observations", i) for i in constant(dataset.obs_mean, dataset.obs_std)),
         norms=_norms(dataset) if norms else {},
     )
+
+
+def outlook(dataset: Dataset) -> tuple[list[str], list[str]]:
+    """What training will do about a dataset that nothing is published for, shown on PARS, and what is a risk of it."""
+    known, said, risks = facts_of(dataset), [], []
+    still = constant(dataset.obs_mean, dataset.obs_std)
+    order = [int(i) for i in np.argsort(dataset.obs_std) if i not in still] or [0]
+    narrow, wide = order[0], order[-1]
+    if dataset.obs_std[wide] > UNLIKE * dataset.obs_std[narrow]:
+        each = [f"{dataset.name_of('observations', i)} by {dataset.obs_std[i]:.3g}" for i in (wide, narrow)]
+        said.append(f"columns differ in scale ({each[0]}, {each[1]}), which every method undoes")
+    if known.reward_max <= 0.0 and known.reward_min < 0.0:
+        said.append("no reward is above 0, so every value is negative: infeasible actions are pulled to a low q_min")
+    own = find_algorithm(SHOWN)
+    chosen = settings_from(known, own.configure(), (), presets.value_spread(SHOWN))
+    said += [f"{SHOWN}: {one}" for one in chosen]
+    said.append(f"{presets.offline_steps(SHOWN, None, len(dataset.last)):,} gradient steps, unless --steps says others")
+    if known.action_width < STEADY:
+        risks.append(
+            f"actions vary by {known.action_width:.2g} of half their range only: a policy may come to one action "
+            "everywhere; check the range (--action-range), and read the report's warnings"
+        )
+    if known.value_spread == 0.0:
+        risks.append("returns are the same everywhere: there is nothing that a policy could be better by; train bc")
+    return said, risks
 
 
 def constant(mean: np.ndarray, std: np.ndarray) -> Sequence[int]:
     """Columns that never change, but for the rounding of their numbers."""
     return [int(i) for i in np.flatnonzero(std <= 1e-6 * np.abs(mean))]
-
-
-def _named(dataset: Dataset, columns: Sequence[int]) -> tuple[str, ...]:
-    return tuple(f"column {i}" for i in columns)
 
 
 def _norms(dataset: Dataset) -> dict[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ from pars.training.folder import read_description, tasks_below
 from pars.training.online import rounded
 from pars.training.policy import Policies
 from pars.training.program import state_shapes
+from pars.units import ActionRange
 
 
 def group_folders(run: Path) -> list[Path]:
@@ -44,6 +45,8 @@ class Restored:
     description: Mapping[str, Any]
     position: Position
     policies: Policies
+    inputs: tuple[str, ...]  # names of the observations
+    outputs: tuple[Output, ...]
 
     @cached_property
     def task(self) -> Task | None:
@@ -52,8 +55,17 @@ class Restored:
         return task_of(self.description)
 
 
+class Output(NamedTuple):
+    """An action with its bounds, in units of its own."""
+
+    name: str
+    low: float
+    high: float
+
+
 class Policy:
-    """The deterministic policy of one member of a run: obs [.., O] -> action in [-1, 1] [.., A].
+    """The deterministic policy of one member of a run: obs [.., O] -> action [.., A], in the units of the data or the
+    environment and within the bounds of `outputs`.
 
     One that sees goals is called with (obs, goal [.., G]), or with both as a pair. Of an algorithm whose policies see a
     history obs is what pars.core.Act says.
@@ -62,13 +74,23 @@ class Policy:
     def __init__(self, restored: Restored, member: int):
         self._act = restored.policies.member(member)
         self._name, self._sees_goals = restored.algo.name, restored.algo.sees.goal
+        self._plain = restored.algo.sees.plain
+        self.inputs, self.outputs = restored.inputs, restored.outputs
+        self._range = ActionRange.of([one.low for one in self.outputs], [one.high for one in self.outputs], "")
 
     def __call__(self, obs: Any, goal: Any = None) -> np.ndarray:
         if goal is not None and not self._sees_goals:
             raise UsageError(f"a policy of {self._name} sees no goals; call it with the observation alone")
         if goal is None and self._sees_goals and not isinstance(obs, tuple | list):
             raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
-        return self._act(obs if goal is None else (obs, goal))
+        if self._plain and (shape := np.shape(obs))[-1:] != (len(self.inputs),):
+            raise UsageError(f"the policy sees {len(self.inputs)} observations (policy.inputs), not shape {shape}")
+        action = self._act(obs if goal is None else (obs, goal))
+        return action if self._range.plain else self._range.to_units(action).astype(np.float32)
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(f"{one.name} {one.low:g}..{one.high:g}" for one in self.outputs)
+        return f"<pars policy: {', '.join(self.inputs)} -> {outputs}>"
 
 
 def load_policy(run: Path | str, member: int = 0) -> Policy:
@@ -114,7 +136,15 @@ def restore(folder: Path) -> Restored:
     )
     state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
     policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
-    return Restored(algo, configs, seeds, description, saved.position, policies)
+    return Restored(algo, configs, seeds, description, saved.position, policies, *_wires(description))
+
+
+def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Output, ...]]:
+    """Inputs and outputs of a run's policies; those of earlier versions had no names and acted in [-1, 1]."""
+    obs_dim, action_dim = description["spec"]
+    inputs = description.get("inputs") or [{"name": f"observation {i}"} for i in range(obs_dim)]
+    outputs = description.get("outputs") or [{"name": f"action {i}", "low": -1, "high": 1} for i in range(action_dim)]
+    return tuple(str(one["name"]) for one in inputs), tuple(Output(**one) for one in outputs)
 
 
 def task_of(description: Mapping[str, Any], env_timeout: float | None = None) -> Task | None:

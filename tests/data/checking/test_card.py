@@ -65,8 +65,8 @@ def test_warnings():
     assert not warned(card(rewards=(np.arange(200) < 100)), "carry a reward")
     saturated = columns()["actions"]
     saturated[:11] = 1
-    assert warned(card(actions=saturated), "6% of the action values are at the bound")
-    assert not warned(card(actions=np.clip(saturated, -0.99, 0.99)), "at the bound")
+    assert warned(card(actions=saturated), "6% of the action values are at their bounds")
+    assert not warned(card(actions=np.clip(saturated, -0.99, 0.99)), "at their bounds")
     assert (
         warned(card(next_obs="file", next_observations=np.zeros((200, 3)), terminals=np.arange(200) == 3), "") is False
     )
@@ -176,7 +176,7 @@ def test_actions_of_another_scale_and_at_the_bound_by_dimension():
     half[:100, 1] = -1
     made = card(actions=half)
     assert made["action"]["at_bound"] == [0, 0.5] and made["action"]["saturation"] == 0.25
-    assert warned(made, "25% of the action values are at the bound of -1 or 1 (most in dimension 1, 50%)")
+    assert warned(made, "25% of the action values are at their bounds (most in action 1, 50%)")
 
 
 def test_rewards_of_two_values():

@@ -31,7 +31,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path):
     text = render(check(maze_file(tmp_path), UMAZE))
     page = Page(text)
     assert "checked for pointmaze-umaze-diverse" in page.text and "a<b>&.npz" in page.text
-    assert "Warnings (1): fit for training" in page.text and "12% of the action values are at the bound" in page.text
+    assert "Warnings (1): fit for training" in page.text and "12% of the action values are at their bounds" in page.text
     assert set(page.tables()) == {"coverage.csv", "returns.csv", "lengths.csv", "at_bound.csv"}
     assert page.tables()["at_bound.csv"].splitlines()[1:] == ["0,25", "1,0"]
     for _, attributes in page.tags:

@@ -37,6 +37,8 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
     length = np.diff(np.append(begin, len(end)))
     returns = task_returns(rows, begin, length)
     action, obs = scan_columns(rows.action, BOUND), scan_columns(rows.obs)
+    known = rows.action_range
+    span = [action.low, action.high] if known is None else [known.to_units(action.low), known.to_units(action.high)]
     card: Card = {
         "rows": len(rows.obs),
         "transitions": len(rows.obs) if next_obs == "file" else int((~cut[:-1]).sum()),
@@ -53,8 +55,9 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
         "ends": int((rows.terminal | cut).sum()),
         "duplicate_rows": duplicates(rows.obs, rows.action)._asdict(),
         "action": {
-            "min": action.low.tolist(),
-            "max": action.high.tolist(),
+            "min": span[0].tolist(),
+            "max": span[1].tolist(),
+            "range": known.as_dict() if known else None,
             "saturation": float(action.at_bound.mean()),
             "at_bound": action.at_bound.tolist(),
         },
@@ -64,12 +67,15 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
             "min": obs.low.tolist(),
             "max": obs.high.tolist(),
         },
+        "names": {key: list(own) for key, own in rows.names.items()},
         "maze": maze_coverage(rows.obs, task.maze) if task and task.maze else None,
     }
     jumps = _jumps(rows, task, obs.std, end) if next_obs == "shift" else []
     ends = _time_limits(rows, begin, length)
-    idle = _idle_columns("observation", obs) + _idle_columns("action", action)
-    card["warnings"] = _flag_warnings(rows, task) + ends + _reward_warnings(rows) + _warnings(card) + jumps + idle
+    idle = _idle_columns(rows, "observation", obs) + _idle_columns(rows, "action", action)
+    units = [rows.assumed] if rows.assumed else []
+    own = _warnings(card, rows)
+    card["warnings"] = units + _flag_warnings(rows, task) + ends + _reward_warnings(rows) + own + jumps + idle
     return card
 
 
@@ -155,17 +161,18 @@ def _reward_warnings(rows: Rows) -> list[str]:
     return [f"only {count} rows carry a reward: results will vary much with the seed; train more seeds, or add data"]
 
 
-def _warnings(card: Card) -> list[str]:
+def _warnings(card: Card, rows: Rows) -> list[str]:
     """What follows from the card's own numbers."""
     action, copies, found = card["action"], card["duplicate_rows"], []
     if action["saturation"] > SATURATED:
         worst = int(np.argmax(action["at_bound"]))
+        most = f"most in {rows.name('actions', worst)}, {action['at_bound'][worst]:.0%}"
         found.append(
-            f"{action['saturation']:.0%} of the action values are at the bound of -1 or 1 (most in dimension {worst}, "
-            f"{action['at_bound'][worst]:.0%}); if the recorder cut them off, scale them instead"
+            f"{action['saturation']:.0%} of the action values are at their bounds ({most}); if the recorder cut them "
+            "off, scale them instead"
         )
     reach = max(-min(action["min"]), max(action["max"]))
-    if reach < NARROW:
+    if reach < NARROW and not action["range"]:
         found.append(f"no action is beyond +-{reach:.2g}; scale them so that the bounds of the task become -1 and 1")
     if copies["copies"] > COPIES * copies["looked_at"]:
         found.append(
@@ -202,16 +209,18 @@ def _jumps(rows: Rows, task: Task | None, spread: Array, end: Array) -> list[str
     ]
 
 
-def _idle_columns(kind: str, columns: ColumnStats) -> list[str]:
+def _idle_columns(rows: Rows, kind: str, columns: ColumnStats) -> list[str]:
     """Columns that carry no information: constant, or a copy of an earlier one."""
+    own = rows.names.get(f"{kind}s")
+    name = (lambda number: own[number]) if own else str
     constant = np.flatnonzero(columns.low == columns.high).tolist()
     copies = [
-        f"{column} = {original}"
+        f"{name(column)} = {name(original)}"
         for column, original in enumerate(columns.original.tolist())
         if column != original and column not in constant
     ]
     mend = "check the recording, or leave them out"
-    found = [f"{kind} columns that never change: {', '.join(map(str, constant))}; {mend}"] if constant else []
+    found = [f"{kind} columns that never change: {', '.join(map(name, constant))}; {mend}"] if constant else []
     return found + ([f"{kind} columns that are copies: {', '.join(copies)}; {mend}"] if copies else [])
 
 

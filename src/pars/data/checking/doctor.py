@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pars.data.catalog import dataset_path, load_dataset
 from pars.data.checking.card import Card
@@ -43,6 +43,7 @@ class Checkup:
     refusal: DataError | None
     warnings: list[str]  # each: what, and how to mend it
     notes: list[str]  # worth knowing, nothing to mend
+    training: list[str] = field(default_factory=list)  # what training will do about it
     values: list[Values] = field(default_factory=list)  # of refused data: as far as it could be read
 
     @property
@@ -68,12 +69,13 @@ def check(
     next_obs: NextObs = "shift",
     mapping: Mapping[str, str] | None = None,
     goal: tuple[float, float] | None = None,
+    action_range: str | None = None,
 ) -> Checkup:
     """Check a dataset's id, or a file. What must not be trained on comes back as a refusal, with what could be read.
 
     Args:
         task: whose widths and maze the data should fit; None: an id's own task, of a file only the file itself.
-        next_obs, mapping, goal: as in `load_dataset`.
+        next_obs, mapping, goal, action_range: as in `load_dataset`.
 
     Raises UsageError for an unknown id.
     """
@@ -81,11 +83,14 @@ def check(
     if task is None and name in TASKS:
         task = make_task(name)
     try:
-        card = load_dataset(name_or_path, task=task, next_obs=next_obs, mapping=mapping, goal=goal).card
+        reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=goal, action_range=action_range)
+        card = load_dataset(name_or_path, task=task, **reading).card
     except DataError as refusal:
         path = file_of(name)
         values = scan_values(path, (*REQUIRED, *OPTIONAL)) if path.is_file() else []
-        return Checkup(name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values)
+        return Checkup(
+            name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values=values
+        )
     path = file_of(name)
     warnings, notes = list(card["warnings"]), [*_made(path), *card.get("notes", [])]
     if not card["terminals_end_episodes"]:
@@ -178,6 +183,8 @@ def page_lines(found: Checkup) -> Iterator[tuple[str, str]]:
         yield "values", f"{value.field.name} from {value.low:.4g} to {value.high:.4g}{bad}"
     for note in found.notes:
         yield "note", note
+    for line in found.training:
+        yield "training", line
     for warning in found.warnings:
         yield "warning", warning
     yield "verdict", "refuse" if found.refusal else found.headline  # the command prints the refusal itself

@@ -1,7 +1,7 @@
 """What an open source offers by name, and our columns made of it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,3 +59,13 @@ def _flag(key: str, where: Where, column: Column) -> Column:
         np.dtype(np.float32),
         lambda rows: ((holds(block) == where.equal).astype(np.float32) for block in column.blocks(rows)),
     )
+
+
+def column_names(chosen: Origins, found: Mapping[str, Column]) -> dict[str, tuple[str, ...]]:
+    """Of observations and actions that the file has column by column; arrays of several have none."""
+    names: dict[str, tuple[str, ...]] = {}
+    for key in ("observations", "actions"):
+        sources, shape = chosen.get(key), found[key].shape if key in found else ()
+        if isinstance(sources, list) and shape[1:] == (len(sources),) and sources != [key]:
+            names[key] = tuple(sources)
+    return names

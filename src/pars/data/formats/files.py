@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 import h5py
 import numpy as np
 
-from pars.data.formats import arrow, groups, hdf5, minari, npz, ogbench, tables
+from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
 from pars.data.formats.contents import Contents, column_of
 from pars.data.formats.episodes import Remarks, ended, longest_gap, rule
 from pars.data.formats.layout import (
@@ -39,6 +39,7 @@ from pars.data.formats.layout import (
 from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins
 from pars.data.formats.sources import SUFFIXES, find, suffix
 from pars.errors import DataError, UsageError
+from pars.units import ActionRange
 
 __all__ = ["OPTIONAL", "REQUIRED", "SUFFIXES", "read_columns"]
 
@@ -56,7 +57,8 @@ class Part(NamedTuple):
     starts: list[int]  # first rows of groups that are episodes
     missing: dict[str, tables.Missing]
     own_next: bool  # `next_observations` are true and no row lacks one
-    names: dict[str, list[str]]  # of the file's columns that make up each of ours
+    names: Mapping[str, list[str]]  # of the file's columns that make up each of ours
+    action_range: ActionRange | None = None  # that the file says of itself
 
 
 def read_columns(
@@ -108,9 +110,10 @@ def read_columns(
         arrays = ended(path, arrays, starts, mapping, said, by_file)
     columns = Columns(arrays)
     columns.next_obs = "file" if parts[0].own_next else "shift"
+    columns.action_range = parts[0].action_range
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
     named = {key: tuple(parts[0].names[key]) for key in MATRICES if key in parts[0].names and arrays[key].ndim == 2}
-    columns.names = {key: own for key, own in named.items() if len(own) == arrays[key].shape[1]}
+    columns.names = {key: own for key, own in named.items() if len(own) == arrays[key].shape[1] and own != (key,)}
     return columns
 
 
@@ -168,7 +171,8 @@ def _read_file(
         if mapping or goal:
             raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
-            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True, {})
+            known = minari.action_range(path, file)
+            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True, {}, known)
     episodes = groups.pattern(mapping) if form in ("hdf5", "npz") else None  # a column of a table may hold a slash
     if episodes and form == "npz":
         raise UsageError(f"{path}: --map: {episodes} stands for one group per episode, which HDF5 has; name the arrays")
@@ -195,7 +199,11 @@ def _read_file(
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
         arrays = load(path, kept, scratch, in_memory)
     names = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
-    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names)
+    known = None
+    if form == "hdf5" and (told := cleaned.read(path)):
+        known, names = told
+        arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
+    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known)
 
 
 def is_unrewarded(path: Path) -> bool:

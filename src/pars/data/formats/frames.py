@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pars.data.formats import groups
-from pars.data.formats.contents import Contents, column_of
+from pars.data.formats.contents import Contents, column_names, column_of
 from pars.data.formats.episodes import Remarks, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
 from pars.data.formats.mapping import EPISODE, FILE, canonical, origins
@@ -47,10 +47,12 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     )
     chosen = origins(path, contents.names, mapping)
     require(path, chosen, contents.names)
-    found = load(path, {key: column_of(path, key, chosen, contents, True) for key in chosen}, None, 0)
+    own = {key: column_of(path, key, chosen, contents, True) for key in chosen}
+    found = load(path, own, None, 0)
     said = Remarks()
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
     columns.next_obs = "file" if "next_observations" in mapping else "shift"
+    columns.names = column_names(chosen, own)
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
     return columns
 

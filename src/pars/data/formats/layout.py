@@ -10,6 +10,7 @@ import numpy as np
 
 from pars.errors import DataError, ResourceError
 from pars.system import free_on_host
+from pars.units import ActionRange
 
 Array = np.ndarray
 
@@ -29,6 +30,7 @@ class Columns(dict[str, Array]):
     names: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # of matrices joined from columns, those
     notes: tuple[str, ...] = ()  # what was done while they were read
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
+    action_range: ActionRange | None = None  # that the file says of itself
 
 
 class Column(NamedTuple):

@@ -4,7 +4,9 @@ One group `episode_<k>` per episode: `observations` (T + 1 rows), `actions`, `re
 (T rows). Every row has its true next observation, so none is lost.
 """
 
+import contextlib
 import importlib.util
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from pars.data.formats import hdf5
 from pars.data.formats.layout import INFOS, Column
 from pars.data.formats.mapping import natural
 from pars.errors import DataError, ResourceError
+from pars.units import ActionRange
 
 Array = np.ndarray
 Reader = Callable[[str, int], Array]  # episode, its number of steps -> the episode's rows of one column
@@ -70,6 +73,19 @@ def in_folder(folder: Path) -> Path | None:
 def episodes(file: Any) -> list[str]:
     """Names of the episode groups, in the order of their numbers."""
     return sorted((name for name in file if re.fullmatch(r"episode_\d+", name)), key=natural)
+
+
+def action_range(path: Path, file: Any) -> ActionRange | None:
+    """The box of `action_space`, in metadata.json beside the file or, of earlier versions, in the file; None if it is
+    not said, or no box with finite bounds."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        beside = path.parent / "metadata.json"
+        text = json.loads(beside.read_text())["action_space"] if beside.is_file() else file.attrs["action_space"]
+        space = json.loads(text) if isinstance(text, str | bytes) else text
+        low, high = (np.atleast_1d(np.asarray(space[end], np.float64)) for end in ("low", "high"))
+        if low.ndim == 1 and low.shape == high.shape and np.isfinite([low, high]).all() and (low < high).all():
+            return ActionRange.of(low, high, "the file's action_space")
+    return None
 
 
 def columns(path: Path, file: Any, infos: bool) -> dict[str, Column]:

@@ -56,6 +56,7 @@ def _head(found: Checkup, name: str) -> str:
             f'<ul class="beside warn">{"".join(f"<li>{html.text(line)}</li>" for line in found.warnings)}</ul>'
         )
     parts += [html.note(line[0].upper() + line[1:]) for line in found.notes]
+    parts += [html.note(f"In training: {line}.") for line in found.training]
     return "".join([*parts, "</header>"])
 
 
@@ -93,7 +94,7 @@ def _pictures(card: Card, name: str) -> str:
 
 
 def _at_bound(card: Card, name: str) -> list[Picture]:
-    """Share of each action dimension at -1 or 1; nothing to draw if none is."""
+    """Share of each action dimension at its bounds; nothing to draw if none is."""
     shares = 100 * np.asarray(card["action"]["at_bound"])
     if not shares.any():
         return []
@@ -102,7 +103,7 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
         fig = figure((3.6, 2.6))
         ax = fig.subplots()
         ax.bar(dims, shares, 0.8, color=COLORS[0])
-        ax.set(xlabel="action dimension", ylabel="% of rows at -1 or 1", xlim=(-0.6, len(shares) - 0.4))
+        ax.set(xlabel="action dimension", ylabel="% of rows at its bound", xlim=(-0.6, len(shares) - 0.4))
         ax.xaxis.set_major_locator(MaxNLocator(min(len(shares), 16), integer=True))
         ax.grid(axis="x", visible=False)
         ax.spines["bottom"].set_color(INK)
@@ -122,14 +123,16 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
 def _actions(card: Card) -> str:
     action = card["action"]
     rows = zip(action["min"], action["max"], action["at_bound"], strict=True)
-    cells = [[f"action {i}", f"{low:.4g}", f"{high:.4g}", f"{share:.2%}"] for i, (low, high, share) in enumerate(rows)]
-    return _folded(html.table(["dimension", "smallest", "largest", "at -1 or 1"], cells, tight=True), len(cells))
+    own = (card.get("names") or {}).get("actions") or [f"action {i}" for i in range(len(action["min"]))]
+    cells = [[own[i], f"{low:.4g}", f"{high:.4g}", f"{share:.2%}"] for i, (low, high, share) in enumerate(rows)]
+    return _folded(html.table(["dimension", "smallest", "largest", "at its bound"], cells, tight=True), len(cells))
 
 
 def _observations(card: Card) -> str:
     obs = card["obs"]
     rows = zip(obs["mean"], obs["std"], obs["min"], obs["max"], strict=True)
-    cells = [[f"observation {i}", *(f"{value:.4g}" for value in row)] for i, row in enumerate(rows)]
+    own = (card.get("names") or {}).get("observations") or [f"observation {i}" for i in range(len(obs["mean"]))]
+    cells = [[own[i], *(f"{value:.4g}" for value in row)] for i, row in enumerate(rows)]
     return _folded(html.table(["dimension", "mean", "std", "smallest", "largest"], cells, tight=True), len(cells))
 
 
