@@ -22,6 +22,7 @@ PARTS = {
     "kernels": "kernels, waits, bytes of a step and the least time on an H100, which need not be there",
     "twins": "AntMaze twins beside what is public about D4RL's files (PARS_WALKER: another walker's weights)",
     "robots": "MuJoCo twins, made where absent: times, returns reached, BC's published scores (hours at first)",
+    "own_data": "logs of a mediocre controller in a plant's units: constant policies, returns (--before; --dry: tiny)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",
