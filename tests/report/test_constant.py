@@ -29,6 +29,14 @@ def test_one_action_and_the_bound_are_told_apart_and_said_first(tmp_path: Path) 
     assert text.index("nearly the same action") < text.index('class="verdict"')
 
 
+def test_what_the_data_decided_and_the_bounds_are_on_the_page(tmp_path: Path) -> None:
+    chosen = [{"name": "q_min", "value": -400.0, "reason": "the least value"}]
+    outputs = [{"name": "valve_pct", "low": 0.0, "high": 100.0}]
+    write_group(tmp_path / "pars", task=None, maze=False, from_data=chosen, outputs=outputs)
+    text = render(read_run(tmp_path))
+    assert "PARS: q_min=-400, decided by the data (the least value)." in text and "valve_pct 0..100" in text
+
+
 def test_before_training_and_without_the_probe_nothing_is_said(tmp_path: Path) -> None:
     metrics = {"action_spread": {"offline": {0: [0.0] * 3}}, "data_action_spread": {"offline": {0: [0.5] * 3}}}
     write_group(tmp_path / "pars", metrics=metrics)

@@ -45,5 +45,6 @@ def test_the_check_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     page = tmp_path / "page.html"
     cli.main(["data", "check", str(tmp_path / "plant.npz"), "--action-range", "0..100,-5..5", "--html", str(page)])
     out = capsys.readouterr().out
+    assert "0..100, -5..5 (given)" in out
     assert "training" in out and "pars: normalize_obs=true" in out and "no range of the actions" not in out
     assert "In training: pars: bc_weight=" in page.read_text()

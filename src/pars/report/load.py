@@ -93,6 +93,8 @@ def read_group(folder: Path) -> GroupRecord:
         landscapes=_read_probes(folder / "probes", "landscape", len(members), problems),
         trajectories=_read_probes(folder / "probes", "trajectories", len(members), problems),
         problems=problems,
+        from_data=[dict(one) for one in info.get("from_data") or []],
+        outputs=[dict(one) for one in info.get("outputs") or []],
         part_of=str(info["part_of"]) if info.get("part_of") else None,
     )
 

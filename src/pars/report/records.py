@@ -64,6 +64,8 @@ class GroupRecord:
     landscapes: list[ProbeRecord] = field(default_factory=list)  # at most one per phase
     trajectories: list[ProbeRecord] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    from_data: list[dict[str, Any]] = field(default_factory=list)  # settings that the data decided: name, value, reason
+    outputs: list[dict[str, Any]] = field(default_factory=list)  # of the policies: name, low, high
     part_of: str | None = None  # the population whose members did not fit into memory together
     parts: list["GroupRecord"] = field(default_factory=list)  # the group folders this one was put together from, if any
 

@@ -123,7 +123,8 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
     length, returns, reward, action = card["episode_length"], card["returns"], card["reward"], card["action"]
     copies = card["duplicate_rows"]
     dims = range(min(MOST_DIMS, len(action["min"])))
-    ranges = [f"{action['min'][i]:.2g}..{action['max'][i]:.2g}" for i in dims]
+    names = (card.get("names") or {}).get("actions")
+    ranges = [f"{names[i] + ' ' if names else ''}{action['min'][i]:.4g}..{action['max'][i]:.4g}" for i in dims]
     bounds = [f"{action['at_bound'][i]:.1%}" for i in dims]
     more = " ..." if len(action["min"]) > MOST_DIMS else ""
     lines = [
@@ -136,6 +137,7 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
         ("actions", f"{len(action['min'])} wide, {min(action['min']):.3g} to {max(action['max']):.3g}, "
          f"{action['saturation']:.1%} at the bound"),
         ("  range", ", ".join(ranges) + more),
+        *([("  bounds", _bounds(action["range"]))] if action.get("range") else []),
         ("  at bound", ", ".join(bounds) + more),
         ("observations", f"{len(card['obs']['mean'])} wide, {min(card['obs']['min']):.4g} to "
          f"{max(card['obs']['max']):.4g}"),
@@ -146,6 +148,13 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
         off = f", {maze['outside']:.1%} of the rows outside of them" if maze["outside"] else ""
         lines.append(("maze", f"{maze['name']}, {maze['free_cells_visited']:.0%} of the free cells visited{off}"))
     return lines
+
+
+def _bounds(known: Card) -> str:
+    """What becomes [-1, 1], and how it is known."""
+    pairs = zip(known["low"][:MOST_DIMS], known["high"][:MOST_DIMS])
+    more = " ..." if len(known["low"]) > MOST_DIMS else ""
+    return ", ".join(f"{low:.4g}..{high:.4g}" for low, high in pairs) + f"{more} ({known['source']})"
 
 
 def spread(values: Card) -> str:

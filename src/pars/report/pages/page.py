@@ -39,7 +39,7 @@ def render(run: Run) -> str:
             html.legend([one.label for one in series[: figures.MOST]]) + html.note(_SMALL) if small else "",
             html.figures(small, "small"),
         ),
-        html.section("Settings", tables.settings(series)),
+        html.section("Settings", *_from_data(run), tables.settings(series)),
         html.section("Speed", tables.speed(run)),
         html.section("How to repeat this", *_origin(run)),
     ]
@@ -109,6 +109,19 @@ def _data(run: Run) -> list[str]:
         warnings = [html.note(f"Warning: {line}", "warn") for line in card.get("warnings") or []]
         parts += [*warnings, html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
     return parts
+
+
+def _from_data(run: Run) -> list[str]:
+    """What the data decided, and the units in which policies act where those are not [-1, 1]."""
+    found = []
+    for group in run.groups:
+        for one in group.from_data:
+            text = f"{group.title}: {one['name']}={show(one['value'])}, decided by the data ({one['reason']})."
+            found.append(html.note(text))
+    bounds = [f"{one['name']} {one['low']:g}..{one['high']:g}" for group in run.groups[:1] for one in group.outputs]
+    if run.groups and any((one["low"], one["high"]) != (-1, 1) for one in run.groups[0].outputs):
+        found.append(html.note(f"Policies act within: {', '.join(bounds)}."))
+    return found
 
 
 def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
