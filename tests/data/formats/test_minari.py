@@ -61,6 +61,23 @@ def test_of_other_dicts_the_observation_alone(tmp_path):
     assert (read["observations"] == stacked(episodes, "observations/observation", slice(-1))).all()
 
 
+def test_a_goal_that_the_policy_does_not_see_is_said(tmp_path):
+    (note,) = read_columns(write_minari(tmp_path / "x", minari_episodes([3, 2], ant=4))).notes
+    assert "desired_goal of the observations is the task's goal" in note
+
+
+def test_dicts_without_an_observation_are_joined_in_the_order_of_their_names(tmp_path):
+    episodes = minari_episodes([3, 2])
+    for episode in episodes:
+        plain = episode.pop("observations")
+        episode |= {"observations/b/speed": plain[:, 0], "observations/a": plain[:, 1:]}
+    read = read_columns(write_minari(tmp_path / "x", episodes))
+    assert read.names["observations"] == ("a_0", "a_1", "b/speed")
+    assert read.notes == ("observations are a dict, joined in this order: a, b/speed",)
+    speed = stacked(episodes, "observations/b/speed", slice(1, None)).astype(np.float32)
+    assert (read["next_observations"][:, 2] == speed).all()
+
+
 def damaged(change: str):
     episodes = minari_episodes([3, 2, 4])
     if change == "short":
@@ -71,7 +88,7 @@ def damaged(change: str):
         episodes[2]["actions"] = np.zeros((4, 3))
     elif change == "dict":
         for episode in episodes:
-            episode["observations/image"] = episode.pop("observations")
+            episode["observations/image"] = np.zeros((len(episode.pop("observations")), 8, 8))
     return episodes
 
 
@@ -81,7 +98,7 @@ def damaged(change: str):
         ("short", "'episode_1/observations' has 2 rows, expected 3"),
         ("missing", "no 'episode_2/actions'"),
         ("wide", "'actions' has rows of shape (3,) in episode_2, (2,) in episode_0"),
-        ("dict", "'observations' are a dict of image, expected an entry 'observation'"),
+        ("dict", "'observations' are a dict of image, and image is of shape (8, 8) in each step; leave it out"),
     ],
 )
 def test_what_does_not_fit(tmp_path, change, words):

@@ -59,6 +59,7 @@ class Part(NamedTuple):
     own_next: bool  # `next_observations` are true and no row lacks one
     names: Mapping[str, list[str]]  # of the file's columns that make up each of ours
     action_range: ActionRange | None = None  # that the file says of itself
+    notes: tuple[str, ...] = ()  # what else was done
 
 
 def read_columns(
@@ -111,7 +112,7 @@ def read_columns(
     columns = Columns(arrays)
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
-    columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)
+    columns.notes, columns.warnings = (*parts[0].notes, *said.notes), tuple(said.warnings)
     named = {key: tuple(parts[0].names[key]) for key in MATRICES if key in parts[0].names and arrays[key].ndim == 2}
     columns.names = {key: own for key, own in named.items() if len(own) == arrays[key].shape[1] and own != (key,)}
     return columns
@@ -171,8 +172,9 @@ def _read_file(
         if mapping or goal:
             raise UsageError(f"{path}: a Minari file names its columns itself; leave --map and --data-goal out")
         with hdf5.opened(path) as file:
-            known = minari.action_range(path, file)
-            return Part(load(path, minari.columns(path, file, infos), scratch, in_memory), [], {}, True, {}, known)
+            known, (names, notes) = minari.action_range(path, file), minari.joined_names(file)
+            arrays = load(path, minari.columns(path, file, infos), scratch, in_memory)
+            return Part(arrays, [], {}, True, names, known, notes)
     episodes = groups.pattern(mapping) if form in ("hdf5", "npz") else None  # a column of a table may hold a slash
     if episodes and form == "npz":
         raise UsageError(f"{path}: --map: {episodes} stands for one group per episode, which HDF5 has; name the arrays")

@@ -144,16 +144,21 @@ def _observation(path: Path, file: Any, group: str) -> Reader:
     """Reader of observations: plain ones, or out of a dict the part that a policy sees.
 
     AntMaze gives position (achieved_goal) and body apart; D4RL's 29 values are both, without contact forces. Of other
-    dicts it is the entry `observation`; a goal is the task's and no part of it.
+    dicts it is the entry `observation`; a goal is the task's and no part of it. Without such an entry all are joined,
+    in the order of their names.
     """
-    below = f"{group}/observations/"
-    parts = {name.removeprefix(below): file[name].shape for name in hdf5.names(file, below)}
+    parts = _parts(file, group)
     if not parts:
         return _exactly(path, file, "observations")
     if "observation" not in parts:
-        raise DataError(
-            f"{path}: 'observations' are a dict of {', '.join(sorted(parts))}, expected an entry 'observation'; "
-            "save one array per step"
+        if large := next((name for name, shape in parts.items() if len(shape) > 2), None):
+            raise DataError(
+                f"{path}: 'observations' are a dict of {', '.join(parts)}, and {large} is of shape {parts[large][1:]} "
+                "in each step; leave it out, or save the numbers that a network of yours makes of it"
+            )
+        read = [_exactly(path, file, f"observations/{name}") for name in parts]
+        return lambda group, count: np.concatenate(
+            [one(group, count).reshape(count, -1) for one in read], axis=1, dtype=np.float32
         )
     body = _exactly(path, file, "observations/observation")
     ant = [parts["observation"][1:], parts.get("achieved_goal", ())[1:]]
@@ -163,6 +168,27 @@ def _observation(path: Path, file: Any, group: str) -> Reader:
     return lambda group, count: np.concatenate(
         [xy(group, count), body(group, count)[:, :ANT]], axis=1, dtype=np.float32
     )
+
+
+def _parts(file: Any, group: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of the entries of a dict of observations, nested ones by path, in the order of their names."""
+    below = f"{group}/observations/"
+    return {name.removeprefix(below): file[name].shape for name in hdf5.names(file, below)}
+
+
+def joined_names(file: Any) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """Names of the observations' columns, and a note, where a dict is joined or a part of it is left out."""
+    parts = _parts(file, episodes(file)[0])
+    if "desired_goal" in parts and "observation" in parts:
+        return {}, ("desired_goal of the observations is the task's goal: only methods that are given goals see it",)
+    if not parts or "observation" in parts:
+        return {}, ()
+    names = [
+        name if len(shape) == 1 or shape[1] == 1 else f"{name}_{i}"
+        for name, shape in parts.items()
+        for i in range(1 if len(shape) == 1 else shape[1])
+    ]
+    return {"observations": names}, (f"observations are a dict, joined in this order: {', '.join(parts)}",)
 
 
 def _infos(path: Path, file: Any, group: str) -> dict[str, Reader]:
