@@ -72,7 +72,7 @@ def test_without_a_command_it_says_what_there_is(pars: Pars, line: str) -> None:
 
 WRONG_WORDS = [
     (["par", TASK], "unknown algorithm 'par'; did you mean pars?"),
-    (["zzz", TASK], "uni_o4; give one of your own with --import (or pars.register)"),
+    (["zzz", TASK], "uni_o4, wgcsl; give one of your own with --import (or pars.register)"),
     (["pars,td3bc", TASK], "unknown algorithm 'td3bc'; did you mean td3_bc or td3 or bc?"),
     (
         ["pars", "pointmaze-umase-diverse"],

@@ -144,7 +144,9 @@ def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Outpu
     obs_dim, action_dim = description["spec"]
     inputs = description.get("inputs") or [{"name": f"observation {i}"} for i in range(obs_dim)]
     outputs = description.get("outputs") or [{"name": f"action {i}", "low": -1, "high": 1} for i in range(action_dim)]
-    return tuple(str(one["name"]) for one in inputs), tuple(Output(**one) for one in outputs)
+    return tuple(str(one["name"]) for one in inputs), tuple(
+        Output(str(one["name"]), float(one["low"]), float(one["high"])) for one in outputs
+    )
 
 
 def task_of(description: Mapping[str, Any], env_timeout: float | None = None) -> Task | None:
