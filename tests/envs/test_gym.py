@@ -4,6 +4,7 @@ import re
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gymnasium
@@ -14,6 +15,7 @@ from gymnasium.spaces import Box, Dict
 from pars.envs import make_task
 from pars.envs.gym import GymBatch
 from pars.errors import TaskError, UsageError
+from pars.training.evaluations import Evaluations
 
 
 class Echo(gymnasium.Env[Any, Any]):
@@ -193,6 +195,15 @@ def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
     with pytest.raises(TaskError, match=re.escape(words)):
         env.step(np.array([0]), np.zeros((1, 2)))
     assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_one_that_hangs_in_an_evaluation_of_training_is_stopped_too(monkeypatch):
+    """Where training evaluates in a thread of its own, no alarm would reach it."""
+    monkeypatch.setattr(Echo, "step", lambda self, action: time.sleep(60))
+    task = make_task("Echo-v0", env_timeout=0.1)
+    still = lambda obs, *_: np.zeros((*obs.shape[:2], task.action_dim), np.float32)  # noqa: E731
+    with ThreadPoolExecutor(1) as thread, pytest.raises(TaskError, match=r"step took longer than 0\.1 s"):
+        Evaluations(task, 1, 4, thread).start(still).result()
 
 
 def test_arguments_of_an_environment_belong_to_its_task():

@@ -167,6 +167,10 @@ def test_a_gymnasium_environment_with_own_data(tmp_path: Path) -> None:
     assert told["members"][0]["settings"]["normalize_obs"] and told["dataset"]["card"]["action"]["range"]
     policy, obs = load_policy(folder), np.ones((4, 3), np.float32)
     assert policy.outputs == (Output("action 0", -2.0, 2.0),) and policy.inputs[2] == "observation 2"
+    np.testing.assert_array_equal(policy([0.5, 0.5, 0.0]), policy(np.array([0.5, 0.5, 0.0])))
+    for wrong in ({"a": 1}, ["x", "y", "z"], [1.0, 2.0]):
+        with pytest.raises(UsageError, match=r"the policy sees 3 observations \(policy.inputs\), not"):
+            policy(wrong)
     np.testing.assert_allclose(policy(obs), 2.0 * restore(folder).policies.member(0)(obs), rtol=1e-6)
     with pytest.raises(UsageError, match="the policy sees 3 observations"):
         policy(np.ones((3, 1)))

@@ -62,12 +62,15 @@ class MakeEnv(Protocol):
     def __call__(self, n: int, threads: int | None = None) -> BatchEnv: ...
 
 
+GYM = "gym"  # family of what is made by Gymnasium: any Python
+
+
 @dataclass(frozen=True)
 class Task:
     """One task: what the agent sees and does, how long an episode lasts and how its return is scored."""
 
     id: str
-    family: str  # "pointmaze", "antmaze", "adroit", "mujoco", "gym"
+    family: str  # "pointmaze", "antmaze", "adroit", "mujoco", or GYM
     obs_dim: int
     action_dim: int
     time_limit: int  # actions

@@ -23,7 +23,7 @@ class Foreign:
     is one finite number, flags that are true or false, and an answer in time.
 
     Args:
-        timeout: seconds that a reset or step may take; 0: any time. Kept in the main thread only.
+        timeout: seconds that a reset or step may take; 0: any time. Kept in the main thread alone, where alarms arrive.
 
     Every method raises TaskError with the step and the seed of the episode.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import mujoco
 import numpy as np
 
-from pars.envs.base import Array, BatchEnv, StepResult, Task, clipped
+from pars.envs.base import GYM, Array, BatchEnv, StepResult, Task, clipped
 from pars.envs.foreign import TIMEOUT, Foreign
 from pars.errors import TaskError
 from pars.units import SCALED, ActionRange, parse_range
@@ -153,7 +153,7 @@ def gym_task(
 
     return Task(
         id=env_id,
-        family="gym",
+        family=GYM,
         obs_dim=int(np.prod(observed or (1,))),
         action_dim=int(np.prod(acted or (1,))),
         time_limit=limit or DEFAULT_TIME_LIMIT,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.core import PLAIN, Sight
-from pars.envs.base import Task
+from pars.envs.base import GYM, Task
 from pars.training.checkpoint import Position
 from pars.training.policy import Policies
 from pars.training.rollout import Evaluation, Evaluator
@@ -30,7 +30,7 @@ class Boundary(NamedTuple):
 
 
 class Evaluations:
-    """The evaluations of a job, one after another in `thread`.
+    """The evaluations of a job, one after another in `thread`; of a Gymnasium environment in the caller's.
 
     beside: training goes on meanwhile, and keeps a core for itself.
     """
@@ -42,7 +42,11 @@ class Evaluations:
         self._thread = thread
 
     def start(self, policies: Policies) -> Future[Timed]:
-        return self._thread.submit(self._run, policies)
+        if self.task.family != GYM:
+            return self._thread.submit(self._run, policies)
+        done: Future[Timed] = Future()
+        done.set_result(self._run(policies))
+        return done
 
     def _run(self, policies: Policies) -> Timed:
         before = time.monotonic()

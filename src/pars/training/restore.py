@@ -83,10 +83,21 @@ class Policy:
             raise UsageError(f"a policy of {self._name} sees no goals; call it with the observation alone")
         if goal is None and self._sees_goals and not isinstance(obs, tuple | list):
             raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
-        if self._plain and (shape := np.shape(obs))[-1:] != (len(self.inputs),):
-            raise UsageError(f"the policy sees {len(self.inputs)} observations (policy.inputs), not shape {shape}")
+        obs = self._numbers(obs) if self._plain else obs
         action = self._act(obs if goal is None else (obs, goal))
         return action if self._range.plain else self._range.to_units(action).astype(np.float32)
+
+    def _numbers(self, obs: Any) -> np.ndarray:
+        """obs [.., O] as an array."""
+        try:
+            numbers = np.asarray(obs, np.float32)
+        except (TypeError, ValueError):
+            numbers, what = np.empty(0, np.float32), f"a {type(obs).__name__}"
+        else:
+            what = f"shape {numbers.shape}"
+        if numbers.shape[-1:] != (len(self.inputs),):
+            raise UsageError(f"the policy sees {len(self.inputs)} observations (policy.inputs), not {what}")
+        return numbers
 
     def __repr__(self) -> str:
         outputs = ", ".join(f"{one.name} {one.low:g}..{one.high:g}" for one in self.outputs)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.core import PLAIN, Sight, Transition
-from pars.envs.base import MIN_SLICE, BatchEnv, Task
+from pars.envs.base import GYM, MIN_SLICE, BatchEnv, Task
 from pars.errors import TaskError
 from pars.packing import pack, unpack
 from pars.system import cores
@@ -71,14 +71,16 @@ class Evaluator:
     `first` counts on to others.
 
     The episodes are dealt to one worker per core but `spare`, each with its own environments and its own policy calls:
-    while one waits for the policy, another's physics runs.
+    while one waits for the policy, another's physics runs. Gymnasium's environments are Python and gain nothing by it;
+    they are stepped where they are called, so that one that hangs is stopped in time.
     """
 
     def __init__(
         self, task: Task, members: int, episodes: int, first: int = 0, sees: Sight = PLAIN, spare: int = 0
     ) -> None:
         self.task, self.members, self.episodes, self.sees = task, members, episodes, sees
-        workers = max(1, min(cores() - spare, episodes, members * episodes // MIN_SLICE))
+        most = 1 if task.family == GYM else cores() - spare
+        workers = max(1, min(most, episodes, members * episodes // MIN_SLICE))
         edges = [episodes * i // workers for i in range(workers + 1)]
         self.parts = [range(first + low, first + high) for low, high in pairwise(edges)]
         self.envs = [task.make(members * len(part), threads=1) for part in self.parts]
@@ -88,6 +90,8 @@ class Evaluator:
 
         Where evaluations draw (`Sight.chance`) it is given the episodes' numbers [e] and their step too.
         """
+        if len(self.parts) == 1:
+            return self._run(self.envs[0], self.parts[0], act)
         with ThreadPoolExecutor(len(self.parts)) as pool:
             done = list(pool.map(lambda env, part: self._run(env, part, act), self.envs, self.parts))
         steps = max(0 if part.positions is None else part.positions.shape[2] for part in done)
