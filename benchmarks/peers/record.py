@@ -40,6 +40,8 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "off2on": ("off2on.off2on", "PARS_PEER_OFF2ON"),
     "uni_o4": ("uni_o4.offline", "PARS_PEER_UNI_O4"),
     "uni_o4_online": ("uni_o4.online", "PARS_PEER_UNI_O4"),
+    "hiql": ("hiql.hiql", "PARS_PEER_HIQL"),
+    "hiql_flat": ("hiql.flat", "PARS_PEER_HIQL"),
 }
 
 

@@ -1,0 +1,64 @@
+"""Goal-conditioned methods take the steps that their authors' code takes: see test_parity_behaviour.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from pars.algos import gc_iql, hiql
+from pars.core import Spec, Step, Transition
+from pars.rl.goals import make_eye
+from pars.rl.net import Net, make_net
+from tests.algos.recorded import Record, same, slopes
+
+KEY = jax.random.key(0)
+STEP = Step(jnp.asarray(0), jnp.asarray(10), "offline", {1: True})
+STILL = {"actor_lr": 0.0, "value_lr": 0.0, "hidden": (8, 8), "actor_hidden": (8, 8)}
+HIQL = {"whole_goals": True, "activation": "gelu", "layer_norm": "after", "weight_max": 100.0, "polyak": 0.0}
+
+
+def batch_with_goals(record: Record, *names: str, **extra: Any) -> Transition:
+    """Its transitions with rows that show these goals, and further columns."""
+    batch = record.batch()
+    rows = {name: batch._replace(obs=(obs := jnp.asarray(record[name])), next_obs=obs) for name in names}
+    return batch._replace(extra=rows | extra)
+
+
+def gaussian(record: Record, net: str) -> dict[str, Any]:
+    return record.mlp(net) | {"log_std": jnp.asarray(record[f"{net}/log_std"])}
+
+
+def with_target(record: Record, params: Any) -> Net:
+    return make_net(params)._replace(target=record.mlp("target"))
+
+
+def test_hiql_steps_as_its_authors_do() -> None:
+    record = Record("hiql")
+    scales = {"advantage_scale": float(record["low_scale"]), "high_advantage_scale": float(record["high_scale"])}
+    cfg: Any = hiql.Config(**STILL, **HIQL, **scales, representation=4, **record.settings("discount", "expectile"))
+
+    def values(prefix: str) -> hiql.Values:
+        return hiql.Values(record.mlp(f"{prefix}value"), record.mlp(f"{prefix}representation")["mlp"])
+
+    policies = (make_net(gaussian(record, net)) for net in ("actor", "high"))
+    state = hiql.State(*policies, with_target(record, values("")), make_eye(cfg, Spec(3, 2)))
+    batch = batch_with_goals(record, "goal", "low", "high", "target", here=jnp.asarray(record["here"]))
+    new, metrics = hiql.update(cfg, state, batch, KEY, STEP)
+    same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], values("grad/")))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], gaussian(record, "grad/actor")))
+    same((metrics["high_loss"], slopes(new.high)), (record["loss/high"], gaussian(record, "grad/high")))
+
+
+def test_gc_iql_without_actions_steps_as_hiqls_flat_baseline() -> None:
+    record = Record("hiql_flat")
+    kind = {"q_functions": 0, "goals": "mixed", "policy": "likelihood", "advantage_scale": float(record["low_scale"])}
+    cfg: Any = gc_iql.Config(**STILL, **HIQL, **kind, **record.settings("discount", "expectile"))
+    actor, value = make_net(gaussian(record, "actor")), with_target(record, record.mlp("value"))
+    state = gc_iql.State(actor, None, value, make_eye(cfg, Spec(3, 2)))
+    batch = batch_with_goals(record, "goal", here=jnp.asarray(record["here"]))
+    batch.extra["actor_goal"] = batch._replace(obs=jnp.asarray(record["high"]))
+    new, metrics = gc_iql.update(cfg, state, batch, KEY, STEP)
+    same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], record.mlp("grad/value")))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], gaussian(record, "grad/actor")))
