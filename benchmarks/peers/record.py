@@ -42,6 +42,10 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "uni_o4_online": ("uni_o4.online", "PARS_PEER_UNI_O4"),
     "hiql": ("hiql.hiql", "PARS_PEER_HIQL"),
     "hiql_flat": ("hiql.flat", "PARS_PEER_HIQL"),
+    "dwsl": ("dwsl.expectation", "PARS_PEER_DWSL"),
+    "dwsl_soft": ("dwsl.soft", "PARS_PEER_DWSL"),
+    "wgcsl": ("dwsl.wgcsl", "PARS_PEER_DWSL"),
+    "gc_iql": ("dwsl.gc_iql", "PARS_PEER_DWSL"),
 }
 
 

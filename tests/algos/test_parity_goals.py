@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import pytest
 
-from pars.algos import gc_iql, hiql
+from pars.algos import dwsl, gc_iql, hiql, wgcsl
 from pars.core import Spec, Step, Transition
 from pars.rl.goals import make_eye
 from pars.rl.net import Net, make_net
@@ -62,3 +63,51 @@ def test_gc_iql_without_actions_steps_as_hiqls_flat_baseline() -> None:
     new, metrics = gc_iql.update(cfg, state, batch, KEY, STEP)
     same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], record.mlp("grad/value")))
     same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], gaussian(record, "grad/actor")))
+
+
+def settings_of(record: Record) -> dict[str, Any]:
+    """What the methods of jhejna/dwsl share."""
+    return {**STILL, "advantage_scale": 1.0 / record["beta"], "weight_max": float(record["clip_score"])}
+
+
+@pytest.mark.parametrize("name", ["dwsl", "dwsl_soft"])
+def test_dwsl_steps_as_its_authors_do(name: str) -> None:
+    record = Record(name)
+    distances = {"soft": True, "softness": float(record["alpha"])} if name == "dwsl_soft" else {"soft": False}
+    cfg: Any = dwsl.Config(**settings_of(record), **distances, bins=5)
+    value = make_net(record.mlp("value")["mlp"])
+    state = dwsl.State(make_net(record.mlp("actor")), value, make_eye(cfg, Spec(3, 2)))
+    batch = batch_with_goals(record, "goal", hops=jnp.asarray(record["horizon"], int))
+    batch.extra["landing"] = record.batch()
+    new, metrics = dwsl.update(cfg, state, batch, KEY, STEP)
+    same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], record.mlp("grad/value")["mlp"]))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], record.mlp("grad/actor")))
+
+
+def test_wgcsl_steps_as_dwsls_authors_have_it() -> None:
+    record = Record("wgcsl")
+    cfg: Any = wgcsl.Config(**settings_of(record), **record.settings("discount"), target_delay=1)
+    actor = make_net(record.mlp("actor"))._replace(target=record.mlp("actor_target"))
+    state = wgcsl.State(actor, with_target(record, record.mlp("critic")), None, make_eye(cfg, Spec(3, 2)))
+    batch = batch_with_goals(record, "goal", ahead=jnp.asarray(record["horizon"], int))
+    new, metrics = wgcsl.update(cfg, state, batch, KEY, STEP)
+    same((metrics["critic_loss"], slopes(new.critic)), (record["loss/critic"], record.mlp("grad/critic")))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], record.mlp("grad/actor")))
+
+
+def test_gc_iql_steps_as_dwsls_authors_have_it() -> None:
+    record = Record("gc_iql")
+    further = {"critic_lr": 0.0, "target_delay": 1, **record.settings("discount", "expectile")}
+    cfg: Any = gc_iql.Config(**settings_of(record), **further)
+
+    def one(net: str) -> Any:
+        """Of an ensemble."""
+        return jax.tree.map(lambda x: x[None], record.mlp(net))
+
+    critic = jax.vmap(make_net)(one("critic"))._replace(target=one("target"))
+    actor, value = make_net(record.mlp("actor")), make_net(one("value"))
+    state = gc_iql.State(actor, critic, value, make_eye(cfg, Spec(3, 2)))
+    new, metrics = gc_iql.update(cfg, state, batch_with_goals(record, "goal"), KEY, STEP)
+    same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], one("grad/value")))
+    same((metrics["critic_loss"], slopes(new.critic)), (record["loss/critic"], one("grad/critic")))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], record.mlp("grad/actor")))
