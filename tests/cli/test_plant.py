@@ -18,13 +18,15 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
 
     said = pars("data", "check", "logs", "--suggest", "plant.toml")
     assert said.code == 0 and "mapping: plant.toml; correct it" in said.out
-    said = pars("data", "clean", "logs", "--map", "plant.toml", "--split-gap", "10", "--out", "plant.hdf5")
+    ranges = ",".join(f"{low:g}..{high:g}" for low, high in ACTUATORS.values())
+    cleaning = ("--map", "plant.toml", "--split-gap", "10", "--action-range", ranges)
+    said = pars("data", "clean", "logs", *cleaning, "--out", "plant.hdf5")
     assert said.code == 0, said
     for words in (
         "time: one row every 1 s (median)",
         "episodes are cut at 1 gaps longer than 10 s",
         "mended by forward",
-        "actions: scaled to [-1, 1], each from its range on file:",
+        "actions: scaled to [-1, 1] from 0..100, -5..5, 0..3000 (given)",
     ):
         assert words in said.out
     assert "gaps in time" not in said.out
@@ -40,7 +42,8 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
         assert all(name in names for name in (*SENSORS, *ACTUATORS))
         low, high = file.attrs["action_low"], file.attrs["action_high"]
     bounds = np.array([*ACTUATORS.values()]).T
-    assert (low >= bounds[0]).all() and (high <= bounds[1]).all() and (high - low > 0.9 * (bounds[1] - bounds[0])).all()
+    assert (low == bounds[0]).all() and (high == bounds[1]).all()
+    assert [(one.low, one.high) for one in load_policy("run").outputs] == [*ACTUATORS.values()]
     data, policy = load_dataset("plant.hdf5").columns, load_policy("run")
     assert policy.inputs == tuple(SENSORS) and [one.name for one in policy.outputs] == [*ACTUATORS]
     in_units = policy(data.obs[::50])

@@ -34,8 +34,9 @@ def test_what_is_written_needs_no_options_and_says_what_was_done(tmp_path):
         "missing values by column: 'y' in 1",
         "time: one row every 1 s (median)",
         "missing values: 1, mended by forward",
-        "actions: scaled to [-1, 1], each from its range on file: 0 to 100, 0 to 3000",
+        "actions: scaled to [-1, 1] from 0..100, 0..3000 (the data's least and greatest)",
     ]
+    assert "no range of the actions is known" in found.warnings[-1]
     with h5py.File(out) as file:
         assert json.loads(file.attrs["columns"]) == {"observations": ["x", "y"], "actions": ["valve", "fan"]}
         assert file.attrs["action_high"].tolist() == [100, 3000]

@@ -287,8 +287,8 @@ def suggest(data: str, file: Path) -> None:
     Console().print(f"mapping: {file}; correct it, then: --map {file}", markup=False, soft_wrap=True)
 
 
-def clean(data: str, out: Path, mapping: dict[str, str] | None) -> None:
-    found = cleaning.clean(doctor.file_of(data), out, mapping)
+def clean(data: str, out: Path, mapping: dict[str, str] | None, action_range: str | None) -> None:
+    found = cleaning.clean(doctor.file_of(data), out, mapping, action_range)
     done = [("done", line) for line in found.record] or [("done", "nothing had to be changed")]
     print_pairs([("rows", f"{found.rows:,}"), *done, *(("warning", line) for line in found.warnings)])
     Console().print(f"file: {out}", markup=False, soft_wrap=True)

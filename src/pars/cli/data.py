@@ -113,6 +113,7 @@ def clean(
     map: str | None = None,
     fill: Fill | None = None,
     split_gap: float | None = None,
+    action_range: str | None = None,
 ) -> None:
     """Write data of your own as one file in D4RL's layout: named, split, filled and scaled, with a record of it inside.
 
@@ -122,10 +123,11 @@ def clean(
         map: Our names to the names in your file, as for `pars data check`.
         fill: What is done about missing values: take the last one, drop the row, or drop the episode.
         split_gap: Seconds without a row after which an episode has ended; takes times, --map time=COLUMN.
+        action_range: Of the actions: 0..100,-5..5, one LOW..HIGH for all, or `scaled` if they are in [-1, 1] already.
     """
     from pars.cli import commands
 
-    commands.clean(data, out, commands.reading(map, fill, split_gap))
+    commands.clean(data, out, commands.reading(map, fill, split_gap), action_range)
 
 
 def verify(

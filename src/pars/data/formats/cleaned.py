@@ -7,12 +7,13 @@ from typing import Any
 from pars.data.formats import hdf5
 from pars.units import ActionRange
 
-COLUMNS, LOW, HIGH = "columns", "action_low", "action_high"  # attributes; actions are scaled from LOW and HIGH
+# attributes; actions are scaled from LOW and HIGH, which SOURCE tells the origin of
+COLUMNS, LOW, HIGH, SOURCE = "columns", "action_low", "action_high", "action_range"
 
 
 def facts(names: dict[str, list[str]], known: ActionRange | None) -> dict[str, Any]:
     """The attributes of a file."""
-    return {COLUMNS: json.dumps(names)} | ({LOW: known.low, HIGH: known.high} if known else {})
+    return {COLUMNS: json.dumps(names)} | ({LOW: known.low, HIGH: known.high, SOURCE: known.source} if known else {})
 
 
 def read(path: Path) -> tuple[ActionRange | None, dict[str, list[str]]] | None:
@@ -27,4 +28,4 @@ def read(path: Path) -> tuple[ActionRange | None, dict[str, list[str]]] | None:
         if LOW not in file.attrs or HIGH not in file.attrs:
             return None, names
         low, high = ([float(value) for value in file.attrs[end]] for end in (LOW, HIGH))
-        return ActionRange.of(low, high, "the range on file, as cleaned"), names
+        return ActionRange.of(low, high, f"{file.attrs.get(SOURCE, 'the range on file')}, as cleaned"), names
