@@ -61,7 +61,7 @@ def gc_iql(folder: str) -> Record:
 
 
 def _start(folder: str, seed: int, settings: dict[str, Any]) -> tuple[Record, np.random.Generator]:
-    """The batch, observations whose first numbers are its goals, which two rows reach, and how far off these are."""
+    """The batch, observations whose first numbers are its goals, which some rows reach, and how far off these are."""
     stand_in("gym", "imageio")
     sys.modules["gym"].spaces = SimpleNamespace(Box=_Box, Dict=_Box, Discrete=_Box, Space=_Box)  # type: ignore[attr-defined]
     parts = ("algs", "datasets", "envs", "networks", "processors", "utils")
@@ -71,7 +71,7 @@ def _start(folder: str, seed: int, settings: dict[str, Any]) -> tuple[Record, np
     record.add(goal=rng.normal(size=(BATCH, OBS)))
     record["goal"][[0, 5], :GOAL] = record["next_obs"][[0, 5], :GOAL] + np.float32(0.3)
     reward = import_module("research.envs.antmaze").negative_ant_sparse
-    record.add(reward=reward(record["next_obs"][:, :GOAL], record["goal"][:, :GOAL]))
+    record.add(goal_reward=reward(record["next_obs"][:, :GOAL], record["goal"][:, :GOAL]))
     return record, rng
 
 
@@ -81,9 +81,10 @@ def _step(record: Record, weights: dict[str, Layers], name: str, policy: str, op
     for ours, net in weights.items():
         place, theirs = PLACES[ours]
         fill(linears(getattr(getattr(agent, place), theirs)), net)
-    rows = {column: torch.from_numpy(record[column]) for column in ("obs", "next_obs", "action", "reward")}
+    rows = {column: torch.from_numpy(record[column]) for column in ("obs", "next_obs", "action")}
     goal = torch.from_numpy(record["goal"][:, :GOAL])
     rows |= {column: torch.cat([rows[column], goal], dim=-1) for column in ("obs", "next_obs")}
+    rows |= {"reward": torch.from_numpy(record["goal_reward"])}
     rows |= {"discount": torch.full((BATCH,), float(record["discount"]))}
     found = agent.train_step({**rows, "horizon": torch.from_numpy(record["horizon"]).long()}, 1, 10)
     losses = {"value": "v_loss", "critic": "q_loss", "actor": "actor_loss"}
