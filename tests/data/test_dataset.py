@@ -211,3 +211,8 @@ def test_columns_are_views_of_the_packed_rows():
     dataset = from_arrays(columns())
     assert dataset.packed.shape == (180, 10) and dataset.packed.dtype == np.float32
     assert all(np.shares_memory(column, dataset.packed) for column in dataset.columns[:5])
+
+
+def test_arrays_are_no_path() -> None:
+    with pytest.raises(UsageError, match="takes an id or a path, not a dict; of arrays `from_arrays` makes"):
+        load_dataset({"observations": np.zeros((2, 1))})  # type: ignore[arg-type]

@@ -168,6 +168,7 @@ def test_a_gymnasium_environment_with_own_data(tmp_path: Path) -> None:
     policy, obs = load_policy(folder), np.ones((4, 3), np.float32)
     assert policy.outputs == (Output("action 0", -2.0, 2.0),) and policy.inputs[2] == "observation 2"
     np.testing.assert_array_equal(policy([0.5, 0.5, 0.0]), policy(np.array([0.5, 0.5, 0.0])))
+    assert policy(np.empty((0, 3))).shape == (0, 1)
     for wrong in ({"a": 1}, ["x", "y", "z"], [1.0, 2.0]):
         with pytest.raises(UsageError, match=r"the policy sees 3 observations \(policy.inputs\), not"):
             policy(wrong)

@@ -94,6 +94,9 @@ def load_dataset(
 
     Raises UsageError (unknown id), DataError (must not be trained on) or ResourceError (cannot be written or fetched).
     """
+    if not isinstance(name_or_path, str | Path):
+        kind = type(name_or_path).__name__  # type: ignore[unreachable]
+        raise UsageError(f"load_dataset takes an id or a path, not a {kind}; of arrays `from_arrays` makes a dataset")
     name = str(name_or_path)
     options: dict[str, Any] = {"next_obs": next_obs, "columns": columns, "verify": verify}
     if name in DATASETS:

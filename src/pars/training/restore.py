@@ -84,6 +84,8 @@ class Policy:
         if goal is None and self._sees_goals and not isinstance(obs, tuple | list):
             raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
         obs = self._numbers(obs) if self._plain else obs
+        if self._plain and not obs.size:
+            return np.empty((*obs.shape[:-1], len(self.outputs)), np.float32)
         action = self._act(obs if goal is None else (obs, goal))
         return action if self._range.plain else self._range.to_units(action).astype(np.float32)
 

@@ -43,17 +43,23 @@ def published(key: Key, quantity: Quantity) -> Reference | None:
 
 def show(results: Results) -> Finding:
     """Where PARS stands among the methods that were run here."""
-    reading, best = [], []
+    reading, best = beside_the_best(results)
+    reading.append(say.holds(best, "PARS has the highest mean of the methods run here"))
+    return Finding(pictures=heat(results), reading=reading)
+
+
+def beside_the_best(results: Results) -> tuple[list[str], list[bool | None]]:
+    """PARS against the best other method, a sentence for each task, and whether its mean is at least as high."""
+    reading: list[str] = []
+    best: list[bool | None] = []
     for task in results.telling:
         scores = {arm: results.last(task, arm) for arm in results.arms if len(results.last(task, arm))}
         if PARS.label not in scores or len(scores) < 2:
             continue
-        others = {arm: values for arm, values in scores.items() if arm != PARS.label}
-        rival = max(others, key=lambda arm: float(others[arm].mean()))
-        best.append(float(scores[PARS.label].mean()) >= float(others[rival].mean()))
-        reading.append(f"{task}: {say.against(PARS.label, scores[PARS.label], rival, others[rival])}.")
-    reading.append(say.holds(best, "PARS has the highest mean of the methods run here"))
-    return Finding(pictures=heat(results), reading=reading)
+        rival = max((arm for arm in scores if arm != PARS.label), key=lambda arm: float(scores[arm].mean()))
+        best.append(float(scores[PARS.label].mean()) >= float(scores[rival].mean()))
+        reading.append(f"{task}: {say.against(PARS.label, scores[PARS.label], rival, scores[rival])}.")
+    return reading, best
 
 
 def _listed(results: Results) -> list[str]:

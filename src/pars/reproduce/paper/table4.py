@@ -5,10 +5,10 @@ from __future__ import annotations
 from pars.report.stats.comparison import Finding, Reference
 from pars.reproduce import say
 from pars.reproduce.grid import Arm, Grid, Key, Quantity, Results, Small
+from pars.reproduce.paper.table2 import PARS, beside_the_best
 from pars.reproduce.pictures import heat
 from pars.reproduce.sets import ANTMAZE, reference
 
-PARS = Arm("PARS", "pars")
 GOALS = (
     Arm("GC-IQL", "gc_iql"),
     Arm("WGCSL", "wgcsl"),
@@ -25,14 +25,7 @@ def published(key: Key, quantity: Quantity) -> Reference | None:
 
 def show(results: Results) -> Finding:
     """Where PARS stands beside the best method that knows the goal."""
-    reading, best = [], []
-    for task in results.telling:
-        scores = {arm: results.last(task, arm) for arm in results.arms if len(results.last(task, arm))}
-        if PARS.label not in scores or len(scores) < 2:
-            continue
-        rival = max((arm for arm in scores if arm != PARS.label), key=lambda arm: float(scores[arm].mean()))
-        best.append(float(scores[PARS.label].mean()) >= float(scores[rival].mean()))
-        reading.append(f"{task}: {say.against(PARS.label, scores[PARS.label], rival, scores[rival])}.")
+    reading, best = beside_the_best(results)
     reading.append(say.holds(best, "PARS, which is not told the goal, has the highest mean of the methods run here"))
     return Finding(pictures=heat(results), reading=reading)
 
