@@ -66,6 +66,7 @@ def train(
     command: str = "",
 ) -> Path:
     """Train offline, then online if `online_steps` > 0; continues or returns at once where `out` is unfinished or done.
+    A run in `out` that was planned for fewer steps is made longer: more steps of its last phase, or an online phase.
 
     Args:
         algorithms: one name or several, see pars.ALGORITHMS.

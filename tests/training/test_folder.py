@@ -96,7 +96,7 @@ def test_without_a_checkpoint_the_logs_start_again(tmp_path: Path) -> None:
         ({"task": None}, "task"),
         ({"members": [{"seed": 1, "settings": {"reward_scale": 10.0, "hidden": [8, 8]}}]}, "members"),
         ({"members": [{"seed": 0, "settings": {"reward_scale": 11.0, "hidden": [8, 8]}}]}, "members"),
-        ({"plan": {"offline_steps": 11}}, "plan"),
+        ({"plan": {"offline_steps": 10, "updates_per_step": 2}}, "plan"),
         ({"dataset": {"name": "some-data", "fingerprint": "abd", "rows": 5}}, "dataset"),
     ],
 )

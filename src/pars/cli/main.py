@@ -98,7 +98,8 @@ def train(
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
         goal: Of AntMaze: drawn for every episode, or fixed.
         preset: Published settings of the algorithm to start from, see `pars algos`.
-        steps: Offline gradient steps; by default the preset's, of own data one for each row (50,000 to a million).
+        steps: Offline gradient steps; by default the preset's, of own data one for each row (50,000 to a million). More
+            of them, or of online steps, make a run that is in --out longer.
         online_steps: Environment steps of each member after that.
         eval_every: Gradient steps between evaluations.
         online_eval_every: Environment steps between evaluations.

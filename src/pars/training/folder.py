@@ -14,6 +14,7 @@ from pars.errors import CheckpointError
 from pars.system import write_whole
 from pars.training import checkpoint
 from pars.training.checkpoint import Checkpoint, Log, Position
+from pars.training.longer import LENGTHS, is_longer
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
 TASKS = "tasks.json"  # in a folder of several runs: their names
@@ -32,10 +33,12 @@ class RunFolder:
 
     def __init__(self, path: Path, description: Mapping[str, Any], at: Position | None = None):
         self.path = path
-        check_description(path, description)
-        if not (path / "run.json").exists():
+        there = check_description(path, description)
+        if there is None:
             path.mkdir(parents=True, exist_ok=True)
             write_whole(path / "run.json", json.dumps(description, indent=1))
+        elif is_longer(description["plan"], there["plan"]):
+            self._lengthen(description, there)
         self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints", at)
         lengths = self.checkpoint.logs if self.checkpoint else {}
         self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
@@ -89,6 +92,13 @@ class RunFolder:
         entry = {"state": state, "phase": position.phase, "step": position.step, "message": message, **more}
         write_whole(self.path / "status.json", json.dumps(entry))
 
+    def _lengthen(self, description: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+        """Ask for more from here on. The state goes first: in between, the run is one to be finished as it was."""
+        state = {**read_status(self.path), "state": "interrupted"}
+        write_whole(self.path / "status.json", json.dumps(state))
+        lengthened = [*there.get("lengthened", []), there["plan"]]
+        write_whole(self.path / "run.json", json.dumps({**description, "lengthened": lengthened}, indent=1))
+
     def close(self) -> None:
         for log in self._logs.values():
             log.close()
@@ -129,17 +139,23 @@ def read_description(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path / 'run.json'} cannot be read: {error}; is {path} a run folder?") from None
 
 
-def check_description(path: Path, description: Mapping[str, Any]) -> None:
-    """See that the run.json of a group's folder, if any, asks for the same training. Raises CheckpointError."""
+def check_description(path: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:
+    """See that the run.json of a group's folder, if any, asks for the same training or the beginning of it. -> what is
+    there. Raises CheckpointError."""
     if not (path / "run.json").exists():
-        return
+        return None
     there = read_description(path)
     if there["format"] != FORMAT:
         raise earlier(path)
     here, asked = (_identity(d) for d in (there, description))
     for name in asked:
-        if here.get(name) != asked[name]:
-            raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
+        if here.get(name) == asked[name] or (name == "plan" and is_longer(asked["plan"], here["plan"])):
+            continue
+        if name == "plan" and is_longer(here["plan"], asked["plan"]):
+            options = [f"--{name} {here['plan'][length]}" for name, length in zip(("steps", "online-steps"), LENGTHS)]
+            raise CheckpointError(f"{path} is a longer run: give {' '.join(options)} or more, or use a new --out")
+        raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
+    return there
 
 
 def earlier(path: Path) -> CheckpointError:

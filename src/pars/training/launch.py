@@ -21,6 +21,7 @@ from pars.presets.from_data import Chosen, Facts, settings_from
 from pars.probes import find_probes
 from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
+from pars.training.longer import in_words, is_longer
 from pars.training.online import rounded
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Job, Plan, Request
@@ -182,6 +183,8 @@ def _train(jobs: Sequence[Job], how: How) -> list[str]:
     """Jobs that fit together, with their live view. -> what is wrong with those that diverged"""
     left, diverged = [], []
     for job in jobs:
+        if there := check_description(job.folder, job.description):
+            _check_longer(job, there["plan"], how)
         if finished(job.folder, job.description):
             how.view.note(f"already finished: {job.folder}")
         elif read_status(job.folder)["state"] == "diverged":
@@ -205,8 +208,23 @@ def _train(jobs: Sequence[Job], how: How) -> list[str]:
 
 def finished(folder: Path, description: Mapping[str, Any]) -> bool:
     """Whether this training is done in a group's `folder`. Raises CheckpointError if another one is there."""
-    check_description(folder, description)
-    return bool(read_status(folder)["state"] == "finished")
+    there = check_description(folder, description)
+    return bool(
+        there and read_status(folder)["state"] == "finished" and not is_longer(description["plan"], there["plan"])
+    )
+
+
+def _check_longer(job: Job, there: Mapping[str, Any], how: How) -> None:
+    """Say what it means if the job makes a run of plan `there` longer. Raises UsageError where it cannot."""
+    asked, algo = job.description["plan"], job.group.algo
+    if not is_longer(asked, there):
+        return
+    if algo.weights and asked["online_steps"] > there["online_steps"]:
+        raise UsageError(
+            f"{algo.name} keeps a weight for each transition it will ever take, {there['online_steps']:,} online here; "
+            "more need a new --out"
+        )
+    how.view.note(f"{job.folder.name}: {in_words(asked, there, job.group.configs)}")
 
 
 def _check_batches(group: Group, plan: Plan) -> None:
