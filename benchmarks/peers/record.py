@@ -46,6 +46,7 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "dwsl_soft": ("dwsl.soft", "PARS_PEER_DWSL"),
     "wgcsl": ("dwsl.wgcsl", "PARS_PEER_DWSL"),
     "gc_iql": ("dwsl.gc_iql", "PARS_PEER_DWSL"),
+    "gcpc": ("gcpc.gcpc", "PARS_PEER_GCPC"),
 }
 
 

@@ -52,6 +52,18 @@ class Record:
                 found[f"LayerNorm_{i}"] = norm
         return {"mlp": found}
 
+    def tree(self, net: str) -> dict[str, Any]:
+        """Parameters (or gradients) of a network that is no MLP: named as ours are."""
+        found: dict[str, Any] = {}
+        for name, array in self.arrays.items():
+            if name.startswith(f"{net}/"):
+                *path, leaf = name.removeprefix(f"{net}/").split("/")
+                inner = found
+                for part in path:
+                    inner = inner.setdefault(part, {})
+                inner[leaf] = jnp.asarray(array)
+        return found
+
     @property
     def noise(self) -> list[np.ndarray]:
         """What the peer drew, in its order."""

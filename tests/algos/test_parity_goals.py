@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from pars.algos import dwsl, gc_iql, hiql, wgcsl
+from pars.algos import dwsl, gc_iql, gcpc, hiql, wgcsl
 from pars.core import Spec, Step, Transition
-from pars.rl.goals import make_eye
+from pars.rl.goals import beside, make_eye
 from pars.rl.net import Net, make_net
 from tests.algos.recorded import Record, same, slopes
 
@@ -111,3 +111,19 @@ def test_gc_iql_steps_as_dwsls_authors_have_it() -> None:
     same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], one("grad/value")))
     same((metrics["critic_loss"], slopes(new.critic)), (record["loss/critic"], one("grad/critic")))
     same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], record.mlp("grad/actor")))
+
+
+def test_gcpc_tells_and_acts_as_its_authors_do() -> None:
+    """Nothing is dropped. Of ten rows six are there and three of these seen; of the policy's the first eight."""
+    record = Record("gcpc")
+    cfg: Any = gcpc.Config(token_width=8, heads=2, future_steps=4, actor_hidden=(8,))
+    obs, goal, params = record["obs"], record["goal"], record.tree("trajectory")
+    past, seen = obs[:, : gcpc.CONTEXT], record["seen/trajectory"] > 0
+    told = jax.jit(jax.value_and_grad(gcpc.trajectory_loss, argnums=1))
+    same(told(cfg, params, past, goal, obs[..., :2], seen, record["told"], None),
+         (record["loss/trajectory"], record.tree("grad/trajectory")))  # fmt: skip
+    seen = record["seen/actor"] > 0
+    slots = jax.jit(gcpc.encoded)(cfg, params, past, goal, seen)
+    inputs, action = beside(gcpc.newest(past, seen), goal), gcpc.newest(record["action"], seen)
+    same(jax.value_and_grad(gcpc.policy_loss, argnums=1)(cfg, record.tree("actor"), slots, inputs, action),
+         (record["loss/actor"], record.tree("grad/actor")))  # fmt: skip

@@ -16,7 +16,7 @@ from tests.presets.test_presets import ADROIT, ANTMAZE, D4RL, MUJOCO
 CLONED = [task_id for task_id in ADROIT if "cloned" in task_id]
 ULTRA = ANTMAZE[6:]
 RANDOM = [task_id for task_id in MUJOCO if "random" in task_id]
-GOALS = ("gc_bc", "gc_iql", "wgcsl", "dwsl", "hiql")
+GOALS = ("gc_bc", "gc_iql", "wgcsl", "dwsl", "hiql", "gcpc")
 BASELINES = [name for name in ALGORITHMS if name != "pars"]
 
 
@@ -299,7 +299,7 @@ NOT_PUBLISHED = {  # beside ultra, which PARS alone has
     **{name: [*ADROIT, *MUJOCO] for name in GOALS},
     "hiql": [*ANTMAZE, *ADROIT, *MUJOCO],
 }
-PRINTED = {"hiql": {"antmaze-large-diverse-v2", "antmaze-ultra-diverse-v0"}}
+PRINTED = {"hiql": {"antmaze-large-diverse-v2", "antmaze-ultra-diverse-v0"}, "gcpc": {*ULTRA}}
 
 
 @for_each(BASELINES)
@@ -318,6 +318,9 @@ def test_goal_conditioned_methods_have_their_authors_numbers(task_id: str) -> No
     cfg = config("hiql", task_id)
     assert (cfg.batch_size, cfg.subgoal_steps, cfg.whole_goals) == (1024, 50 if ultra else 25, True)
     assert (cfg.hidden, cfg.layer_norm, cfg.weight_max, cfg.polyak) == ((512, 512, 512), "after", 100.0, 0.005)
+    cfg = config("gcpc", task_id)
+    assert (cfg.batch_size, cfg.trajectory_lr, cfg.actor_lr, cfg.future_steps) == (1024, 1e-4, 1e-3, 70)
+    assert (cfg.token_width, cfg.actor_hidden, presets.offline_steps("gcpc", task_id)) == (256, (1024,), 70_000)
     for preset, critics in (("action_free", 0), ("ogbench", 2)):
         cfg = config("gc_iql", task_id, preset)
         assert (cfg.q_functions, cfg.goals, cfg.target_delay, cfg.polyak) == (critics, "mixed", 1, 0.005)

@@ -19,6 +19,7 @@ from pars.algos import (
     edac,
     gc_bc,
     gc_iql,
+    gcpc,
     hiql,
     iql,
     max_q,
@@ -76,6 +77,7 @@ ALGORITHMS: dict[str, Algorithm] = {
         wgcsl.ALGORITHM,
         dwsl.ALGORITHM,
         hiql.ALGORITHM,
+        gcpc.ALGORITHM,
     )
 }
 

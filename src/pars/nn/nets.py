@@ -90,8 +90,7 @@ class MLP(nn.Module):
     def _drop(self, x: Array) -> Array:
         if self.dropout is None or not self.has_rng("dropout"):
             return x
-        kept = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.dropout, x.shape)
-        return jnp.where(kept, x / (1.0 - self.dropout), 0.0)
+        return dropped(self.make_rng("dropout"), x, self.dropout)
 
     def _initializers(self, inputs: int, last: bool = False) -> tuple[Initialize, Initialize]:
         """Of kernel and bias."""
@@ -232,6 +231,12 @@ class Value(nn.Module):
         return self.mlp(obs)[..., 0]
 
 
+def dropped(key: Array, x: Array, rate: Any) -> Array:
+    """x with a share `rate` of its numbers put to 0, and the others raised for it. rate: a number or traced."""
+    kept = jax.random.bernoulli(key, 1.0 - rate, x.shape)
+    return jnp.where(kept, x / (1.0 - rate), 0.0)
+
+
 def action_dim(params: Any, per_action: int = 1) -> int:
     """Width of an actor's action, read off its parameters. per_action: outputs for each dimension (2: a Gaussian)."""
     return params["mlp"]["out"]["bias"].shape[-1] // per_action
@@ -242,7 +247,7 @@ def init_ensemble(module: nn.Module, count: int, key: Array, *inputs: Array) -> 
     return jax.vmap(lambda k: module.init(k, *inputs)["params"])(jax.random.split(key, count))
 
 
-def apply(module: nn.Module, params: Any, *inputs: Array, dropout: Array | None = None) -> Any:
+def apply(module: nn.Module, params: Any, *inputs: Any, dropout: Array | None = None) -> Any:
     """`module` at `params` (one copy). dropout: key of the units to drop; without one all are kept."""
     return module.apply({"params": params}, *inputs, rngs=None if dropout is None else {"dropout": dropout})
 

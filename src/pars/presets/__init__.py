@@ -66,6 +66,7 @@ PRESETS: dict[str, Preset] = {
     "wgcsl": goals.WGCSL,
     "dwsl": goals.DWSL,
     "hiql": goals.HIQL,
+    "gcpc": goals.GCPC,
 }
 NONE = Preset("")  # of an algorithm that brings none
 PAPER = "paper"  # the preset that every algorithm has

@@ -84,3 +84,19 @@ HIQL = Preset(
     task={name: dict(subgoal_steps=50) for name in ULTRA},
     fallback=NO_GOALS | dict.fromkeys((*ANTMAZE_V2[:5], ULTRA[0]), "not printed; as large-diverse or ultra-diverse"),
 )
+GCPC = Preset(
+    "brown-palm/GCPC configs for AntMaze",
+    family=OWN
+    | {
+        "pointmaze": dict(
+            batch_size=256,
+            actor_hidden=(128,),
+            token_width=32,
+            trajectory_steps=10_000,
+            trajectory_lr=1e-3,
+            future_steps=30,
+        )
+    },
+    steps={"antmaze": 70_000},
+    fallback=NO_GOALS,
+)

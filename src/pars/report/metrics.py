@@ -106,6 +106,9 @@ METRICS = {  # in the order of the report's small figures
         "targets. DWSL: cross-entropy of the number of hops.",
     ),
     "high_loss": Meaning("High loss", "HIQL: weighted -log density of the subgoals under the high policy."),
+    "trajectory_loss": Meaning(
+        "Trajectory loss", "GCPC: squared error of the positions that its model tells, while it is trained."
+    ),
     "new_policy_share": Meaning(
         "New policy's share", "PEX online: part of composed actions that are the new policy's."
     ),

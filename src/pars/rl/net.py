@@ -85,6 +85,13 @@ def descend(net: Net, grads: Params, learning_rate: Any, adam: optax.GradientTra
     return net._replace(params=params, opt=opt)
 
 
+def clipped(grads: Params, most: Any) -> Params:
+    """A gradient whose norm is brought down to `most`, as PyTorch's `clip_grad_norm_` does."""
+    norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
+    factor = jnp.minimum(1.0, most / (norm + 1e-6))
+    return jax.tree.map(lambda g: factor * g, grads)
+
+
 def polyak(net: Net, rate: Any) -> Net:
     """Move the target towards the parameters: target + rate (params - target)."""
     return net._replace(target=jax.tree.map(lambda t, p: t + rate * (p - t), net.target, net.params))

@@ -20,7 +20,7 @@ from pars.config import Count, Fixed, FixedShare, NotNegative, Share, config, se
 from pars.core import Column, Index, LoopSettings, Metrics, Params, Picks, Step, Transition, batch_key
 from pars.errors import UsageError
 from pars.rl.losses import gaussian_log_prob, same_shape
-from pars.rl.net import Net, descend
+from pars.rl.net import Net, clipped, descend
 
 ADAM = optax.scale_by_adam(eps=1e-5)
 LAST = Column("last")
@@ -184,9 +184,7 @@ def value_loss(cfg: Any, v: Array, old: Array, target: Array) -> Array:
 
 def descend_clipped(net: Net, grads: Params, learning_rate: Any, most: Any) -> Net:
     """One Adam step (with an epsilon of 1e-5) along a gradient whose norm is brought down to `most`."""
-    norm = jnp.sqrt(sum(jnp.sum(g**2) for g in jax.tree.leaves(grads)))
-    factor = jnp.minimum(1.0, most / (norm + 1e-6))
-    return descend(net, jax.tree.map(lambda g: factor * g, grads), learning_rate, ADAM)
+    return descend(net, clipped(grads, most), learning_rate, ADAM)
 
 
 Policy = Callable[[Params, Array], tuple[Array, Array]]  # (parameters, obs [B, O]) -> as in `policy_loss`

@@ -69,6 +69,10 @@ SIZES: dict[str, Any] = dict(  # as far as a config has them
     bins=8,
     representation=3,
     subgoal_steps=4,
+    token_width=8,
+    heads=2,
+    future_steps=6,
+    trajectory_steps=3,
     target_delay=3,
 )
 
