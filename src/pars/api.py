@@ -23,6 +23,7 @@ from pars.training import estimate
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
+from pars.training.named_goals import with_goals
 from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import duration, make_view, progress_bar
@@ -53,6 +54,7 @@ def train(
     mapping: Mapping[str, str] | None = None,
     data_goal: tuple[float, float] | None = None,
     action_range: str | None = None,
+    goal_columns: str | Sequence[str] | None = None,
     physics: str | None = None,
     goal: str | None = None,
     env_args: Mapping[str, Any] | None = None,
@@ -87,6 +89,7 @@ def train(
         mapping, data_goal: how a file of your own is read, see `load_dataset`'s mapping and goal.
         action_range: of the actions in data of your own, "0..100,-5..5" or one "LOW..HIGH" for all, "scaled" if they
             are in [-1, 1] already; by default the environment's box, what the file says, or inferred and said.
+        goal_columns: names of the observations that a goal gives, "x,y", for methods that are told one.
         physics, goal, env_args, env_timeout: of the task, see `make_task`.
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
@@ -119,6 +122,7 @@ def train(
             in_groups(variants, given)  # refuses wrong settings before anything is fetched
         early = [make_plan(one, algo=own.algo, **lengths | _begun(own, start, steps)) for own in variants]
         dataset = _data_for(variants, early, data, one, reading)
+        variants = with_goals(variants, dataset, goal_columns)
         if not published and any(map(needs_data, variants)):
             known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
             variants = [from_data(own, known) if needs_data(own) else own for own in variants]

@@ -11,6 +11,8 @@ import pytest
 
 from pars import api
 from pars.errors import DataError, UsageError
+from pars.training.launch import make_variants
+from pars.training.named_goals import with_goals
 from pars.training.restore import load_policy
 from tests import runs
 
@@ -20,15 +22,16 @@ SMALL: dict[str, Any] = dict(actor_hidden=(8, 8), batch_size=16)
 @cache
 def trained() -> Path:
     """GC-BC without an environment, on play data that have no rewards: numbers 3 and 0 of the observation are goals."""
-    return play(runs.SESSION / "goals", SMALL | dict(goal_columns="3x0"))
+    return play(runs.SESSION / "goals", SMALL, goal_columns="observation 3,0")
 
 
-def play(out: Path, settings: dict[str, Any]) -> Path:
+def play(out: Path, settings: dict[str, Any], goal_columns: str | None = None) -> Path:
     rng = np.random.default_rng(0)
     last = np.arange(200) % 20 == 19
     arrays = dict(observations=rng.normal(size=(200, 4)), actions=rng.uniform(-1, 1, (200, 2)), timeouts=last)
     data = arrays | dict(rewards=np.zeros(200), terminals=np.zeros(200))
-    api.train("gc_bc", None, data=data, settings=settings, seeds=[0, 1], steps=20, eval_every=20, out=out, quiet=True)
+    options: dict[str, Any] = dict(seeds=[0, 1], steps=20, eval_every=20, out=out, quiet=True)
+    api.train("gc_bc", None, data=data, settings=settings, goal_columns=goal_columns, **options)
     return out
 
 
@@ -40,6 +43,27 @@ def test_a_policy_is_called_with_a_goal() -> None:
     np.testing.assert_allclose(policy(obs[0], np.ones(2)), there[0], rtol=1e-4)
     with pytest.raises(UsageError, match="needs a goal; call it with"):
         policy(obs)
+
+
+def test_goals_are_given_by_name_or_number() -> None:
+    members = runs.description(runs.group(trained(), "gc_bc"))["members"]
+    assert [member["settings"]["goal_columns"] for member in members] == [[3, 0]] * 2
+
+
+def test_names_that_are_not_there_are_refused_in_one_line() -> None:
+    data, names = runs.few_rows(), "goal_columns=x,y"
+
+    def named(algorithms: list[str], given: Any, **settings: Any) -> list[tuple[int, ...]]:
+        found = with_goals(make_variants(algorithms, None, settings), data, given)
+        return [cfg.goal_columns for one in found if one.algo.sees.goal for cfg in one.configs]
+
+    assert named(["bc", "gc_bc"], ["observation 2", "1"]) == [(2, 1)] and named(["gc_bc"], None) == [(0, 1)]
+    with pytest.raises(UsageError, match="unknown observation 'observation 9'; did you mean observation"):
+        named(["gc_bc"], "observation 9")
+    with pytest.raises(UsageError, match=f"{names}: bc is told no goals"):
+        named(["bc"], "x,y")
+    with pytest.raises(UsageError, match=f"{names}: goal_columns is given as a setting too"):
+        named(["gc_bc"], "x,y", goal_columns=["1"])
 
 
 def test_a_policy_that_sees_no_goals_says_so() -> None:

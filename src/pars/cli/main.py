@@ -42,6 +42,7 @@ def train(
     split_gap: float | None = None,
     data_goal: str | None = None,
     action_range: str | None = None,
+    goal_columns: str | None = None,
     data_in: Literal["auto", "memory", "stream"] = "auto",
     overlap_eval: Literal["auto", "yes", "no"] = "auto",
     physics: Literal["d4rl", "stock"] | None = None,
@@ -93,6 +94,7 @@ def train(
         data_goal: The x,y that OGBench's files, which have no rewards, are relabelled for.
         action_range: Of the actions in your data: 0..100,-5..5, one LOW..HIGH for all, or `scaled` if they are in
             [-1, 1] already; by default the environment's box, what the file says, or inferred and said.
+        goal_columns: Names of the observations that a goal gives, such as x,y, for methods that are told one.
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
         overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
@@ -125,6 +127,7 @@ def train(
         split_gap=split_gap,
         data_goal=data_goal,
         action_range=action_range,
+        goal_columns=goal_columns,
         data_in=data_in,
         overlap_eval=overlap_eval,
         physics=physics,
