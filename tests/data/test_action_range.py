@@ -95,8 +95,12 @@ def test_tasks_whose_actions_are_scaled_keep_their_law() -> None:
 def test_one_number_a_row_and_what_is_refused_by_name() -> None:
     flat = in_units(np.linspace(-1, 1, 200))
     assert checked_rows(flat, "a", None, "shift").action.shape == (200, 1)
-    with pytest.raises(DataError, match="whole numbers 0 to 2 and look discrete"):
+    with pytest.raises(DataError, match="action 0 has the whole numbers 0 to 2 alone and looks discrete"):
         checked_rows(in_units(np.arange(200) % 3), "a", None, "shift")
+    switched = np.stack([np.arange(200) * 7, np.arange(200) % 3 - 1], axis=1)
+    with pytest.raises(DataError, match="action 1 has the whole numbers -1 to 1 alone"):
+        checked_rows(in_units(switched), "a", None, "shift")
+    assert checked_rows(in_units(switched), "a", None, "shift", "0..1393,-1..1").action_range  # who says so is believed
     assert checked_rows(in_units(np.arange(200) % 101), "a", None, "shift").action_range  # a valve's per cent
     with pytest.raises(DataError, match="looks like images"):
         checked_rows(columns() | {"observations": np.zeros((200, 4, 4, 3), np.uint8)}, "a", None, "shift")

@@ -62,7 +62,7 @@ def clean(path: Path, out: Path, mapping: Mapping[str, Any] | None = None, actio
 
 
 def _numbers(values: Array) -> Array:
-    return np.asarray(values, np.float32 if values.dtype.kind == "f" else values.dtype)
+    return np.asarray(values, np.float32 if values.dtype.kind in "fi" else values.dtype)
 
 
 def _range_of(action: Array, source: str, columns: Columns, given: str | None) -> Found:

@@ -75,10 +75,10 @@ def checked_rows(
         )
     _check_task(obs, action, source, task)
     names = getattr(columns, "names", {})
-    if action_range is None:
-        _check_continuous(columns["actions"], source)
     titles = [named(names, "actions", i) for i in range(action.shape[1])]
     own = getattr(columns, "action_range", None)
+    if action_range is None and task is None and own is None:
+        _check_continuous(np.asanyarray(columns["actions"]).reshape(action.shape), source, titles)
     found = find_range(action, source, task, action_range, own, titles)
     rows = Rows(
         obs=obs,
@@ -182,16 +182,18 @@ def _check_task(obs: Array, action: Array, source: str, task: Task | None) -> No
             raise DataError(f"{source}: '{key}' is {width} wide, {task.id} has {expected}; choose the task of the data")
 
 
-def _check_continuous(action: Array, source: str) -> None:
-    """Raises DataError for the numbers of discrete actions."""
-    if action.dtype.kind not in "iub" or np.prod(action.shape[1:]) != 1:
+def _check_continuous(action: Array, source: str, names: Sequence[str]) -> None:
+    """Raises DataError for the numbers of discrete actions: few whole ones, none left out. action: [N, A]"""
+    if action.dtype.kind not in "iub":
         return
-    least, most = int(action.min()), int(action.max())
-    if least >= 0 and most < MOST_CHOICES and len(np.unique(action)) == most - least + 1:
-        raise DataError(
-            f"{source}: 'actions' are the whole numbers {least} to {most} and look discrete, and pars needs continuous "
-            "ones; if they are, save them as float32"
-        )
+    for i, name in enumerate(names):
+        least, most = int(action[:, i].min()), int(action[:, i].max())
+        still = least == most and len(names) > 1  # beside others it says nothing
+        if most < least + MOST_CHOICES and len(np.unique(action[:, i])) == most - least + 1 and not still:
+            raise DataError(
+                f"{source}: {name} has the whole numbers {least} to {most} alone and looks discrete, and pars needs "
+                "continuous actions; if it is continuous, give its bounds: --action-range LOW..HIGH,.."
+            )
 
 
 def _check_ends(rows: Rows, source: str, next_obs: str) -> None:

@@ -155,7 +155,7 @@ FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "no vectors": (having(observations=np.zeros((N, 8, 8))), ["'observations' has shape (200, 8, 8)", "flatten"], []),
     "discrete actions": (
         having(actions=np.zeros(N, np.int64)),
-        ["'actions' are the whole numbers 0 to 0", "discrete"],
+        ["action 0 has the whole numbers 0 to 0 alone and looks discrete", "give its bounds"],
         [],
     ),
     "observations without a width": (having(observations=np.zeros((N, 0))), ["has shape (200, 0)"], []),

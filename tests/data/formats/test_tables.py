@@ -8,6 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from pars.data import from_file
 from pars.data.formats.files import read_columns
 from pars.data.formats.mapping import parse_mapping
 from pars.errors import DataError, ResourceError, UsageError
@@ -123,16 +124,50 @@ def test_mappings_that_cannot_be_read(text, words):
             [*ROWS, ("c", 1, "", 3, 4, 5, 6)],
             "of 6 rows there is no value in column 'y' in 1 (the first in line 7); fill them, or give --fill forward",
         ),
+        (
+            HEADER,
+            [*ROWS, ("c", 1, 2, '"-3,5"', 4, 5, 6)],
+            "column 'vx' holds '-3,5' in line 7 or after, a decimal comma; write points (pandas reads commas with",
+        ),
+        (
+            HEADER,
+            [(*row[:4], "up", *row[5:]) for row in ROWS],
+            "column 'u' holds 'up' in line 2 or after, expected a number; mend that cell, map another column, or "
+            "compare, as in --map terminal=status==TRIP; actions in words are discrete, and pars needs continuous ones",
+        ),
         (HEADER.replace("vx", "x"), ROWS, "two columns are named 'x'"),
         ("1,2,3", [(1, 2, 3)], "the first line is no header"),
         (HEADER.replace("u", "velocity_u"), ROWS, "--map actions: unknown column 'u'"),
-        (HEADER.replace("done", "dona"), ROWS, "unknown column 'done'; did you mean dona?"),
+        (
+            HEADER.replace("done", "dona"),
+            ROWS,
+            "unknown column 'done'; did you mean dona?; a first mapping is written by: pars data check DATA --suggest",
+        ),
     ],
 )
 def test_tables_with_faults(tmp_path, header, rows, words):
     with pytest.raises(DataError, match=re.escape(words)) as error:
         own(write_csv(tmp_path / "a.csv", header, rows))
     assert "\n" not in str(error.value)
+
+
+def test_all_columns_that_lack_values_are_counted(tmp_path):
+    rows = [(0, 1, *[""] * 8)] * 3
+    with pytest.raises(DataError, match=r"'x5' in 3 and 2 more columns \(the first in line 2\)"):
+        own(
+            write_csv(tmp_path / "a.csv", "u,r," + ",".join(f"x{i}" for i in range(8)), rows),
+            "obs=x*,action=u,reward=r,terminal=0",
+        )
+
+
+def test_discrete_actions_of_a_table_are_asked_about(tmp_path):
+    """Text has no types: whole numbers are known by their values, however they are written."""
+    rows = [(0.5 * i, f"{i % 3}.0", -1, int(i == 39)) for i in range(40)]
+    path = write_csv(tmp_path / "a.csv", "x,u,r,done", rows)
+    mapping = parse_mapping("obs=x,action=u,reward=r,done=done")
+    with pytest.raises(DataError, match="u has the whole numbers 0 to 2 alone and looks discrete"):
+        from_file(path, mapping=mapping)
+    assert from_file(path, mapping=mapping, action_range="0..2").action_range.high == (2.0,)
 
 
 def test_a_table_of_nothing_but_its_header(tmp_path):
@@ -145,7 +180,7 @@ def test_a_table_of_nothing_but_its_header(tmp_path):
         ([[1.0], [2.0, 3.0]], "lists in column 'u' differ in length, first in row 1"),
         ([1.0, None], "of 2 rows there is no value in column 'u' in 1 (the first in row 1)"),
         ([[1.0], None], "lists in column 'u' differ in length"),
-        (["a", "b"], "column 'u' holds string values, expected numbers; a flag is read off them by --map"),
+        (["a", "b"], "==VALUE; actions in words are discrete, and pars needs continuous ones"),
     ],
 )
 def test_parquet_with_faults(tmp_path, u, words):

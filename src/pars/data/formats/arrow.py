@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pars.data.formats.layout import Array, fits_memory, plain_numbers
-from pars.data.formats.tables import Cells, Missing, seconds
+from pars.data.formats.tables import Cells, Missing, NotNumbers, seconds
 from pars.errors import DataError, ResourceError
 
 
@@ -82,9 +82,10 @@ def _flat(path: Path, name: str, column: Any) -> Array:
     if column.null_count and values.dtype.hasobject and str(column.type) == "bool":
         values = np.array([np.nan if value is None else value for value in values.tolist()], np.float64)
     if values.dtype.hasobject:
-        raise DataError(
+        raise NotNumbers(
             f"{path}: column {name!r} holds {column.type} values, expected numbers; a flag is read off them by "
-            f"--map terminal={name}==VALUE"
+            f"--map terminal={name}==VALUE",
+            name,
         )
     plain_numbers(path, name, values.dtype)
     return values if width is None else values.reshape(-1, width)

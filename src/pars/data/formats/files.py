@@ -46,6 +46,7 @@ __all__ = ["OPTIONAL", "REQUIRED", "SUFFIXES", "read_columns"]
 TABLES = {"csv": (tables.names, tables.read), "parquet": (arrow.names, arrow.read)}
 IN_MEMORY = 2**30  # bytes; more is written to the scratch folder, if there is one
 MOST_NAMED = 6  # columns with missing values that a message names
+HOW_TO_NAME = "; a first mapping is written by: pars data check DATA --suggest mapping.toml"  # of tables
 
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
@@ -147,7 +148,7 @@ def _missing(path: Path, files: list[Path], parts: list[Part], refuse: bool) -> 
     rows = sum(len(part.arrays["observations"]) for part in parts)
     file, first = next((file, next(iter(part.missing.values()))) for file, part in zip(files, parts) if part.missing)
     shown = ", ".join(f"{name!r} in {count:,}" for name, count in [*counts.items()][:MOST_NAMED])
-    shown += ", ..." if len(counts) > MOST_NAMED else ""
+    shown += f" and {len(counts) - MOST_NAMED} more columns" if len(counts) > MOST_NAMED else ""
     if not refuse:
         return shown
     where = f"{first.first} of {file.name}" if len(files) > 1 else first.first
@@ -258,14 +259,19 @@ def _contents(
         if form == "csv":
             tables.check_header(path, mapping.values())
         names = names_in(path)
-        chosen = origins(path, names, mapping)
-        require(path, chosen, names)
+        chosen = origins(path, names, mapping, HOW_TO_NAME)
+        require(path, chosen, names, HOW_TO_NAME)
         listed = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
         numbers = dict.fromkeys(
             name for key, sources in listed.items() if key not in (EPISODE, TIME) for name in sources
         )
         flags = [where.name for where in chosen.values() if isinstance(where, Where)]
-        cells = read(path, list(numbers), {*flags, *listed.get(EPISODE, [])}, listed.get(TIME, []))
+        try:
+            cells = read(path, list(numbers), {*flags, *listed.get(EPISODE, [])}, listed.get(TIME, []))
+        except tables.NotNumbers as error:
+            if error.column in listed["actions"]:
+                raise DataError(f"{error}; actions in words are discrete, and pars needs continuous ones") from error
+            raise
         for name in listed.get(EPISODE, []):
             if name in cells.missing:
                 rows, first = cells.missing[name]

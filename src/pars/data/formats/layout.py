@@ -139,8 +139,8 @@ def _rows_per_block(column: Column) -> int:
     return max(1, BLOCK // max(1, column.size // max(1, column.shape[0])))
 
 
-def require(path: Path, found: Iterable[str], present: Iterable[str]) -> None:
-    """Raise DataError if a required column is missing, with the names that the file has."""
+def require(path: Path, found: Iterable[str], present: Iterable[str], hint: str = "") -> None:
+    """Raise DataError if a required column is missing, with the names that the file has and a `hint` at the end."""
     missing = [key for key in REQUIRED if key not in set(found)]
     alias = next((name for name in present if name in DONES), None)
     if missing == ["terminals"] and alias:
@@ -154,7 +154,7 @@ def require(path: Path, found: Iterable[str], present: Iterable[str]) -> None:
         raise DataError(
             f"{path}: no {' and no '.join(repr(key) for key in missing)} (the file has {shown or 'nothing'}); "
             f"needed are {', '.join(REQUIRED)} and, to mark the ends of episodes, timeouts; "
-            "other names are given by --map, as in --map obs=state,action=u"
+            f"other names are given by --map, as in --map obs=state,action=u{hint}"
         )
 
 

@@ -98,12 +98,13 @@ def _key(name: str) -> str:
     return SHORT.get(name, name)
 
 
-def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Origins:
+def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str], hint: str = "") -> Origins:
     """Which of the file's names make up each of our columns; without a mapping those of the same name.
 
     Args:
         names: of the file's columns, in its order.
         mapping: from our names (`KEYS`) to expressions.
+        hint: the end of the message about a name that is not there.
 
     Raises DataError for a name in the mapping that the file does not have.
     """
@@ -116,11 +117,11 @@ def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str]) -> Ori
             continue
         elif (value := _number(mapping[key])) is not None and mapping[key] not in names:
             found[key] = value
-        elif (where := _where(path, key, mapping[key], names)) is not None:
+        elif (where := _where(path, key, mapping[key], names, hint)) is not None:
             found[key] = where
         else:
             parts = [part.strip() for part in apart(mapping[key], "+")]
-            found[key] = [name for part in parts for name in _named(path, key, part, names)]
+            found[key] = [name for part in parts for name in _named(path, key, part, names, hint)]
     return found
 
 
@@ -128,19 +129,19 @@ def _number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"-?\d+(\.\d*)?", text) else None
 
 
-def _where(path: Path, key: str, text: str, names: Sequence[str]) -> Where | None:
+def _where(path: Path, key: str, text: str, names: Sequence[str], hint: str) -> Where | None:
     """`status==TRIP|ALARM` or `status!=OK`; None for anything else."""
     found = re.fullmatch(r'("[^"]*"|[^"]*?)\s*([=!])=(.+)', text)
     if not found or text in names:
         return None
     if key in MATRICES:
         raise UsageError(f"--map {key}={text}: a comparison is a flag; it is for terminal, timeout and reward")
-    (name,) = _named(path, key, found[1].strip(), names)[:1]
+    (name,) = _named(path, key, found[1].strip(), names, hint)[:1]
     values = tuple(value.strip().strip('"') for value in found[3].split("|"))
     return Where(name, values, found[2] == "=")
 
 
-def _named(path: Path, key: str, part: str, names: Sequence[str]) -> list[str]:
+def _named(path: Path, key: str, part: str, names: Sequence[str], hint: str) -> list[str]:
     if len(part) > 1 and part[0] == part[-1] == '"':
         part = part[1:-1]
         found = [part] if part in names else []
@@ -148,7 +149,8 @@ def _named(path: Path, key: str, part: str, names: Sequence[str]) -> list[str]:
         found = _matching(part, names)
     if found:
         return found
-    raise DataError(f"{path}: --map {key}: {unknown('column', part, names) if names else 'the file has no columns'}")
+    known = unknown("column", part, names) if names else "the file has no columns"
+    raise DataError(f"{path}: --map {key}: {known}{hint}")
 
 
 def _matching(part: str, names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import bz2
 import csv
 import gzip
 import lzma
+import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from itertools import islice
@@ -22,9 +23,18 @@ SEPARATORS = (",", ";", "\t")
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
 COLUMN = "column_"  # names of the columns of a file without a header
 ROWS = 10_000  # that are taken apart at a time
+WHOLE = 2**53  # up to which a float64 is exact
 BYTES_PER_CHARACTER = 4  # a cell takes at least two characters, and becomes a float64
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 DAMAGE = (EOFError, OSError, lzma.LZMAError)
+
+
+class NotNumbers(DataError):
+    """A column of words where numbers are due."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
 
 
 class Missing(NamedTuple):
@@ -37,7 +47,7 @@ class Missing(NamedTuple):
 class Cells(NamedTuple):
     """What a table holds, by column."""
 
-    numbers: dict[str, Array]  # [N] or [N, width]; NaN where there is no value
+    numbers: dict[str, Array]  # [N] or [N, width]; NaN where there is no value; int64 if all are whole numbers
     words: dict[str, Array]  # [N] text
     times: dict[str, Array]  # [N] seconds
     missing: dict[str, Missing]
@@ -110,7 +120,8 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
     for (kind, name), blocks in parts.items():
         if len({block.shape[1:] for block in blocks}) > 1:
             raise DataError(f"{path}: vectors in column {name!r} differ in length; make them alike")
-        found_by[kind][name] = np.concatenate(blocks or [np.zeros(0)])
+        values = np.concatenate(blocks or [np.zeros(0)])
+        found_by[kind][name] = _typed(values) if kind == "n" else values
     return Cells(found_by["n"], found_by["w"], found_by["t"], missing)
 
 
@@ -174,12 +185,24 @@ def _numbers(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
             values[i] = np.nan
         elif _is_number(word):
             values[i] = float(word)
-        else:
+        elif re.fullmatch(r"[-+]?\d+,\d+", word):
             raise DataError(
+                f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, a decimal comma; write "
+                "points (pandas reads commas with decimal=',' and writes points)"
+            )
+        else:
+            raise NotNumbers(
                 f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, expected a number; "
-                "mend that cell, map another column, or compare, as in --map terminal=status==TRIP"
+                "mend that cell, map another column, or compare, as in --map terminal=status==TRIP",
+                name,
             )
     return values
+
+
+def _typed(values: Array) -> Array:
+    """Whole numbers as such, which text does not tell."""
+    whole = values.size > 0 and bool((np.abs(values) < WHOLE).all() and (values == np.floor(values)).all())
+    return values.astype(np.int64) if whole else values
 
 
 def _vectors(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
