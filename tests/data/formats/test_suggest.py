@@ -46,6 +46,26 @@ def test_a_plants_columns_find_their_places(tmp_path):
     assert read["observations"].shape == (8, 2) and read["terminals"].sum() == 1
 
 
+def test_all_files_are_looked_at_and_what_is_measured_is_no_action(tmp_path, monkeypatch):
+    """A trip in the last file alone; a column that began as numbers; a sensor of a pump; a column that most lack."""
+    header = "pump_pressure_bar,valve_cmd,Valve Position,state,mode,reward"
+    for k in range(6):
+        rows = [
+            (4.5, 0.5, 0.4, "TRIP" if k == 5 and i == 2 else "" if k == 0 else "OK", "auto" if k == 5 else k, 1)
+            for i in range(3)
+        ]
+        extra = (",late", [(*row, 7) for row in rows]) if k > 3 else ("", rows)
+        write_csv(tmp_path / f"{k}.csv", header + extra[0], extra[1])
+    text = suggested(tmp_path)
+    found = tomllib.loads(text)
+    assert found["obs"] == ["pump_pressure_bar", "Valve Position"] and found["action"] == ["valve_cmd"]
+    assert found["terminal"] == "state==TRIP" and '# or: "mode==WORD"  # mode: auto' in text
+    assert "guessed by their names: check every line" in text.splitlines()[0]
+    assert '# left out: "late"  # 7 to 7, in 2 of 6 files' in text
+    monkeypatch.setattr("pars.data.formats.suggest.MOST_BYTES", 100)
+    assert "(looked at 2 of 6 files: rare words may be missing)" in suggested(tmp_path)
+
+
 def test_what_cannot_be_guessed_is_left_to_say(tmp_path):
     path = write_csv(tmp_path / "a.csv", "run,x,y", [(1, 2, 3)])
     (tmp_path / "m.toml").write_text(suggested(path))

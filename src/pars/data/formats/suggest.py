@@ -3,10 +3,9 @@
 `pars data check DATA --suggest mapping.toml` writes it, every column with what it holds beside it.
 """
 
-import contextlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +14,11 @@ import numpy as np
 from pars.data.formats.files import TABLES, form_of
 from pars.data.formats.mapping import INDEX, quoted
 from pars.data.formats.sources import find
-from pars.errors import DataError, UsageError
+from pars.data.formats.tables import Cells, NotNumbers
+from pars.errors import UsageError
+
+Names = Callable[[Path], list[str]]
+Read = Callable[..., Cells]
 
 EPISODE = r"(episode|run|trial|traj(ectory)?|batch|demo|rollout)([ _]?(id|index|idx|no|nr|number))?"
 TIME = r"t|ts|time([ _]?s(tamp|econds)?)?|timestamp.*|date([ _]?time)?"
@@ -25,7 +28,12 @@ ACTION = (
 )
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
+MEASURED = (
+    r".*[ _](temp(erature)?|flow|press(ure)?|level|speed|current|power|pos(ition)?|feedback|fb|pv|meas(ured)?|actual)"
+)
 MOST_WORDS = 12  # different words of a column that is taken for a state
+MANY_WORDS = 1000  # that are kept in mind
+MOST_BYTES = 2**28  # of files that are looked at
 
 
 @dataclass
@@ -35,14 +43,17 @@ class Look:
     low: float = np.inf
     high: float = -np.inf
     missing: int = 0
+    files: int = 0  # that have the column
+    is_text: bool = False
     words: dict[str, None] = field(default_factory=dict)  # in the order of their first appearance
 
     @property
     def text(self) -> str:
         """In a few words."""
         lacks = f", {self.missing:,} rows without" if self.missing else ""
-        if self.words:
-            return ", ".join([*self.words][:MOST_WORDS]) + lacks
+        if self.is_text:
+            more = ", ..." if len(self.words) > MOST_WORDS else ""
+            return (", ".join([*self.words][:MOST_WORDS]) or "no words") + more + lacks
         return (f"{self.low:.4g} to {self.high:.4g}" if self.low <= self.high else "no values") + lacks
 
 
@@ -52,48 +63,61 @@ def suggested(path: Path) -> str:
     forms = {form_of(file) for file in source.files}
     if not forms <= set(TABLES) or len(forms) > 1:
         raise UsageError(f"{path}: --suggest is for tables (CSV, Parquet); pars data check lists what others hold")
-    looks = _looks(source.files, *forms)
-    return "\n".join(_lines(path, looks, len(source.files))) + "\n"
-
-
-def _looks(files: list[Path], form: str) -> dict[str, Look]:
-    """Of all columns of all files, which have those of the first."""
-    names_in, read = TABLES[form]
-    looks = {name: Look() for name in names_in(files[0])}
+    files = _drawn(source.files)
+    looks: dict[str, Look] = {}
     for file in files:
-        there = [name for name in names_in(file) if name in looks]
-        for name in there:
-            look = looks[name]
-            with contextlib.suppress(DataError):
-                if not look.words:
-                    cells = read(file, [name])
-                    values = cells.numbers[name]
-                    finite = values[np.isfinite(values)]
-                    look.low = min(look.low, float(finite.min(initial=np.inf)))
-                    look.high = max(look.high, float(finite.max(initial=-np.inf)))
-                    look.missing += sum(missing.rows for missing in cells.missing.values())
-                    continue
-            cells = read(file, [], [name])
-            look.words |= dict.fromkeys(word for word in cells.words[name].tolist() if word)
-            look.missing += sum(missing.rows for missing in cells.missing.values())
-    return looks
+        _look(file, *TABLES[form_of(file)], looks)
+    return "\n".join(_lines(path, looks, len(files), len(source.files))) + "\n"
 
 
-def _lines(path: Path, looks: dict[str, Look], files: int) -> Iterable[str]:
+def _drawn(files: list[Path]) -> list[Path]:
+    """All files or, of more than `MOST_BYTES`, evenly drawn ones with the first and the last."""
+    share = MOST_BYTES / max(sum(file.stat().st_size for file in files), 1)
+    count = max(2, int(share * len(files)))
+    return files if share >= 1 else [files[round(i)] for i in np.linspace(0, len(files) - 1, min(count, len(files)))]
+
+
+def _look(file: Path, names_in: Names, read: Read, looks: dict[str, Look]) -> None:
+    """Add what the columns of a file hold; a column that holds a word once is one of words."""
+    names = names_in(file)
+    found = {name: looks.setdefault(name, Look()) for name in names}
+    while True:
+        numbers = [name for name in names if not found[name].is_text]
+        try:
+            cells = read(file, numbers, [name for name in names if found[name].is_text])
+            break
+        except NotNumbers as error:
+            found[error.column].is_text = True
+    for name, look in found.items():
+        look.files += 1
+        look.missing += cells.missing[name].rows if name in cells.missing else 0
+        if look.is_text:
+            words = dict.fromkeys(cells.words[name].tolist())
+            look.words |= {word: None for word in words if word and len(look.words) <= MANY_WORDS}
+        else:
+            values = np.asarray(cells.numbers[name], np.float64)
+            finite = values[np.isfinite(values)]
+            look.low = min(look.low, float(finite.min(initial=np.inf)))
+            look.high = max(look.high, float(finite.max(initial=-np.inf)))
+
+
+def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[str]:
     places: dict[str, list[str]] = {key: [] for key in ("obs", "action", "reward", "terminal", "episode", "time")}
     left: list[str] = []
     for name, look in looks.items():
-        place = _place(name, look)
+        place = _place(name, look) if look.files == files else ""
         places.get(place, left).append(name)
-    yield f"# What the columns of {path} are: a guess. Put every name in its place, then"
+    yield f"# What the columns of {path} are, guessed by their names: check every line, then"
     yield f"# pars data check {path} --map THIS_FILE"
-    for key, what in (("obs", "what a policy sees"), ("action", "what it sets")):
+    if files < of:
+        yield f"# (looked at {files:,} of {of:,} files: rare words may be missing)"
+    for key, what in (("obs", "what a policy sees"), ("action", "what it sets; a guess")):
         yield f"{key} = [  # {what}"
         yield from (f"  {_text(name)},  # {looks[name].text}" for name in places[key])
         yield "]"
     yield from _one("reward", places["reward"], looks, '""  # no column looks like it: name one; larger is better')
     yield from _terminal(places["terminal"], looks)
-    if files > 1:
+    if of > 1:
         yield 'episode = "file"'
     elif places["episode"]:
         yield from _one("episode", places["episode"], looks, "")
@@ -101,7 +125,9 @@ def _lines(path: Path, looks: dict[str, Look], files: int) -> Iterable[str]:
         yield from _one("time", places["time"], looks, "")
     if any(looks[name].missing for name in [*places["obs"], *places["action"], *places["reward"]]):
         yield 'fill = "forward"  # or "drop-row", "drop-episode"'
-    yield from (f"# left out: {_text(name)}  # {looks[name].text}" for name in left)
+    for name in left:
+        where = f", in {looks[name].files:,} of {files:,} files" if looks[name].files < files else ""
+        yield f"# left out: {_text(name)}  # {looks[name].text}{where}"
 
 
 def _text(value: str) -> str:
@@ -116,11 +142,12 @@ def _place(name: str, look: Look) -> str:
     for place, pattern in (("time", TIME), ("episode", EPISODE)):
         if re.fullmatch(pattern, name, re.I):
             return place
-    if look.words:
+    if look.is_text:
         return "terminal" if len(look.words) <= MOST_WORDS else ""
     for place, pattern in (("reward", REWARD), ("terminal", TERMINAL), ("action", ACTION)):
         if re.fullmatch(pattern, name, re.I):
-            return place
+            measured = place == "action" and re.fullmatch(f"{MEASURED}([ _].*)?", name, re.I)
+            return "obs" if measured else place
     return "obs"
 
 
@@ -130,12 +157,14 @@ def _one(key: str, names: list[str], looks: dict[str, Look], otherwise: str) -> 
 
 
 def _terminal(names: list[str], looks: dict[str, Look]) -> Iterable[str]:
+    """The first column that tells an end, and the others beside it."""
+    ended = {name: [word for word in looks[name].words if re.fullmatch(ENDED, word, re.I)] for name in names}
+    chosen = next((name for name in names if ended[name] or not looks[name].is_text), None)
+    if chosen is None:
+        yield "terminal = 0  # no column seems to say that the task itself ended"
+    else:
+        value = f"{quoted(chosen)}=={'|'.join(ended[chosen])}" if ended[chosen] else quoted(chosen)
+        yield f"terminal = {_text(value)}  # {chosen}: {looks[chosen].text}; where the task itself ended"
     for name in names:
-        look = looks[name]
-        ended = [word for word in look.words if re.fullmatch(ENDED, word, re.I)]
-        if ended or not look.words:
-            value = f"{quoted(name)}=={'|'.join(ended)}" if ended else quoted(name)
-            yield f"terminal = {_text(value)}  # {name}: {look.text}; where the task itself ended"
-            return
-    yield "terminal = 0  # no column seems to say that the task itself ended"
-    yield from (f"# or: {_text(f'{quoted(name)}==WORD')}  # {name}: {looks[name].text}" for name in names)
+        if name != chosen:
+            yield f"# or: {_text(f'{quoted(name)}==WORD')}  # {name}: {looks[name].text}"
