@@ -53,6 +53,8 @@ def test_what_cleaning_cannot_mend_or_would_overwrite(tmp_path):
     path, out = plant(tmp_path / "a.csv"), tmp_path / "clean.hdf5"
     with pytest.raises(DataError, match="there is no value in column 'y' in 1"):
         clean(path, out, MAP)
+    with pytest.raises(DataError, match="r has the whole numbers 0 to 6 alone and looks discrete"):
+        clean(path, out, MAP | {"actions": "r", "fill": "forward"})
     out.touch()
     with pytest.raises(UsageError, match="is there already; name another file"):
         clean(path, out, MAP)

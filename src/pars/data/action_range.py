@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,10 @@ from pars.errors import DataError, UsageError
 from pars.units import SCALED, ActionRange, parse_range
 
 Array = np.ndarray
+Place = Callable[[int], str]
 TOLERANCE = 1e-3  # of half a range
 NARROW, WIDE = 0.1, 0.5  # |action|: below the first a warning of its own; up to the second one asks
+MOST_CHOICES = 32  # of a discrete action
 STRAY = 0.05  # share of rows outside of [-1, 1] up to which they are faults of scaled actions, not units
 
 
@@ -28,17 +30,26 @@ class Found(NamedTuple):
 
 
 def find_range(
-    action: Array, source: str, task: Task | None, given: str | None, own: ActionRange | None, names: Sequence[str]
+    action: Array,
+    source: str,
+    task: Task | None,
+    given: str | None,
+    own: ActionRange | None,
+    names: Sequence[str],
+    place: Place,
 ) -> Found:
-    """The range of actions [N, A].
+    """The range of actions [N, A], of the type that they have on file.
 
     Args:
         given: by the user, see `parse_range`.
         own: that the file says of itself.
-        names: of the columns, for messages.
+        names, place: of the columns, and where on file a row stands; for messages.
 
-    Raises DataError for actions beyond the range that is known, UsageError for one that does not fit.
+    Raises DataError for actions beyond the range that is known and for discrete ones, UsageError for a range that does
+    not fit.
     """
+    if given is None and task is None and own is None:
+        _check_continuous(action, source, names)
     low, high = _span(action)
     inside = bool(max(-low.min(), high.max()) <= 1.0 + TOLERANCE)
     fixed = task is not None and task.action_range is None
@@ -46,23 +57,37 @@ def find_range(
     if given == SCALED or fixed:
         if given not in (None, SCALED):
             raise UsageError(f"--action-range {given}: actions of {task and task.id} are in [-1, 1]; leave it out")
-        return Found(_checked(action, source, plain, names))
+        return Found(_checked(action, source, plain, names, place))
     if given is not None:
-        return Found(_checked(action, source, parse_range(given, len(low)), names))
+        return Found(_checked(action, source, parse_range(given, len(low)), names, place))
     known = (task.action_range if task else None) or own
     if known is not None and len(known.low) == len(low):
         if _reach(low, high, known).max() <= 1.0 + TOLERANCE:
             return Found(None if known.plain else known)
         if not inside:
-            _checked(action, source, known, names)
+            _checked(action, source, known, names, place)
         return Found(
             None,
             f"actions leave {known.source}, {known}, and fit into [-1, 1]: taken as scaled to it already; if they are "
             "not, give --action-range LOW..HIGH,..",
         )
     if not inside and _share_outside(action) < STRAY:
-        _checked(action, source, plain, names)
+        _checked(action, source, plain, names, place)
     return _assumed(low, high, inside, names)
+
+
+def _check_continuous(action: Array, source: str, names: Sequence[str]) -> None:
+    """Raises DataError for the numbers of discrete actions: few whole ones, none left out. action: [N, A]"""
+    if action.dtype.kind not in "iub":
+        return
+    for i, name in enumerate(names):
+        least, most = int(action[:, i].min()), int(action[:, i].max())
+        still = least == most and len(names) > 1  # beside others it says nothing
+        if most < least + MOST_CHOICES and len(np.unique(action[:, i])) == most - least + 1 and not still:
+            raise DataError(
+                f"{source}: {name} has the whole numbers {least} to {most} alone and looks discrete, and pars needs "
+                "continuous actions; if it is continuous, give its bounds: --action-range LOW..HIGH,.."
+            )
 
 
 def _assumed(low: Array, high: Array, inside: bool, names: Sequence[str]) -> Found:
@@ -109,7 +134,7 @@ def _span(action: Array) -> tuple[Array, Array]:
     return low.astype(np.float64), high.astype(np.float64)
 
 
-def _checked(action: Array, source: str, known: ActionRange, names: Sequence[str]) -> ActionRange | None:
+def _checked(action: Array, source: str, known: ActionRange, names: Sequence[str], place: Place) -> ActionRange | None:
     """The range, None of [-1, 1]. Raises DataError, naming the column, if an action is beyond it."""
     low, high = _span(action)
     reach = _reach(low, high, known)
@@ -124,8 +149,8 @@ def _checked(action: Array, source: str, known: ActionRange, names: Sequence[str
         )
         mend = "give --action-range LOW..HIGH,.., or scale them" if known.plain else "give another --action-range"
         raise DataError(
-            f"{source}: {names[worst]} reaches from {low[worst]:.4g} to {high[worst]:.4g} (first outside in row "
-            f"{row}), expected [{a:g}, {b:g}]; {mend}"
+            f"{source}: {names[worst]} reaches from {low[worst]:.4g} to {high[worst]:.4g} (first outside in "
+            f"{place(row)}), expected [{a:g}, {b:g}]; {mend}"
         )
     return None if known.plain else known
 

@@ -42,31 +42,32 @@ def clean(path: Path, out: Path, mapping: Mapping[str, Any] | None = None, actio
     if out.exists():
         raise UsageError(f"--out {out}: is there already; name another file, or remove it")
     columns = read_columns(path, mapping=mapping)
-    record, remains = [*columns.notes], [*columns.warnings]
-    arrays = {key: _numbers(values) for key, values in columns.items()}
-    known, assumed = _range_of(arrays["actions"], str(path), columns, action_range)
+    record = [*columns.notes]
+    known, assumed = _range_of(columns, str(path), action_range)
+    columns.update({key: _numbers(values) for key, values in columns.items()})
     if known:
-        arrays["actions"] = known.to_scaled(arrays["actions"])
+        columns["actions"] = known.to_scaled(columns["actions"])
         record.append(f"actions: scaled to [-1, 1] from {known} ({known.source})")
-    if assumed:
-        remains.append(assumed)
-    found = from_arrays(arrays, name=str(path), next_obs=columns.next_obs)
-    both = (arrays["terminals"].reshape(-1) != 0) & (arrays.get("timeouts", np.zeros(1)).reshape(-1) != 0)
+    columns.action_range = None
+    remains = [assumed] if assumed else []
+    remains += from_arrays(columns, name=str(path)).card["warnings"]
+    both = (columns["terminals"].reshape(-1) != 0) & (columns.get("timeouts", np.zeros(1)).reshape(-1) != 0)
     if both.any():
-        arrays["timeouts"] = arrays["timeouts"].reshape(-1) * ~both
+        columns["timeouts"] = columns["timeouts"].reshape(-1) * ~both
         record.append(f"ends: {int(both.sum()):,} rows were both terminal and timeout and are terminal now")
     said = "; ".join(record) or "nothing had to be changed"
     names = {key: list(own) for key, own in columns.names.items()}
-    hdf5.write(out, arrays, {"made": f"cleaned from {path.name}: {said}", **cleaned.facts(names, known)})
-    return Cleaned(len(arrays["rewards"]), record, [*remains, *found.card["warnings"]])
+    hdf5.write(out, columns, {"made": f"cleaned from {path.name}: {said}", **cleaned.facts(names, known)})
+    return Cleaned(len(columns["rewards"]), record, remains)
 
 
 def _numbers(values: Array) -> Array:
     return np.asarray(values, np.float32 if values.dtype.kind in "fi" else values.dtype)
 
 
-def _range_of(action: Array, source: str, columns: Columns, given: str | None) -> Found:
-    """As training would read it. action: [N, A], or [N]"""
-    action = action.reshape(len(action), -1)
+def _range_of(columns: Columns, source: str, given: str | None) -> Found:
+    """As training would read it."""
+    action = columns["actions"].reshape(len(columns["actions"]), -1)
     names = [named(columns.names, "actions", i) for i in range(action.shape[1])]
-    return find_range(action, source, None, given, columns.action_range, names) if len(action) else Found(None)
+    known = columns.action_range
+    return find_range(action, source, None, given, known, names, columns.place) if len(action) else Found(None)

@@ -201,12 +201,11 @@ def from_arrays(
     """
     _check_columns(columns)
     own = is_own(None, task)
-    read = (
-        read_frame(arrays, mapping, name)
-        if mapping or is_frame(arrays)
-        else {key: np.asarray(value) for key, value in arrays.items()}
-    )
-    conversion = _Conversion(read, name, task, next_obs, own, action_range)
+    if mapping or is_frame(arrays):
+        arrays = read_frame(arrays, mapping, name)
+    elif not isinstance(arrays, Columns):
+        arrays = {key: np.asarray(value) for key, value in arrays.items()}
+    conversion = _Conversion(arrays, name, task, next_obs, own, action_range)
     pieces_, at = conversion.packed(), 0
     packed = np.empty(pieces_.shape, pieces_.dtype)
     for part in pieces_.parts:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pars.data.action_range import find_range, scaled
+from pars.data.action_range import Place, find_range, scaled
 from pars.data.checking.scan import chunks
 from pars.data.formats.files import REQUIRED
 from pars.envs.base import Task
@@ -17,7 +17,10 @@ from pars.units import ActionRange
 
 Array = np.ndarray
 
-MOST_CHOICES = 32  # of a discrete action
+
+def numbered(row: int) -> str:
+    """The place of a row of a single source, none of whose rows was dropped."""
+    return f"row {row}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Rows:
     action_range: ActionRange | None = None  # that actions had on file; None: [-1, 1]
     assumed: str = ""  # a warning: what was taken for granted of it
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of observations and actions, where known
+    place: Place = numbered  # where on file a row stands, in words
 
     def name(self, key: str, number: int) -> str:
         """Of a column of observations or actions."""
@@ -64,10 +68,11 @@ def checked_rows(
     if next_obs == "file" and "next_observations" not in columns:
         raise DataError(f"{source}: no 'next_observations'; leave next_obs at 'shift' to take the following row")
     _check_lengths(columns, source)
+    place: Place = getattr(columns, "place", numbered)
 
-    obs = matrix(columns, "observations", source)
-    action = matrix(columns, "actions", source)
-    following = matrix(columns, "next_observations", source) if "next_observations" in columns else None
+    obs = matrix(columns, "observations", source, place)
+    action = matrix(columns, "actions", source, place)
+    following = matrix(columns, "next_observations", source, place) if "next_observations" in columns else None
     if following is not None and following.shape != obs.shape:
         raise DataError(
             f"{source}: 'next_observations' is {following.shape[1]} wide, 'observations' {obs.shape[1]}; "
@@ -77,19 +82,19 @@ def checked_rows(
     names = getattr(columns, "names", {})
     titles = [named(names, "actions", i) for i in range(action.shape[1])]
     own = getattr(columns, "action_range", None)
-    if action_range is None and task is None and own is None:
-        _check_continuous(np.asanyarray(columns["actions"]).reshape(action.shape), source, titles)
-    found = find_range(action, source, task, action_range, own, titles)
+    on_file = np.asanyarray(columns["actions"]).reshape(action.shape)
+    found = find_range(on_file, source, task, action_range, own, titles, place)
     rows = Rows(
         obs=obs,
         action=scaled(action, found.range),
-        reward=_vector(columns, "rewards", source),
-        terminal=_flags(columns, "terminals", source),
-        timeout=_flags(columns, "timeouts", source) if "timeouts" in columns else None,
+        reward=_vector(columns, "rewards", source, place),
+        terminal=_flags(columns, "terminals", source, place),
+        timeout=_flags(columns, "timeouts", source, place) if "timeouts" in columns else None,
         next_obs=following,
         action_range=found.range,
         assumed=found.warning,
         names=names,
+        place=place,
     )
     _check_ends(rows, source, next_obs)
     return rows
@@ -107,7 +112,7 @@ def _check_lengths(columns: Mapping[str, Array], source: str) -> None:
         raise DataError(f"{source}: has {lengths['observations']} rows, a transition takes at least 2; record more")
 
 
-def _float32(columns: Mapping[str, Array], key: str, source: str) -> Array:
+def _float32(columns: Mapping[str, Array], key: str, source: str, place: Place) -> Array:
     """The column, finite throughout as float32, which it is unless it is a memory map."""
     column = np.asanyarray(columns[key])
     if column.dtype.kind not in "fiub":
@@ -120,7 +125,7 @@ def _float32(columns: Mapping[str, Array], key: str, source: str) -> Array:
     count, row = _not_finite(column)
     if count:
         raise DataError(
-            f"{source}: '{key}' has {count} NaN or infinite values, the first in row {row}; drop those episodes "
+            f"{source}: '{key}' has {count} NaN or infinite values, the first in {place(row)}; drop those episodes "
             "(NaN is also mended by --fill)"
         )
     return column
@@ -139,11 +144,11 @@ def _not_finite(column: Array) -> tuple[int, int]:
     return count, first
 
 
-def matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
+def matrix(columns: Mapping[str, Array], key: str, source: str, place: Place = numbered) -> Array:
     """[N, width], finite. Raises DataError."""
     shape = np.shape(columns[key])
     if key == "actions" and len(shape) == 1:
-        return _float32(columns, key, source).reshape(-1, 1)
+        return _float32(columns, key, source, place).reshape(-1, 1)
     if len(shape) > 3 or (len(shape) == 3 and columns[key].dtype == np.uint8):
         raise DataError(
             f"{source}: '{key}' has shape {shape} and looks like images, which pars does not learn from; give it the "
@@ -151,23 +156,23 @@ def matrix(columns: Mapping[str, Array], key: str, source: str) -> Array:
         )
     if len(shape) != 2 or shape[1] == 0:
         raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows, width]; flatten each step to one vector")
-    return _float32(columns, key, source)
+    return _float32(columns, key, source, place)
 
 
-def _vector(columns: Mapping[str, Array], key: str, source: str) -> Array:
+def _vector(columns: Mapping[str, Array], key: str, source: str, place: Place) -> Array:
     """[N] from [N] or from [N, 1], which some published files have."""
     shape = np.shape(columns[key])
     if len(shape) != 1 and shape[1:] != (1,):
         raise DataError(f"{source}: '{key}' has shape {shape}, expected [rows]; keep one value per step")
-    return np.asarray(_float32(columns, key, source), np.float32).reshape(-1)
+    return np.asarray(_float32(columns, key, source, place), np.float32).reshape(-1)
 
 
-def _flags(columns: Mapping[str, Array], key: str, source: str) -> Array:
-    values = _vector(columns, key, source)
+def _flags(columns: Mapping[str, Array], key: str, source: str, place: Place) -> Array:
+    values = _vector(columns, key, source, place)
     bad = (values != 0) & (values != 1)
     if bad.any():
         row = int(np.argmax(bad))
-        raise DataError(f"{source}: '{key}' is {values[row]:g} in row {row}, expected 0 or 1; write it as bool")
+        raise DataError(f"{source}: '{key}' is {values[row]:g} in {place(row)}, expected 0 or 1; write it as bool")
     return values.astype(bool)
 
 
@@ -180,20 +185,6 @@ def _check_task(obs: Array, action: Array, source: str, task: Task | None) -> No
     ):
         if width != expected:
             raise DataError(f"{source}: '{key}' is {width} wide, {task.id} has {expected}; choose the task of the data")
-
-
-def _check_continuous(action: Array, source: str, names: Sequence[str]) -> None:
-    """Raises DataError for the numbers of discrete actions: few whole ones, none left out. action: [N, A]"""
-    if action.dtype.kind not in "iub":
-        return
-    for i, name in enumerate(names):
-        least, most = int(action[:, i].min()), int(action[:, i].max())
-        still = least == most and len(names) > 1  # beside others it says nothing
-        if most < least + MOST_CHOICES and len(np.unique(action[:, i])) == most - least + 1 and not still:
-            raise DataError(
-                f"{source}: {name} has the whole numbers {least} to {most} alone and looks discrete, and pars needs "
-                "continuous actions; if it is continuous, give its bounds: --action-range LOW..HIGH,.."
-            )
 
 
 def _check_ends(rows: Rows, source: str, next_obs: str) -> None:

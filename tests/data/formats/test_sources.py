@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from pars.data import from_file
 from pars.data.formats.files import read_columns
 from pars.data.formats.mapping import parse_mapping
 from pars.data.formats.sources import find, title
@@ -39,6 +40,23 @@ def test_one_file_per_episode(tmp_path, monkeypatch, name):
     assert np.flatnonzero(read["terminals"]).tolist() == [4]
     assert np.flatnonzero(read["timeouts"]).tolist() == [2, 8]
     assert title(type(folder)(name)) == "logs"
+
+
+def test_a_row_is_named_by_its_file_and_by_its_number_there_also_where_rows_were_dropped(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path / "datasets"))
+    folder = logs(tmp_path / "logs", (3, 3, 3))
+    file = folder / "run_11.csv"
+    file.write_text(file.read_text().replace("201,1,", ",1,").replace(",0.2,-2,OK", ",7,-2,OK"))
+    for fill, words in (("forward", "2 of run_11.csv"), ("drop-row", "2 of run_11.csv")):
+        mapping = parse_mapping(MAP) | {"fill": fill}
+        assert read_columns(folder, mapping=mapping).place(7) == f"row {1 if fill == 'forward' else 2} of run_11.csv"
+        with pytest.raises(DataError, match=rf"logs: u reaches from 0 to 7 \(first outside in row {words}\)"):
+            from_file(folder, mapping=mapping, action_range="0..1")
+    write_csv(folder / "run_12.csv", HEADER, [(i, 300 + i % 2, 0, 0.1, -1, "OK") for i in (0, 1, 1, 3, 2)])
+    said = from_file(folder, mapping=parse_mapping(MAP) | {"fill": "forward", "time": "t"}).card["warnings"]
+    assert any("the first is row 3 of run_12.csv; sort the rows" in line for line in said)
+    assert any("the first comes after row 1 of run_12.csv; drop repeated rows" in line for line in said)
+    assert any("the first is row 2 of run_12.csv (= row 1 of run_12.csv)" in line for line in said)
 
 
 def test_one_file_is_one_episode_if_that_is_said(tmp_path):

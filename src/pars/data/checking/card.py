@@ -176,8 +176,8 @@ def _warnings(card: Card, rows: Rows) -> list[str]:
         found.append(f"no action is beyond +-{reach:.2g}; scale them so that the bounds of the task become -1 and 1")
     if copies["copies"] > COPIES * copies["looked_at"]:
         found.append(
-            f"{copies['copies']:,} rows repeat an earlier one, the first is row {copies['first']} (= row "
-            f"{copies['earlier']}); drop them, unless they should weigh more in training"
+            f"{copies['copies']:,} rows repeat an earlier one, the first is {rows.place(copies['first'])} (= "
+            f"{rows.place(copies['earlier'])}); drop them, unless they should weigh more in training"
         )
     outside = card["maze"]["outside"] if card["maze"] else 0.0
     if outside > 0.01:
@@ -204,8 +204,8 @@ def _jumps(rows: Rows, task: Task | None, spread: Array, end: Array) -> list[str
     if not jump.any():
         return []
     return [
-        f"{int(jump.sum()):,} jumps between successive rows of one episode, the first after row "
-        f"{int(np.argmax(jump))}; mark the ends of episodes in 'timeouts'"
+        f"{int(jump.sum()):,} jumps between successive rows of one episode, the first after "
+        f"{rows.place(int(np.argmax(jump)))}; mark the ends of episodes in 'timeouts'"
     ]
 
 

@@ -10,25 +10,31 @@ drop-episode  all rows of the episode are dropped
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from pars.data.formats.layout import Array
+from pars.data.formats.layout import Array, place_in
 from pars.data.formats.mapping import EPISODE, FILL, SPLIT_GAP, TIME
 from pars.errors import DataError, UsageError
 
 FILLS = ("forward", "drop-row", "drop-episode")
 GAP = 3.0  # times the usual step, from which on a step in time is a gap
 UNEVEN = 0.1  # of the usual step, by which steps differ that are not alike
+ROW = "row"  # numbers of rows
 SOME = 0.01  # share of uneven steps that is worth a warning
 
 
 class Remarks:
-    """What reading has to say: `notes` of what was done, `warnings` of what may be wrong."""
+    """What reading has to say: `notes` of what was done, `warnings` of what may be wrong.
 
-    def __init__(self) -> None:
+    Args:
+        files: of several, the number of the first row of each, and its name.
+    """
+
+    def __init__(self, files: Sequence[tuple[int, str]] = ()) -> None:
+        self.files = files
         self.notes: list[str] = []
         self.warnings: list[str] = []
 
@@ -70,6 +76,8 @@ def ended(
         by_file: each of these is an episode, or a number of them; the last row of the source ends one, too.
         mapping: with the rules `fill` and `split_gap`.
 
+    Where rows are dropped, `ROW` has the numbers of those that are left.
+
     Raises DataError if columns that mark episodes differ in length.
     """
     rows, split = len(arrays["terminals"]), longest_gap(mapping)
@@ -90,7 +98,10 @@ def ended(
         last |= marked
     kept = {key: values for key, values in arrays.items() if key not in (EPISODE, TIME)}
     chosen = rule(mapping)
-    return filled(path, kept, last | terminal, chosen, said) if chosen else kept
+    if not chosen:
+        return kept
+    kept = filled(path, kept | {ROW: np.arange(rows)}, last | terminal, chosen, said)
+    return kept if len(kept[ROW]) < rows else {key: values for key, values in kept.items() if key != ROW}
 
 
 def _check(path: Path, rows: int, arrays: Mapping[str, Array]) -> None:
@@ -111,26 +122,31 @@ def _times(time: Array, end: Array, split: float | None, said: Remarks) -> Array
     usual = float(np.median(step[inside & (step > 0)])) if (inside & (step > 0)).any() else 0.0
     cut = inside & ((step > split) | (step < 0)) if split is not None else np.zeros(len(step), bool)
     inside &= ~cut
+
+    def place(rows: Array) -> str:
+        return place_in(said.files, int(np.argmax(rows)))
+
     if usual:
         said.notes.append(f"time: one row every {usual:.4g} s (median)")
     if cut.any():
         said.notes.append(f"time: episodes are cut at {int(cut.sum()):,} gaps longer than {split:g} s")
     if (back := inside & (step < 0)).any():
         said.warnings.append(
-            f"time runs backwards after {int(back.sum()):,} rows, the first is row {int(np.argmax(back))}; sort the "
-            "rows, or say where episodes begin (--map episode=.., --split-gap SECONDS)"
+            f"time runs backwards after {int(back.sum()):,} rows, the first is {place(back)}; sort the rows, "
+            "or say where episodes begin (--map episode=.., --split-gap SECONDS)"
         )
     if (same := inside & (step == 0)).any():
         said.warnings.append(
-            f"{int(same.sum()):,} rows have the time of the row before, the first is row {int(np.argmax(same)) + 1}; "
-            "drop repeated rows"
+            f"{int(same.sum()):,} rows have the time of the row before, the first comes after {place(same)}; drop "
+            "repeated rows"
         )
     gap = inside & (step > GAP * usual) if usual else np.zeros(len(step), bool)
     if gap.any():
         row = int(np.argmax(np.where(gap, step, 0)))
         said.warnings.append(
-            f"{int(gap.sum()):,} gaps in time inside episodes, the longest {step[row]:.4g} s after row {row} (usual: "
-            f"{usual:.4g} s); cut the episodes there, as with --split-gap {GAP * usual:.4g}"
+            f"{int(gap.sum()):,} gaps in time inside episodes, the longest {step[row]:.4g} s after "
+            f"{place_in(said.files, row)} (usual: {usual:.4g} s); cut the episodes there, as with --split-gap "
+            f"{GAP * usual:.4g}"
         )
     even = inside & ~gap & (step > 0)
     share = float((np.abs(step[even] - usual) > UNEVEN * usual).mean()) if even.any() else 0.0

@@ -24,7 +24,7 @@ import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
 from pars.data.formats.contents import Contents, column_of
-from pars.data.formats.episodes import Remarks, ended, longest_gap, rule
+from pars.data.formats.episodes import ROW, Remarks, ended, longest_gap, rule
 from pars.data.formats.layout import (
     INFOS,
     OPTIONAL,
@@ -101,16 +101,16 @@ def read_columns(
     parts = [read(file, number) for number, file in enumerate(source.files)]
     lacking = _missing(path, source.files, parts, refuse=not chosen)
     arrays = _together(path, source.files, parts, scratch, in_memory)
-    said = Remarks()
+    first = np.cumsum([0, *(len(part.arrays["observations"]) for part in parts)]).tolist()
+    files = [(row, file.name) for row, file in zip(first, source.files)] if len(parts) > 1 else []
+    said = Remarks(files)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
-        starts, row = [], 0
-        for part in parts:
-            starts += [row + start for start in part.starts or [0]]
-            row += len(part.arrays["observations"])
+        starts = [row + start for row, part in zip(first, parts) for start in part.starts or [0]]
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
         arrays = ended(path, arrays, starts, mapping, said, by_file)
     columns = Columns(arrays)
+    columns.files, columns.kept = files, columns.pop(ROW, None)
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
     columns.notes, columns.warnings = (*parts[0].notes, *said.notes), tuple(said.warnings)

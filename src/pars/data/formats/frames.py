@@ -11,7 +11,7 @@ import numpy as np
 
 from pars.data.formats import groups
 from pars.data.formats.contents import Contents, column_names, column_of
-from pars.data.formats.episodes import Remarks, ended
+from pars.data.formats.episodes import ROW, Remarks, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
 from pars.data.formats.mapping import EPISODE, FILE, canonical, origins
 from pars.errors import DataError, UsageError
@@ -51,6 +51,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     found = load(path, own, None, 0)
     said = Remarks()
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
+    columns.kept = columns.pop(ROW, None)
     columns.next_obs = "file" if "next_observations" in mapping else "shift"
     columns.names = column_names(chosen, own)
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)

@@ -31,6 +31,19 @@ class Columns(dict[str, Array]):
     notes: tuple[str, ...] = ()  # what was done while they were read
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
     action_range: ActionRange | None = None  # that the file says of itself
+    files: Sequence[tuple[int, str]] = ()  # of several: the number of the first row of each, and its name
+    kept: Array | None = None  # [N] numbers that the rows had before some were dropped
+
+    def place(self, row: int) -> str:
+        """Where a row stands on file: `row 7 of run_3.csv`."""
+        row = row if self.kept is None else int(self.kept[row])
+        return place_in(self.files, row)
+
+
+def place_in(files: Sequence[tuple[int, str]], row: int) -> str:
+    """`row 7`, of several files `row 7 of run_3.csv`."""
+    start, name = next((one for one in reversed(files) if one[0] <= row), (0, ""))
+    return f"row {row - start} of {name}" if name else f"row {row}"
 
 
 class Column(NamedTuple):
