@@ -27,7 +27,7 @@ from pars.data.checking.fields import made
 from pars.data.checking.scan import chunks
 from pars.data.extras import COLUMNS, STORED, episode, stored_column
 from pars.data.formats.files import read_columns
-from pars.data.formats.frames import is_frame, read_frame
+from pars.data.formats.frames import is_frame, read_arrays, read_frame
 from pars.data.formats.layout import Columns
 from pars.data.formats.sources import digest, title
 from pars.data.moments import Moments
@@ -204,7 +204,7 @@ def from_arrays(
     if mapping or is_frame(arrays):
         arrays = read_frame(arrays, mapping, name)
     elif not isinstance(arrays, Columns):
-        arrays = {key: np.asarray(value) for key, value in arrays.items()}
+        arrays = read_arrays(arrays, name)
     conversion = _Conversion(arrays, name, task, next_obs, own, action_range)
     pieces_, at = conversion.packed(), 0
     packed = np.empty(pieces_.shape, pieces_.dtype)

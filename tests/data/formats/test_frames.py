@@ -48,6 +48,21 @@ def test_a_frame_needs_no_mapping_for_numbered_names_and_a_nested_dict_none_for_
         from_arrays(nested, mapping={"obs": "observations*/a"})
 
 
+def test_several_arrays_for_one_are_asked_back():
+    """A goal's dict of observations, a tuple, episodes of their own lengths."""
+    data = columns(20)
+    goal = {"observation": data["observations"], "desired_goal": data["actions"]}
+    order = "as in mapping={'observations': ['observations/observation', 'observations/desired_goal']}"
+    with pytest.raises(DataError, match=re.escape(f"belongs there, in which order, {order}")):
+        from_arrays(data | {"observations": goal})
+    mapping = {"observations": ["observations/observation", "observations/desired_goal"]}
+    assert from_arrays(data | {"observations": goal}, mapping=mapping).obs_dim == 5
+    for several in ((data["observations"],) * 2, [data["observations"][:7], data["observations"][7:]]):
+        with pytest.raises(DataError, match=r"'observations' is a (tuple|list) of 2, expected one array with a row"):
+            from_arrays(data | {"observations": several})
+    assert len(from_arrays(data | {"rewards": tuple(data["rewards"])}).last) == 18
+
+
 def test_words_where_numbers_are_due():
     with pytest.raises(DataError, match=re.escape("arrays: column 'status' holds object values, expected numbers")):
         from_arrays(table(), mapping=MAPPING | {"reward": "status"})

@@ -58,6 +58,29 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     return columns
 
 
+def read_arrays(data: Mapping[str, Any], source: str) -> dict[str, Array]:
+    """A dict under D4RL's names as arrays. Raises DataError for what is several arrays: their order is the user's."""
+    found: dict[str, Array] = {}
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            inside = [f"{key}/{name}" for name in value]
+            raise DataError(
+                f"{source}: '{key}' is a dict; say what of it belongs there, in which order, as in mapping="
+                f"{{'{key}': {inside}}}"
+            )
+        try:
+            found[key] = np.asarray(value)
+            matrices = isinstance(value, list | tuple) and len(value) and getattr(value[0], "ndim", 0) == 2
+        except ValueError:  # of unlike lengths
+            matrices = True
+        if matrices:
+            raise DataError(
+                f"{source}: '{key}' is a {type(value).__name__} of {len(value)}, expected one array with a row for "
+                "every step; join parts by numpy.hstack, episodes by numpy.concatenate"
+            )
+    return found
+
+
 def _names(data: Any) -> list[str] | None:
     """Of the columns, as text: pandas takes any value for a name."""
     for attribute in ("column_names", "columns"):  # an Arrow table's `columns` are arrays
