@@ -55,6 +55,13 @@ def test_a_range_that_is_given() -> None:
         checked_rows(in_units(), "a", None, "shift", "scaled")
 
 
+def test_a_range_that_is_far_too_wide_is_a_warning() -> None:
+    rows = checked_rows(in_units(), "a", None, "shift", "0..1e9,-5..5")
+    assert "action 0 keeps from 0 to 100, 1e-07 of its range 0..1e+09: all its actions look alike" in rows.assumed
+    still = UNITS * [1, 0]
+    assert not checked_rows(in_units(still), "a", None, "shift", "0..900,-5..5").assumed
+
+
 def test_without_one_it_is_inferred_and_said() -> None:
     data = from_arrays(in_units())
     assert data.action_range == ActionRange((0.0, -5.0), (100.0, 5.0), "the data's least and greatest")

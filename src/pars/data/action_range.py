@@ -18,6 +18,7 @@ Array = np.ndarray
 Place = Callable[[int], str]
 TOLERANCE = 1e-3  # of half a range
 NARROW, WIDE = 0.1, 0.5  # |action|: below the first a warning of its own; up to the second one asks
+PART = 0.02  # of the range that is given, used by the values: below, it is too wide
 MOST_CHOICES = 32  # of a discrete action
 STRAY = 0.05  # share of rows outside of [-1, 1] up to which they are faults of scaled actions, not units
 
@@ -59,7 +60,8 @@ def find_range(
             raise UsageError(f"--action-range {given}: actions of {task and task.id} are in [-1, 1]; leave it out")
         return Found(_checked(action, source, plain, names, place))
     if given is not None:
-        return Found(_checked(action, source, parse_range(given, len(low)), names, place))
+        found = _checked(action, source, parse_range(given, len(low)), names, place)
+        return Found(found, _too_wide(low, high, found, names) if found else "")
     known = (task.action_range if task else None) or own
     if known is not None and len(known.low) == len(low):
         if _reach(low, high, known).max() <= 1.0 + TOLERANCE:
@@ -111,6 +113,20 @@ def _assumed(low: Array, high: Array, inside: bool, names: Sequence[str]) -> Fou
             f"{high[which]:.4g}; if its bounds are others, give --action-range LOW..HIGH,..",
         )
     return Found(None)
+
+
+def _too_wide(low: Array, high: Array, known: ActionRange, names: Sequence[str]) -> str:
+    """A warning if values keep to so small a part of their range that training cannot tell them apart; else ""."""
+    share = (high - low) / np.subtract(known.high, known.low)
+    moving = np.where(high > low, share, 1.0)
+    which = int(np.argmin(moving))
+    if moving[which] >= PART:
+        return ""
+    return (
+        f"{names[which]} keeps from {low[which]:.4g} to {high[which]:.4g}, {moving[which]:.2g} of its range "
+        f"{known.low[which]:g}..{known.high[which]:g}: all its actions look alike to training; give the range that it "
+        "can have"
+    )
 
 
 def _share_outside(action: Array) -> float:

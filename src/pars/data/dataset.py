@@ -45,6 +45,7 @@ Array = np.ndarray
 NextObs = Literal["shift", "file"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
+SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,8 @@ class _Conversion:
     def card(self) -> Card:
         card = data_card(self.rows, self.task, self.next_obs)
         card["notes"] = [BOTH] if self.both else []
+        if single := card["single_rows"]:
+            card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
         if isinstance(self.columns, Columns):
             card["warnings"] += self.columns.warnings

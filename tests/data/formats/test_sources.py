@@ -59,6 +59,14 @@ def test_a_row_is_named_by_its_file_and_by_its_number_there_also_where_rows_were
     assert any("the first is row 2 of run_12.csv (= row 1 of run_12.csv)" in line for line in said)
 
 
+def test_files_of_one_row_are_left_out_and_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path / "datasets"))
+    card = from_file(logs(tmp_path / "logs", (1, 3, 1)), mapping=parse_mapping(MAP)).card
+    assert card["transitions"] == 3 and card["notes"] == [
+        "2 episodes have a single row, which no row follows: they are left out"
+    ]
+
+
 def test_one_file_is_one_episode_if_that_is_said(tmp_path):
     path = logs(tmp_path / "logs") / "run_9.csv"
     assert "timeouts" not in read_columns(path, mapping=parse_mapping(MAP))

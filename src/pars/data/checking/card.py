@@ -44,6 +44,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
         "transitions": len(rows.obs) if next_obs == "file" else int((~cut[:-1]).sum()),
         "episodes": len(begin),
         "terminals_end_episodes": terminals_end_episodes(rows),
+        "single_rows": int(((length == 1) & cut[begin]).sum()) if next_obs == "shift" else 0,
         "episode_length": _summary(length) | {"histogram": _histogram(length)},
         "returns": _summary(returns) | {"histogram": _histogram(returns)},
         "reward": _summary(rows.reward)
