@@ -1,5 +1,6 @@
 """Gymnasium environments behind the batch interface: mapping of actions, limits, and one-line refusals."""
 
+import os
 import re
 import signal
 import sys
@@ -185,16 +186,21 @@ def test_numbers_of_other_types_are_numbers(monkeypatch):
     [
         (lambda self, action: time.sleep(60), "step took longer than 0.1 s"),
         (lambda self, action: sys.exit(3), "(exit 3)"),
+        (lambda self, action: os._exit(7), "step wanted to end the process (exit 7) (step 1 of seed 5)"),
     ],
 )
 def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
-    before = signal.getsignal(signal.SIGALRM)
+    before, leave = signal.getsignal(signal.SIGALRM), os._exit
     env = make_task("Echo-v0", env_timeout=0.1).make(1)
     env.reset(np.array([0]), np.array([5]))
     monkeypatch.setattr(Echo, "step", step)
     with pytest.raises(TaskError, match=re.escape(words)):
         env.step(np.array([0]), np.zeros((1, 2)))
-    assert signal.getsignal(signal.SIGALRM) is before and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert (
+        os._exit is leave
+        and signal.getsignal(signal.SIGALRM) is before
+        and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    )
 
 
 def test_one_that_hangs_in_an_evaluation_of_training_is_stopped_too(monkeypatch):
