@@ -105,13 +105,21 @@ def evaluate(run: Path, episodes: int | None, first_episode: int, env: str | Non
     tasks = dict.fromkeys(result.task.id for result in results)
     for task in tasks:
         title = task if len(tasks) > 1 else None
-        table = Table(
-            "algorithm", "seed", "at", "score", "return mean", "std", "episodes", "length", "physics", title=title
-        )
+        words = [Column(name, overflow="fold") for name in ("algorithm", "at", "physics")]
+        names = ("seed", "score", "return mean", "std", "episodes", "length")
+        numbers = [Column(name, no_wrap=True, justify="right") for name in names]
+        columns = [words[0], numbers[0], words[1], *numbers[1:], words[2]]
+        table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for result in results:
             for row in _rows(result) if result.task.id == task else []:
-                table.add_row(*row)
-        Console().print(table)
+                table.add_row(*map(Text, row))
+        wide_console().print(table)
+
+
+def wide_console() -> Console:
+    """A console for a table; a pipe has no width."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 120))
 
 
 def _rows(result: api.Result) -> Iterator[list[str]]:
@@ -149,9 +157,7 @@ def algos(names: Sequence[str], with_presets: bool, markdown: bool) -> None:
         pages = listing.preset_lines if with_presets else settings.page if markdown else settings.lines
         print(*pages(names), sep="\n")
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 120))  # a pipe has no width
+    console = wide_console()
     console.print(listing.table())
     console.print(listing.NOTE, highlight=False)
 
