@@ -79,6 +79,9 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=20_000, help="logged by the controller")
     parser.add_argument("--steps", type=int, default=None, help="gradient steps; by default what own data is given")
+    parser.add_argument(
+        "--hidden", default=None, help="of actor and critics, such as 64x64; by default the methods' own"
+    )
     parser.add_argument("--episodes", type=int, default=20, help="of each policy at the end")
     parser.add_argument("--before", action="store_true", help="the defaults of D4RL's sets, for comparison")
     parser.add_argument("--grid", action="store_true", help="PARS's reward_scale from a hundredth to a hundred times")
@@ -93,7 +96,8 @@ def run(args: Sequence[str] = ()) -> None:
         for method in ["pars"] if given.grid else given.methods:
             asked = find_algorithm(method).stored_columns(_first(method))
             dataset = from_arrays(columns, name=name, task=task, next_obs="file", columns=asked)
-            settings = settings_of(method, dataset, kind) | (_heeded(method, DRY) if given.dry else {})
+            size = DRY if given.dry else {"hidden": given.hidden, "actor_hidden": given.hidden} if given.hidden else {}
+            settings = settings_of(method, dataset, kind) | _heeded(method, size)
             out = given.out / f"{name}-{method}-{kind}"
             plan: dict[str, Any] = dict(steps=given.steps, eval_episodes=2)
             api.train(method, task, data=dataset, settings=settings, seeds=range(given.seeds), out=out, **plan)
