@@ -94,8 +94,8 @@ def train(
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
-        start_from: a run of the same algorithms, data, seeds and offline settings: go online from where it ended
-            offline, instead of training that again.
+        start_from: a run of the same algorithms and seeds: with online_steps, of the same data and offline settings,
+            go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
@@ -110,8 +110,8 @@ def train(
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
     reading["action_range"] = action_range
     start = Start(Path(start_from), start_seed) if start_from is not None else None
-    if start and (len(tasks) > 1 or not online_steps):
-        raise UsageError(f"start_from={start.run}: goes with one task and with online_steps, which are to follow")
+    if start and len(tasks) > 1:
+        raise UsageError(f"start_from={start.run}: goes with one task")
     if start_seed is not None and not start:
         raise UsageError(f"start_seed={start_seed}: is the seed of a run to go on with; name it with start_from")
     requests = []
@@ -120,7 +120,7 @@ def train(
         variants, given = make_variants(names, name, settings or {}, preset), as_seeds(seeds)
         if published := presets.family(name) != presets.OWN:
             in_groups(variants, given)  # refuses wrong settings before anything is fetched
-        early = [make_plan(one, algo=own.algo, **lengths | _begun(own, start, steps)) for own in variants]
+        early = [make_plan(one, algo=own.algo, **lengths | _begun(own, start, lengths)) for own in variants]
         dataset = _data_for(variants, early, data, one, reading)
         variants = with_goals(variants, dataset, goal_columns)
         if not published and any(map(needs_data, variants)):
@@ -128,7 +128,7 @@ def train(
             variants = [from_data(own, known) if needs_data(own) else own for own in variants]
         groups = in_groups(variants, given)
         known_by = lengths | {"rows": len(dataset.last)}
-        plans = [make_plan(one, algo=group.algo, **known_by | _begun(group, start, steps)) for group in groups]
+        plans = [make_plan(one, algo=group.algo, **known_by | _begun(group, start, lengths)) for group in groups]
         requests.append(Request(groups, plans, dataset, one, Path(), start))
     out = Path(out) if out else Path("runs") / _run_name(names, requests)
     places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
@@ -152,9 +152,10 @@ def train(
     return out
 
 
-def _begun(group: Group | Variant, start: Start | None, steps: int | None) -> dict[str, Any]:
-    """As many offline steps as the run has that is gone on with, unless another number is given."""
-    found = offline_steps(group.algo.name, start.run) if start and steps is None else None
+def _begun(group: Group | Variant, start: Start | None, lengths: Mapping[str, Any]) -> dict[str, Any]:
+    """As many offline steps as the run has that goes online from there, unless another number is given."""
+    wanted = start and lengths["steps"] is None and lengths["online_steps"]
+    found = offline_steps(group.algo.name, start.run) if start and wanted else None
     return {} if found is None else {"steps": found}
 
 

@@ -107,7 +107,8 @@ def train(
         online_eval_every: Environment steps between evaluations.
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
-        start_from: A run of the same algorithm, data, seeds and offline settings, to go online from where that ended.
+        start_from: A run of the same algorithm and seeds to begin with: online, with the same data and offline
+            settings; without --online-steps offline anew, on any data.
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
         probes: What to look at inside the networks at every evaluation.
         quiet: Print only warnings and where the report is.

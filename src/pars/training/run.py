@@ -108,6 +108,8 @@ class _Run:
             share.folder.history(share.job.branch.history())
         self.view.note(f"{'beginning' if fresh else 'resuming'} {self._names()} at {self.position}")
         self._status("running")
+        if fresh and self.position.step == 0:
+            self._at_evaluation()
 
     def _names(self) -> str:
         return ", ".join(share.job.folder.name for share in self.shares)

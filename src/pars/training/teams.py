@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from pars.config import field_types, structure, to_dict
 from pars.training import checkpoint
-from pars.training.branch import branch
+from pars.training.branch import branch, check_wires
 from pars.training.checkpoint import Position
 from pars.training.description import describe
 from pars.training.memory import SHARE, in_words
@@ -90,6 +90,9 @@ def populations(team: Sequence[Entry], how: How, command: str) -> Iterator[list[
             if begin and request.start:
                 run, seed = request.start
                 description["start"] = {"run": str(run), "seed": seed, "digest": begin.digest}
+                check_wires(run, part, description)
+                if begin.differs:
+                    how.view.note(f"{group.algo.name} begins as in {run}, with {', '.join(begin.differs)}")
             jobs.append(Job(part, prepared, request.task, plan, request.out / part.name, description, begin))
     yield from _cut(jobs, how)
 
