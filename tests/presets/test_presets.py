@@ -227,7 +227,7 @@ def test_on_pointmaze_all_have_small_networks_and_a_short_horizon() -> None:
         assert cfg.actor_hidden == (128, 128)
         assert getattr(cfg, "hidden", (128, 128)) == (128, 128)
         assert getattr(cfg, "discount", 0.95) == 0.95
-        assert hasattr(cfg, "hidden") or name in ("bc", "bc_10", "gc_bc")
+        assert hasattr(cfg, "hidden") or name in ("bc", "bc_10", "gc_bc", "gcpc")
         assert cfg.random_steps <= 500
 
 
@@ -238,7 +238,7 @@ def test_lengths() -> None:
     for name in ALGORITHMS:
         long = {task_id for task_id in D4RL if presets.offline_steps(name, task_id) != 1_000_000}
         own = {"sac_n": D4RL, "edac": D4RL, "uni_o4": D4RL, "msg": ANTMAZE, "sac_rnd": [*ANTMAZE, *MUJOCO]}
-        own |= dict.fromkeys(("gc_bc", "gc_iql", "wgcsl", "dwsl"), ANTMAZE)
+        own |= dict.fromkeys(("gc_bc", "gc_iql", "wgcsl", "dwsl", "gcpc"), ANTMAZE)
         assert long == set(own.get(name, ()))
         assert presets.offline_steps(name, "pointmaze-umaze-diverse") == 20_000
     assert {presets.offline_steps("uni_o4", task_id) for task_id in (*D4RL, None)} == {10_000}

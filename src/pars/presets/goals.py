@@ -59,6 +59,7 @@ GC_IQL = Preset(
         },
         "ogbench": {
             "antmaze": OGBENCH,
+            "antmaze-giant-v0": OGBENCH | dict(discount=0.995),
             "pointmaze": OGBENCH | dict(hidden=(128, 128), actor_hidden=(128, 128), batch_size=256),
             "own": OGBENCH,
         },
@@ -73,7 +74,8 @@ DWSL = Preset(
         **{name: dict(bins=100) for name in ANTMAZE_V2[:2]},
         **{name: dict(bins=150) for name in ANTMAZE_V2[2:4]},
         **{name: dict(bins=200) for name in ANTMAZE_V2[4:]},
-        **{name: dict(bins=400) for name in ULTRA},
+        "antmaze-large-v0": dict(bins=200),
+        **{name: dict(bins=400) for name in (*ULTRA, "antmaze-giant-v0")},
     },
     steps=DWSL_STEPS,
     fallback=NO_GOALS | dict.fromkeys(ULTRA, "none published; 400 bins, twice those of the large maze"),
@@ -90,7 +92,7 @@ GCPC = Preset(
     | {
         "pointmaze": dict(
             batch_size=256,
-            actor_hidden=(128,),
+            actor_hidden=(128, 128),
             token_width=32,
             trajectory_steps=10_000,
             trajectory_lr=1e-3,
