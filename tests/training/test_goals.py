@@ -91,6 +91,22 @@ def test_play_data_of_ogbench_need_no_goal_and_others_still_do(tmp_path: Path) -
         api.train(["gc_bc", "bc"], None, out=tmp_path / "both", **options)
 
 
+def test_a_play_file_trains_hiql_and_is_evaluated_on_ogbenchs_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pars.envs.ogbench.TIME_LIMIT", 5)
+    rng, path = np.random.default_rng(0), tmp_path / "antmaze-giant-navigate-v0.npz"
+    arrays = dict(observations=rng.normal(size=(80, 29)), actions=rng.uniform(-1, 1, (80, 8)))
+    np.savez(path, **arrays, terminals=np.arange(80) % 20 == 19)  # type: ignore[arg-type]
+    small = SMALL | dict(hidden=(8, 8), representation=2)
+    options: dict[str, Any] = dict(steps=4, eval_every=4, eval_episodes=5, settings=small, quiet=True)
+    run = api.train("hiql", "antmaze-giant-v0", data=path, out=tmp_path / "run", goal="task2", **options)
+    (result,) = api.evaluate(run, episodes=2)
+    assert result.task.physics == "stock, task2" and result.evaluation.lengths.tolist() == [[5, 5]]
+    start = result.evaluation.positions[0, :, 0]
+    assert np.abs(start - result.task.maze.xy(np.array([1, 14]))).max() <= 1.0
+
+
 @pytest.mark.shipped
 def test_streamed_goals_are_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a population, with every kind of draw that HIQL has."""

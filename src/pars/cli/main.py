@@ -46,7 +46,7 @@ def train(
     data_in: Literal["auto", "memory", "stream"] = "auto",
     overlap_eval: Literal["auto", "yes", "no"] = "auto",
     physics: Literal["d4rl", "stock"] | None = None,
-    goal: Literal["episode", "fixed"] | None = None,
+    goal: str | None = None,
     preset: str = "paper",
     steps: int | None = None,
     online_steps: int = 0,
@@ -98,7 +98,7 @@ def train(
         data_in: Keep the data in memory or fetch rows from the disk; auto: what fits.
         overlap_eval: Evaluate while the next block trains; auto: beside a GPU.
         physics: Of D4RL's tasks: the engine as the datasets were made, or MuJoCo as installed.
-        goal: Of AntMaze: drawn for every episode, or fixed.
+        goal: Of AntMaze: drawn for every `episode`, or `fixed`; of OGBench's also `task1` to `task5`.
         preset: Published settings of the algorithm to start from, see `pars algos`.
         steps: Offline gradient steps; by default the preset's, of own data one for each row (50,000 to a million). More
             of them, or of online steps, make a run that is in --out longer.

@@ -46,6 +46,8 @@ def measure_all(
 
 def environment(task: Task) -> str:
     """What a task is without its dataset: "antmaze umaze", "hopper"."""
+    if task.dataset is None:
+        return task.id
     return " ".join([task.id.partition("-")[0], *([task.maze.name] if task.maze else [])])
 
 

@@ -11,6 +11,7 @@ from pars.envs.antmaze import antmaze
 from pars.envs.base import Task
 from pars.envs.gym import gym_task
 from pars.envs.locomotion import locomotion
+from pars.envs.ogbench import CELLS, ogbench_antmaze
 from pars.envs.pointmaze import pointmaze
 from pars.errors import UsageError, unknown
 from pars.units import SCALED
@@ -59,6 +60,7 @@ TASKS: dict[str, Build] = dict(
         for kind in ("cloned", "expert")
     ]
     + [_own(locomotion, f"{robot}-{quality}-v2", robot) for robot in ROBOTS for quality in QUALITIES]
+    + [(task_id, partial(ogbench_antmaze, task_id, name)) for name in CELLS for task_id in [f"antmaze-{name}-v0"]]
 )
 
 
@@ -80,7 +82,8 @@ def make_task(
 
     Args:
         physics: "d4rl" (the default of D4RL's tasks: the engine as the datasets were made) or "stock".
-        goal: of AntMaze, "episode" (default: drawn at every reset) or "fixed" (drawn once).
+        goal: of AntMaze, "episode" (default: drawn at every reset) or "fixed" (drawn once); of OGBench's see
+            `pars.envs.ogbench`.
         env_args: of Gymnasium's, keyword arguments of the environment: a dict, or its JSON, as runs keep it.
         env_timeout: of Gymnasium's, seconds that one reset or step may take; 0: any time.
         action_range: of a Gymnasium environment, see `gym_task`.
@@ -98,6 +101,8 @@ def make_task(
         task = TASKS[task_id]()
         if goal is not None and not task.goal_choices:
             raise UsageError(f"{task_id}: goal={goal} is for AntMaze tasks only; leave it out")
+        if goal is not None and goal not in task.goal_choices:
+            raise UsageError(f"{task_id}: goal={goal!r}; choose {', '.join(task.goal_choices)}")
         if physics is not None and len(task.modes) == 1:
             if physics not in task.modes:
                 raise UsageError(f"{task_id}: has no physics={physics}; PointMaze is our own, on MuJoCo as installed")
