@@ -45,6 +45,7 @@ Array = np.ndarray
 NextObs = Literal["shift", "file"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
+OWN = 2  # what is read of own data, and said in its card; a change makes older converted copies unused
 SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 
@@ -178,6 +179,7 @@ class _Conversion:
             card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
         if isinstance(self.columns, Columns):
+            card |= {"missing": dict(self.columns.missing)} if self.columns.missing else {}
             card["warnings"] += self.columns.warnings
             card["notes"] += self.columns.notes
         return card
@@ -253,7 +255,7 @@ def from_file(
     name, source = name or title(path), source or str(path)
     own = is_own(path, task)
     options = _options(task, next_obs, action_range) | {"mapping": dict(mapping or {}), "goal": goal}
-    options |= {"own": True} if own else {}
+    options |= {"own": OWN} if own else {}
     try:
         sha256 = digest(path)
     except OSError as error:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from pars.data.checking import scan
+from pars.data.checking import drawn, scan
 from pars.data.checking.card import data_card
 from pars.data.checking.scan import duplicates
 from pars.data.rows import checked_rows
@@ -193,3 +193,27 @@ def test_memory_maps_of_other_types_are_looked_at_as_float32(tmp_path):
     rows = checked_rows(data, "test", None, "shift")
     rows = dataclasses.replace(rows, obs=np.load(tmp_path / "obs.npy", mmap_mode="r"))
     assert data_card(rows, None, "shift") == whole
+
+
+def test_what_pictures_are_drawn_from_by_hand():
+    action = np.tile([[0.0, 10.0], [50.0, 20.0], [100.0, 30.0], [50.0, 40.0]], (50, 1))
+    rewards, terminals = np.arange(200.0), np.arange(200) == 19
+    rows = checked_rows(
+        columns() | {"actions": action, "rewards": rewards, "terminals": terminals}, "a", None, "shift", "0..100,0..80"
+    )
+    made = data_card(rows, None, "shift")
+    first, second = made["columns"]["actions"]
+    assert made["columns"]["rows"] == 200 and (first["low"], first["high"]) == (0, 100)
+    assert {i: n for i, n in enumerate(first["histogram"]) if n} == {0: 50, 12: 100, 23: 50}
+    assert second["course"]["least"][0] == 10 and second["course"]["greatest"][0] == 30  # of three rows
+    assert made["action"]["mean"] == pytest.approx([50, 25]) and made["action"]["std"][0] == pytest.approx(1250**0.5)
+    assert made["columns"]["reward"]["course"]["mean"][-1] == pytest.approx(198.5)
+    timeline = made["timeline"]
+    assert timeline["together"] == 1 and timeline["rows"] == [10] * 20
+    assert timeline["returns"][:3] == [45, 145, 245] and timeline["terminal"] == [0, 1] + [0] * 18
+
+
+def test_many_episodes_share_the_entries_of_the_timeline():
+    found = drawn.timeline(np.full(700, 2), np.arange(700.0), np.arange(700) % 7 == 0)
+    assert found["together"] == 3 and sum(found["rows"]) == 1400 and sum(found["terminal"]) == 100
+    assert found["returns"][:2] == [1, 4] and found["returns"][-1] == 699 and len(found["rows"]) == 234

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from pars.data.checking.doctor import check
+from pars.data.formats.mapping import parse_mapping
 from pars.envs import make_task
 from pars.errors import ResourceError
+from pars.report.pages.data_card import unit
 from pars.report.pages.doctor import render, write_page
-from tests.data.files import columns, write_npz
+from tests.data.files import columns, write_csv, write_npz
 from tests.report.pages.test_page import Page
 
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -32,7 +34,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path):
     page = Page(text)
     assert "checked for pointmaze-umaze-diverse" in page.text and "a<b>&.npz" in page.text
     assert "Warnings (1): fit for training" in page.text and "12% of the action values are at their bounds" in page.text
-    assert set(page.tables()) == {"coverage.csv", "returns.csv", "lengths.csv", "at_bound.csv"}
+    assert set(page.tables()) == {"coverage.csv", "timeline.csv", "returns.csv", "lengths.csv", "at_bound.csv"}
     assert page.tables()["at_bound.csv"].splitlines()[1:] == ["0,25", "1,0"]
     for _, attributes in page.tags:
         for name in ("src", "href"):
@@ -54,7 +56,36 @@ def test_refused_data_has_a_page_too(tmp_path):
 
 def test_long_tables_are_folded(tmp_path):
     page = Page(render(check(write_npz(tmp_path / "a.npz", columns(obs_dim=29)))))
-    assert "All 29 dimensions" in page.text and "observation 28" in page.text and len(page.all("details")) == 1
+    assert "All 31 columns" in page.text and "observation 28" in page.text and len(page.all("details")) == 1
+
+
+def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sentences(tmp_path):
+    rows = [(f"{i % 7}.5", "" if i == 3 else i, 30 * (i % 4), -i, int(i % 10 == 9)) for i in range(40)]
+    path = write_csv(
+        tmp_path / "a.csv", "temp_C,<flow, l/s>,valve_pct,r,end".replace("<flow, l/s>", '"<flow>, l/s"'), rows
+    )
+    mapping = parse_mapping('obs=temp_C+"<flow>, l/s",action=valve_pct,reward=r,terminal=0,timeout=end') | {
+        "fill": "forward"
+    }
+    text = render(check(path, mapping=mapping, action_range="0..100"))
+    page = Page(text)
+    cells = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', text)
+    shown = {name: re.findall(r'data-label="([^"]*)">([^<]*)<', row) for name, row in cells}
+    assert ("unit", "°C") in shown["temp_C"] and ("missing", "none") in shown["temp_C"]
+    assert ("unit", "l/s") in shown["&lt;flow&gt;, l/s"] and ("missing", "1 rows") in shown["&lt;flow&gt;, l/s"]
+    assert {("unit", "%"), ("largest", "90"), ("mean", "45"), ("at bound", "25.00%")} <= {*shown["valve_pct (action)"]}
+    assert len([svg for svg in page.all("svg") if svg["class"] == "spark"]) == 6
+    assert "a.csv has 4 episodes with 40 rows (36 transitions), 2 observations and 1 actions wide." in page.text
+    assert page.tables()["timeline.csv"].splitlines()[:3] == [
+        "first_row,rows,return,terminal",
+        "0,10,-45,0",
+        "10,10,-145,0",
+    ]
+
+
+def test_units_at_the_end_of_names():
+    names = ("O2 (ppm)", "flow, l/s", "level_pct", "p [bar]", "shaft.rpm", "temp_1_C", "pH", "C", "pos_x", "item_c")
+    assert [unit(name) for name in names] == ["ppm", "l/s", "%", "bar", "rpm", "°C", "", "", "", ""]
 
 
 def test_written_all_or_nothing(tmp_path):

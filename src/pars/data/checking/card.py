@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pars.data.checking.drawn import drawn_columns, timeline
 from pars.data.checking.scan import BINS_PER_CELL, ColumnStats, duplicates, positions, scan_columns, step_sizes
 from pars.data.rows import Rows
 from pars.data.transitions import cuts, episode_ends, terminals_end_episodes
@@ -38,7 +39,8 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
     returns = task_returns(rows, begin, length)
     action, obs = scan_columns(rows.action, BOUND), scan_columns(rows.obs)
     known = rows.action_range
-    span = [action.low, action.high] if known is None else [known.to_units(action.low), known.to_units(action.high)]
+    low, high, mean = (x if known is None else known.to_units(x) for x in (action.low, action.high, action.mean))
+    half = 1.0 if known is None else np.subtract(known.high, known.low) / 2.0
     card: Card = {
         "rows": len(rows.obs),
         "transitions": len(rows.obs) if next_obs == "file" else int((~cut[:-1]).sum()),
@@ -56,8 +58,10 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
         "ends": int((rows.terminal | cut).sum()),
         "duplicate_rows": duplicates(rows.obs, rows.action)._asdict(),
         "action": {
-            "min": span[0].tolist(),
-            "max": span[1].tolist(),
+            "min": low.tolist(),
+            "max": high.tolist(),
+            "mean": mean.tolist(),
+            "std": (action.std * half).tolist(),
             "range": known.as_dict() if known else None,
             "saturation": float(action.at_bound.mean()),
             "at_bound": action.at_bound.tolist(),
@@ -68,6 +72,8 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
             "min": obs.low.tolist(),
             "max": obs.high.tolist(),
         },
+        "columns": drawn_columns(rows),
+        "timeline": timeline(length, returns, rows.terminal[begin + length - 1]),
         "names": {key: list(own) for key, own in rows.names.items()},
         "maze": maze_coverage(rows.obs, task.maze) if task and task.maze else None,
     }

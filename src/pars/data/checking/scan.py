@@ -43,7 +43,7 @@ def chunks(rows: int) -> Iterator[slice]:
         yield slice(begin, min(begin + CHUNK, rows))
 
 
-def cast(values: Array, part: slice) -> Array:
+def cast(values: Array, part: slice | Array) -> Array:
     """A part of the rows as float32, as they are trained on; memory maps may have another type on file."""
     return np.asarray(values[part], np.float32)
 

@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from pars.data.checking.doctor import Checkup, spread
+from pars.data.checking.doctor import Checkup
 from pars.errors import ResourceError
-from pars.report.charts.maze import coverage, histogram
 from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv
-from pars.report.pages import html
+from pars.report.pages import data_card, html
 from pars.system import write_whole
 
 Card = Mapping[str, Any]
-LONG = 12  # rows of a table that still stand open
 
 
 def write_page(found: Checkup, target: Path) -> Path:
@@ -34,9 +32,11 @@ def render(found: Checkup) -> str:
     body = [_head(found, name)]
     if found.card:
         body += [
-            html.section("Episodes", html.definitions(_episodes(found.card)), _pictures(found.card, name)),
-            html.section("Actions", _actions(found.card), html.figures(_at_bound(found.card, name), "third")),
-            html.section("Observations", _observations(found.card)),
+            html.section("What is in it", html.bullets(data_card.sentences(found.card, name, found.notes))),
+            html.section("What training will do", html.bullets(found.training)),
+            html.section("Columns", data_card.columns(found.card)),
+            html.section("Episodes", data_card.pictures(found.card, name)),
+            html.section("Actions at their bounds", html.figures(_at_bound(found.card, name), "third")),
         ]
     body += [
         html.section("As far as it could be read", _values(found)),
@@ -51,46 +51,13 @@ def _head(found: Checkup, name: str) -> str:
         f"<header><h1>Data check · {html.text(name)}{html.text(task)}</h1>",
         f'<p class="verdict">{html.text(found.headline[0].upper() + found.headline[1:])}</p>',
     ]
-    if found.warnings:
-        parts.append(
-            f'<ul class="beside warn">{"".join(f"<li>{html.text(line)}</li>" for line in found.warnings)}</ul>'
-        )
-    parts += [html.note(line[0].upper() + line[1:]) for line in found.notes]
-    parts += [html.note(f"In training: {line}.") for line in found.training]
+    parts.append(html.bullets(found.warnings, "beside warn"))
+    parts += [html.note(_capital(line)) for line in found.notes if not found.card]
     return "".join([*parts, "</header>"])
 
 
-def _episodes(card: Card) -> list[tuple[str, Any]]:
-    length, returns, reward, copies = card["episode_length"], card["returns"], card["reward"], card["duplicate_rows"]
-    repeated = f"; row {copies['first']} repeats row {copies['earlier']}" if copies["copies"] else ""
-    timeouts = "no such column" if card["timeouts"] is None else f"{card['timeouts']:,}"
-    pairs = [
-        ("rows", f"{card['rows']:,}"),
-        ("transitions", f"{card['transitions']:,}"),
-        ("episodes", f"{card['episodes']:,}"),
-        ("length", spread(length)),
-        ("return", spread(returns)),
-        ("reward", spread(reward)),
-        ("rows with reward not 0", f"{100 * reward['density']:.3g}%"),
-        ("rows with reward above 0", f"{reward['positive_rows']:,}"),
-        ("terminal rows", f"{card['terminals']:,}" + ("" if card["terminals_end_episodes"] else "; episodes go on")),
-        ("timeouts", timeouts),
-        ("terminal and timeout", f"{card['terminal_timeouts']:,}"),
-        ("duplicate rows", f"{copies['copies']:,}{repeated}"),
-    ]
-    if maze := card["maze"]:
-        pairs.append(("free cells visited", f"{maze['free_cells_visited']:.0%}"))
-        pairs.append(("rows in walls or off the map", f"{maze['outside']:.2%}"))
-    return pairs
-
-
-def _pictures(card: Card, name: str) -> str:
-    found = [
-        coverage(card["maze"]["coverage"], card["maze"], name) if card["maze"] else None,
-        histogram(card["returns"]["histogram"], "returns", "Returns of episodes", "raw return", name),
-        histogram(card["episode_length"]["histogram"], "lengths", "Lengths of episodes", "actions", name),
-    ]
-    return html.figures([one for one in found if one is not None], "third")
+def _capital(line: str) -> str:
+    return line[0].upper() + line[1:]
 
 
 def _at_bound(card: Card, name: str) -> list[Picture]:
@@ -118,27 +85,6 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
             png=False,
         )
     ]
-
-
-def _actions(card: Card) -> str:
-    action = card["action"]
-    rows = zip(action["min"], action["max"], action["at_bound"], strict=True)
-    own = (card.get("names") or {}).get("actions") or [f"action {i}" for i in range(len(action["min"]))]
-    cells = [[own[i], f"{low:.4g}", f"{high:.4g}", f"{share:.2%}"] for i, (low, high, share) in enumerate(rows)]
-    return _folded(html.table(["dimension", "smallest", "largest", "at its bound"], cells, tight=True), len(cells))
-
-
-def _observations(card: Card) -> str:
-    obs = card["obs"]
-    rows = zip(obs["mean"], obs["std"], obs["min"], obs["max"], strict=True)
-    own = (card.get("names") or {}).get("observations") or [f"observation {i}" for i in range(len(obs["mean"]))]
-    cells = [[own[i], *(f"{value:.4g}" for value in row)] for i, row in enumerate(rows)]
-    return _folded(html.table(["dimension", "mean", "std", "smallest", "largest"], cells, tight=True), len(cells))
-
-
-def _folded(table: str, rows: int) -> str:
-    """A long table behind a line to open it."""
-    return html.details(f"All {rows} dimensions", table) if rows > LONG else table
 
 
 def _values(found: Checkup) -> str:

@@ -8,9 +8,9 @@ from pars.report.charts.plot import Picture, line_style
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d8dee4; --page: #ffffff; --card: #f6f8fa;
-  --mark: #fff3c4; --warn: #9a3412; --link: #0055aa; }
+  --mark: #fff3c4; --warn: #9a3412; --link: #0055aa; --draw: #0072b2; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --soft: #9aa5b1; --line: #3a424c; --page: #14181d;
-  --card: #1e242b; --mark: #4d4215; --warn: #ffb086; --link: #79b8ff; } }
+  --card: #1e242b; --mark: #4d4215; --warn: #ffb086; --link: #79b8ff; --draw: #56b4e9; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 76rem; color: var(--ink); background: var(--page);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }
@@ -49,6 +49,10 @@ table.matrix tr > :first-child { position: sticky; left: 0; background: var(--pa
 td.better { background: color-mix(in srgb, #0072b2 22%, transparent); font-weight: 600; }
 td.worse { background: color-mix(in srgb, #d55e00 22%, transparent); font-weight: 600; }
 td.self { color: var(--soft); text-align: center; }
+.spark { display: block; width: 7.5rem; height: 1.75rem; overflow: visible; }
+.spark .full { fill: var(--draw); } .spark .band { fill: var(--draw); opacity: .3; } .spark .mark { fill: var(--ink); }
+.spark .line { fill: none; stroke: var(--draw); stroke-width: 1.2; vector-effect: non-scaling-stroke; }
+.spark .axis { stroke: var(--soft); stroke-width: 1; vector-effect: non-scaling-stroke; }
 tr.differs { background: var(--mark); }
 tr.differs > :first-child { padding-left: .4rem; }
 mark { background: var(--mark); color: inherit; padding: 0 .2em; }
@@ -66,6 +70,8 @@ dt { color: var(--soft); } dd { margin: 0; min-width: 0; overflow-wrap: anywhere
   table.stack tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
   table.stack th, table.stack td { display: block; border: 0; padding: .1rem 0; }
   table.stack td::before { content: attr(data-label) ": "; color: var(--soft); }
+  table.pairs tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1rem; }
+  table.pairs th { grid-column: 1 / -1; }
   tr.differs { padding-left: .4rem !important; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .4rem; }
 }
@@ -73,9 +79,13 @@ dt { color: var(--soft); } dd { margin: 0; min-width: 0; overflow-wrap: anywhere
 """
 
 
+class Markup(str):
+    """What is markup already, such as a drawing in a table."""
+
+
 def text(value: Any) -> str:
-    """`value` as escaped text."""
-    return escape(str(value), quote=True)
+    """`value` as escaped text; markup as it is."""
+    return str(value) if isinstance(value, Markup) else escape(str(value), quote=True)
 
 
 def page(title: str, body: str) -> str:
@@ -95,11 +105,12 @@ def table(
     differs: Sequence[bool] = (),
     tight: bool = False,
     links: Sequence[str] = (),
+    pairs: bool = False,
 ) -> str:
     """A table of texts whose first column names the row; on a phone each row becomes a block.
 
     differs: rows to highlight, in the order of `rows`. tight: as wide as its contents rather than as the page. links:
-    where the names of the rows lead, empty for nowhere.
+    where the names of the rows lead, empty for nowhere. pairs: on a phone two cells stand side by side.
     """
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in header)
     body = []
@@ -111,7 +122,7 @@ def table(
         cells += [f'<td data-label="{text(n)}">{text(c)}</td>' for n, c in zip(header[1:], row[1:], strict=True)]
         marked = ' class="differs"' if index < len(differs) and differs[index] else ""
         body.append(f"<tr{marked}>{''.join(cells)}</tr>")
-    kind = "stack tight" if tight else "stack"
+    kind = " ".join(["stack", *["tight"] * tight, *["pairs"] * pairs])
     inside = f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody>"
     return f'<div class="scroll"><table class="{kind}">{inside}</table></div>'
 
@@ -175,6 +186,11 @@ def section(title: str, *parts: str) -> str:
 
 def details(title: str, body: str) -> str:
     return f"<details><summary>{text(title)}</summary>{body}</details>" if body else ""
+
+
+def bullets(lines: Iterable[str], kind: str = "beside") -> str:
+    items = "".join(f"<li>{text(line)}</li>" for line in lines)
+    return f'<ul class="{kind}">{items}</ul>' if items else ""
 
 
 def note(message: str, kind: str = "note") -> str:
