@@ -36,6 +36,8 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
         "train", "bc", "--data", "plant.hdf5", "--steps", "300", "actor_hidden=16x16", "--quiet", "--out", "run"
     )
     assert said.code == 0, said
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert page.index("201 episodes") < page.index("What each method would do") < page.index("valve_pct</h3>")
 
     with h5py.File("plant.hdf5") as file:
         names = file.attrs["columns"]

@@ -22,6 +22,7 @@ FORMATS = (1, 2, 3)  # of run.json
 PROBE_ARRAYS = {
     "landscape": ("grid", "q", "line", "q_line", "policy_action", "data_action"),
     "trajectories": ("positions", "success"),
+    "actions": ("action", "data_action"),
 }
 
 
@@ -92,6 +93,7 @@ def read_group(folder: Path) -> GroupRecord:
         timing=_read_log(folder / "timing.csv", None, problems),
         landscapes=_read_probes(folder / "probes", "landscape", len(members), problems),
         trajectories=_read_probes(folder / "probes", "trajectories", len(members), problems),
+        actions=_read_probes(folder / "probes", "actions", len(members), problems),
         problems=problems,
         from_data=[dict(one) for one in info.get("from_data") or []],
         outputs=[dict(one) for one in info.get("outputs") or []],
@@ -199,6 +201,9 @@ def _check_probe(kind: str, arrays: dict[str, np.ndarray], members: int) -> None
             line,
         )
         fits = fits and arrays["policy_action"].shape[:1] == (members,) and arrays["data_action"].ndim == 2
+    elif kind == "actions":
+        logged = arrays["data_action"].shape
+        fits = len(logged) == 2 and min(logged) > 0 and arrays["action"].shape == (members, *logged)
     else:
         positions, success = arrays["positions"], arrays["success"]
         fits = positions.ndim == 4 and positions.shape[0] == members and positions.shape[3] == 2

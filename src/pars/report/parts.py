@@ -6,7 +6,14 @@ import numpy as np
 
 from pars.report.records import PHASES, Curve, GroupRecord, ProbeRecord
 
-MEMBER_ARRAYS = ("q", "q_line", "policy_action", "positions", "success")  # of the probes, one row for each member
+MEMBER_ARRAYS = (
+    "q",
+    "q_line",
+    "policy_action",
+    "positions",
+    "success",
+    "action",
+)  # of the probes, one row for each member
 
 
 def whole(groups: list[GroupRecord]) -> list[GroupRecord]:
@@ -28,6 +35,7 @@ def _join(parts: list[GroupRecord]) -> GroupRecord:
         timing={},  # of each part its own
         landscapes=_join_probes([part.landscapes for part in parts], "landscapes", problems),
         trajectories=_join_probes([part.trajectories for part in parts], "trajectories", problems),
+        actions=_join_probes([part.actions for part in parts], "actions", problems),
         state=behind.state,
         phase=behind.phase,
         step=behind.step,

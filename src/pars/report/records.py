@@ -63,6 +63,7 @@ class GroupRecord:
     timing: dict[str, dict[str, Curve]]  # phase -> name -> values [1, T]
     landscapes: list[ProbeRecord] = field(default_factory=list)  # at most one per phase
     trajectories: list[ProbeRecord] = field(default_factory=list)
+    actions: list[ProbeRecord] = field(default_factory=list)  # on rows of own data, beside the logged ones
     problems: list[str] = field(default_factory=list)
     from_data: list[dict[str, Any]] = field(default_factory=list)  # settings that the data decided: name, value, reason
     outputs: list[dict[str, Any]] = field(default_factory=list)  # of the policies: name, low, high
@@ -78,6 +79,12 @@ class GroupRecord:
     def programs(self) -> list["GroupRecord"]:
         """The groups as they were trained: the parts, or else the group itself."""
         return self.parts or [self]
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """The data card; empty if there is none."""
+        card = self.dataset.get("card")
+        return card if isinstance(card, dict) else {}
 
     @property
     def max_return(self) -> float | None:
@@ -98,8 +105,7 @@ class GroupRecord:
     @property
     def made(self) -> str:
         """How the dataset's file says it was made, for instance as a twin; empty if it does not say."""
-        card = self.dataset.get("card")
-        said = card.get("made") if isinstance(card, dict) else None
+        said = self.card.get("made")
         return said if isinstance(said, str) else ""
 
     @property

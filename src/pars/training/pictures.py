@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pars.core import Transition
 from pars.data import Dataset
 from pars.probes.landscape import landscape
 from pars.system import replacing
@@ -16,6 +17,7 @@ from pars.training.share import Share
 
 GRID = np.linspace(-3.0, 3.0, 61, dtype=np.float32)
 LINE = np.concatenate([-np.geomspace(2000, 0.01, 80), [0.0], np.geomspace(0.01, 2000, 80)]).astype(np.float32)
+EVERY = 4  # of the probed rows, one is kept with its actions
 NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to the one looked at
 
 
@@ -30,6 +32,22 @@ def save_landscapes(name: str, learner: Learner, shares: Sequence[Share]) -> Non
         found = {"obs": obs, "grid": GRID, "q": share.of(q), "line": LINE, "q_line": share.of(q_line)}
         with replacing(share.folder.path / "probes" / name) as aside:
             np.savez(aside, **found, policy_action=share.of(policy), data_action=actions)
+
+
+def save_actions(name: str, learner: Learner, shares: Sequence[Share], rows: Transition) -> None:
+    """The policies' actions beside those of the data, in the folder of every job whose data are the user's own.
+
+    Args:
+        rows: of the data, [P, n, ..].
+    """
+    own = [share for share in shares if share.task is None or share.task.dataset is None]
+    if not own:
+        return
+    obs, logged = (learner.placement.take(part)[:, ::EVERY] for part in (rows.obs, rows.action))
+    policy = learner.act(obs, 0, explore=0.0)
+    for share in own:
+        with replacing(share.folder.path / "probes" / name) as aside:
+            np.savez(aside, action=share.of(policy), data_action=share.of(logged)[0])
 
 
 def typical_state(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from pars.training.evaluations import Boundary, Timed
 from pars.training.folder import RunFolder, check_description
 from pars.training.learner import Learner
 from pars.training.online import OnlineLoop, rounded
-from pars.training.pictures import save_landscapes, save_trajectories
+from pars.training.pictures import save_actions, save_landscapes, save_trajectories
 from pars.training.plan import How, Job
 from pars.training.share import Share, probe_batch, restored
 
@@ -290,6 +290,8 @@ class _Run:
         name = f"{self.position.phase}-{self.position.step}"
         if self.algo.critic is not None and self.algo.sees.plain:
             save_landscapes(f"landscape-{name}.npz", self.learner, self.shares)
+        if self.probe_batch is not None:
+            save_actions(f"actions-{name}.npz", self.learner, self.shares, self.probe_batch)
         if not any(share.task and share.task.maze for share in self.shares):
             return
         if any(share.evaluation is None for share in self.shares):

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pars.report.charts import ends, figures, landscape, maze
-from pars.report.pages import html, tables
+from pars.report.pages import data_card, html, tables
+from pars.report.pages.doings import doings
 from pars.report.pages.verdict import RunVerdict, verdict
 from pars.report.records import GroupRecord, Run
 from pars.report.series import STEP_NAMES, all_series, show
@@ -14,18 +15,23 @@ def render(run: Run) -> str:
     """The whole page as HTML."""
     series = all_series(run)
     found = verdict(run)
-    task = " and ".join(dict.fromkeys(str(group.task or "no environment") for group in run.groups))
+    task = " and ".join(
+        dict.fromkeys(str(group.task or f"{group.dataset.get('name', 'data')}, no environment") for group in run.groups)
+    )
     small = figures.small_curves(series)
     paths = maze.trajectories(series)
     main = [p for p in (figures.score_curve(series), ends.ends(series), figures.q_curve(series)) if p is not None]
+    scored = any(group.task for group in run.groups)
+    data = html.section("Data", *_data(run)), html.section("What each method would do", doings(series))
+    scores = html.section(
+        "Scores",
+        tables.scores(series),
+        html.figures(main, "third" if len(main) > 2 else "half"),
+        tables.who_beats_whom(series),
+    )
     body = [
         _head(run, found, task),
-        html.section(
-            "Scores",
-            tables.scores(series),
-            html.figures(main, "third" if len(main) > 2 else "half"),
-            tables.who_beats_whom(series),
-        ),
+        *((scores,) if scored else (*data, html.section("Training", html.figures(main, "half")))),
         html.section(
             "What Q believes about actions",
             html.note(_LANDSCAPE) if (maps := landscape.landscapes(series)) else "",
@@ -33,7 +39,7 @@ def render(run: Run) -> str:
             html.figures(landscape.lines(series), "half"),
         ),
         html.section("The policy in the maze", html.figures(paths, "half")),
-        html.section("Data", *_data(run)),
+        *(data if scored else ()),
         html.section(
             "Losses and probes",
             html.legend([one.label for one in series[: figures.MOST]]) + html.note(_SMALL) if small else "",
@@ -46,6 +52,8 @@ def render(run: Run) -> str:
     return html.page(f"{task}: {', '.join(dict.fromkeys(one.label for one in series))}"[:120], "\n".join(body))
 
 
+DRAWN = ("columns", "timeline", "missing", "names")  # parts of the card that the table and the pictures show
+FACTS = ("name", "source", "rows", "fingerprint")  # of a dataset
 MAZE_NUMBERS = ("free_cells_visited", "outside")
 _LANDSCAPE = (
     "Q / reward_scale at one state of the data, over the first two actions; the others are the policy's. Dashed box: "
@@ -64,8 +72,7 @@ def _head(run: Run, found: RunVerdict, task: str) -> str:
         *(html.note(f"Warning: {line}", "warn") for line in found.warnings),
         f'<p class="verdict">{html.text(found.headline)}</p>',
     ]
-    if found.others:
-        parts.append(f'<ul class="beside">{"".join(f"<li>{html.text(line)}</li>" for line in found.others)}</ul>')
+    parts.append(html.bullets(found.others))
     parts += [html.note(line, "caveat") for line in found.caveats]
     parts += [html.note(f"Left out while reading: {problem}.", "warn") for problem in run.problems]
     meaning = (
@@ -81,7 +88,7 @@ def _head(run: Run, found: RunVerdict, task: str) -> str:
 def _score_meaning(run: Run) -> str:
     references = {tuple(group.task_card.get("reference") or ()) for group in run.groups if group.task}
     if not references:
-        return "No environment: nothing was scored."
+        return ""
     if len(references) > 1:
         return "Scores are normalised by each task's own reference returns."
     pair = references.pop()
@@ -99,15 +106,19 @@ def _data(run: Run) -> list[str]:
         if not group.dataset or key in seen:
             continue
         seen.add(key)
-        card = group.dataset.get("card")
-        card = card if isinstance(card, dict) else {}
-        pairs: list[tuple[str, Any]] = [
-            (name, group.dataset[name]) for name in ("name", "source", "rows", "fingerprint") if name in group.dataset
+        name = str(group.dataset.get("name") or "the dataset")
+        facts = [(part, group.dataset[part]) for part in FACTS if part in group.dataset]
+        pairs = [(part, _data_text(value)) for part, value in [*facts, *_flat(group.card)]]
+        parts += [html.note(f"Warning: {line}", "warn") for line in group.card.get("warnings") or []]
+        if not data_card.complete(group.card):
+            parts += [html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
+            continue
+        parts += [
+            html.bullets(data_card.sentences(group.card, name, group.card.get("notes") or [])),
+            data_card.columns(group.card),
+            data_card.pictures(group.card, name),
+            html.details("All numbers", html.definitions(pairs)),
         ]
-        pairs += _flat(card)
-        pairs = [(name, _data_text(value)) for name, value in pairs]
-        warnings = [html.note(f"Warning: {line}", "warn") for line in card.get("warnings") or []]
-        parts += [*warnings, html.definitions(pairs), html.figures(maze.data_pictures(group), "third")]
     return parts
 
 
@@ -130,9 +141,9 @@ def _flat(card: Mapping[str, Any]) -> list[tuple[str, Any]]:
     for name, value in card.items():
         if name == "maze" and isinstance(value, dict):
             out += [(f"maze: {key.replace('_', ' ')}", value[key]) for key in MAZE_NUMBERS if key in value]
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and name not in DRAWN:
             out += [(f"{name}: {key}".replace("_", " "), entry) for key, entry in value.items() if _short(entry)]
-        elif name not in ("warnings", "rows") and _short(value):
+        elif name not in ("warnings", "notes", "rows") and _short(value):
             out.append((name.replace("_", " "), value))
     return out
 

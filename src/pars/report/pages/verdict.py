@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pars.report import conduct
 from pars.report.constant import constant_policies
 from pars.report.records import PHASES, GroupRecord, Run
 from pars.report.series import Series, all_series, when
@@ -43,6 +44,10 @@ def verdict(run: Run) -> RunVerdict:
     others: list[str] = []
     for task in dict.fromkeys(one.group.task for one in series):
         here = [one for one in series if one.group.task == task]
+        if task is None and all(_last_phase(one) is None for one in here):
+            headlines.append(_unscored(here))
+            others += conduct.sentences(here)
+            continue
         lead = [one for one in here if one.algorithm == here[0].algorithm]
         headlines.append(_headline(lead))
         rest = [one for one in here if one.algorithm != here[0].algorithm]
@@ -124,10 +129,22 @@ def _alone(one: Series) -> str:
 def _without_score(one: Series) -> str:
     group = one.group
     done = f"{one.label} trained for {group.step:,} {STEPS.get(group.phase, 'steps')} on {_data(group)}"
-    if group.task is None:
-        ratio = _overestimate(one)
-        return f"{done}; no environment was given, so there is no score.{f' {ratio}.' if ratio else ''}"
     return f"{done}; it has not been evaluated yet."
+
+
+def _unscored(series: list[Series]) -> str:
+    """All that was trained without an environment, in one sentence."""
+    done: dict[str, list[str]] = {}
+    for one in series:
+        group = one.group
+        far = f"trained for {group.step:,} {STEPS.get(group.phase, 'steps')} on {_data(group)}"
+        done.setdefault(far, []).append(one.label)
+    said = "; ".join(f"{_listed(labels)} {far}" for far, labels in done.items())
+    return f"{said}; no environment was given, so there is no score."
+
+
+def _listed(labels: list[str]) -> str:
+    return " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
 
 
 def _comparison(one: Series, lead: Series) -> str:
