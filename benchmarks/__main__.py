@@ -23,6 +23,7 @@ PARTS = {
     "twins": "AntMaze twins beside what is public about D4RL's files (PARS_WALKER: another walker's weights)",
     "robots": "MuJoCo twins, made where absent: times, returns reached, BC's published scores (hours at first)",
     "own_data": "logs of a mediocre controller in a plant's units: constant policies, returns (--before; --dry: tiny)",
+    "judge": "ways to choose a policy without a simulator against the truth (--show: what is there; --dry: tiny)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",

@@ -31,6 +31,7 @@ FLOORS = (
     *(
         "cli",
         "reproduce",
+        "judge",
         "testing",
         "api",
         "report",

@@ -62,6 +62,7 @@ def train(
     probes: Sequence[str] = How.probes,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
+    keep_policies: bool = False,
     start_from: Path | str | None = None,
     start_seed: int | None = None,
     quiet: bool = False,
@@ -94,6 +95,7 @@ def train(
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
+        keep_policies: of every evaluation, not of the last ones alone, so that all can be judged (pars.judge).
         start_from: a run of the same algorithms and seeds: with online_steps, of the same data and offline settings,
             go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
@@ -147,7 +149,7 @@ def train(
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
     if not quiet and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
         view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
-    how = How(view, Stop(), probes, data_in, overlap)
+    how = How(view, Stop(), probes, data_in, overlap, keep_policies)
     train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
 

@@ -18,11 +18,12 @@ from tyro.conf import Positional, arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
+from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words
 from pars.cli.reproduce import reproduce
 from pars.errors import ParsError, ResourceError, UsageError
 
-FLAGS = ("--quiet", "--no-quiet", "--small", "--no-small", "--dry-run", "--no-dry-run")
+FLAGS = tuple(f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies") for no in ("", "no-"))
 
 EPILOG = (
     "Exit codes: 0 done, 2 usage, 3 data, 4 checkpoint or run folder, 5 environment, 6 divergence, 7 resources, 75 \
@@ -54,6 +55,7 @@ def train(
     online_eval_every: int | None = None,
     eval_episodes: int | None = None,
     out: Path | None = None,
+    keep_policies: bool = False,
     start_from: Path | None = None,
     start_seed: int | None = None,
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
@@ -107,6 +109,7 @@ def train(
         online_eval_every: Environment steps between evaluations.
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
+        keep_policies: Keep the policies of every evaluation, so that `pars judge` can choose among them.
         start_from: A run of the same algorithm and seeds to begin with: online, with the same data and offline
             settings; without --online-steps offline anew, on any data.
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
@@ -140,6 +143,7 @@ def train(
         online_eval_every=online_eval_every,
         eval_episodes=eval_episodes,
         out=out,
+        keep_policies=keep_policies,
         start_from=start_from,
         start_seed=start_seed,
         probes=probes,
@@ -237,6 +241,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train,
     "eval": evaluate,
     "report": report,
+    "judge": judge,
     "algos": algos,
     "tasks": tasks,
     "demo": demo,

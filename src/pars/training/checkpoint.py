@@ -156,16 +156,16 @@ def latest(folder: Path, at: Position | None = None) -> Checkpoint | None:
     Args:
         at: pass over those that are newer, too.
     """
-    return next((found for found in _sound(folder) if at is None or found.position <= at), None)
+    return next((found for found in sound(folder) if at is None or found.position <= at), None)
 
 
 def kept(folder: Path) -> list[Position]:
     """Where a run could go on, newest first; at its start, too, before its second checkpoint."""
-    found = [one.position for one in islice(_sound(folder), 2)]
+    found = [one.position for one in islice(sound(folder), 2)]
     return found if len(found) > 1 else [*found, START]
 
 
-def _sound(folder: Path) -> Iterator[Checkpoint]:
+def sound(folder: Path) -> Iterator[Checkpoint]:
     """The checkpoints below `folder` that verify, newest first."""
     for path in reversed(_checkpoints(folder)):
         try:

@@ -95,6 +95,7 @@ class How:
         data_in: "memory" of the devices; "stream": rows are fetched as they are needed; "auto": what fits.
         overlap: evaluate offline while the next block trains; None: where training leaves the processor free.
         stop: who may end it.
+        keep_policies: of every evaluation, to be judged later.
     """
 
     view: View
@@ -102,6 +103,7 @@ class How:
     probes: Sequence[str] = ("actions", "neurons", "balance", "order")
     data_in: DataIn = "auto"
     overlap: bool | None = None
+    keep_policies: bool = False
 
     @property
     def overlaps(self) -> bool:

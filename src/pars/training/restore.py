@@ -17,7 +17,7 @@ from pars.config import from_dict, stack
 from pars.core import Algorithm, Spec
 from pars.envs import Task, make_task
 from pars.errors import CheckpointError, UsageError
-from pars.training.checkpoint import Position, latest
+from pars.training.checkpoint import Checkpoint, Position, latest
 from pars.training.earlier import of_today
 from pars.training.folder import read_description, tasks_below
 from pars.training.online import rounded
@@ -45,6 +45,7 @@ class Restored:
     description: Mapping[str, Any]
     position: Position
     policies: Policies
+    state: Any  # of arrays that are read when they are asked for
     inputs: tuple[str, ...]  # names of the observations
     outputs: tuple[Output, ...]
 
@@ -131,14 +132,14 @@ def run_folders(run: Path | str) -> list[Path]:
     return folders
 
 
-def restore(folder: Path) -> Restored:
-    """The policies of a group's folder at its newest checkpoint, and the task they were trained for."""
+def restore(folder: Path, saved: Checkpoint | None = None) -> Restored:
+    """The policies of a group's folder at a checkpoint, by default its newest, and the task they were trained for."""
     description = read_description(folder)
     algo = find_algorithm(str(description["algorithm"]), description.get("origin"))
     members = description["members"]
     configs: list[Any] = [from_dict(algo.config, of_today(member["settings"], algo.config)) for member in members]
     seeds = [int(member["seed"]) for member in members]
-    saved = latest(folder / "checkpoints")
+    saved = saved or latest(folder / "checkpoints")
     if saved is None:
         raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
     plan, data = description["plan"], description["dataset"]
@@ -149,7 +150,7 @@ def restore(folder: Path) -> Restored:
     )
     state = saved.lazily(len(seeds), state_shapes(algo, configs[0], spec, saved.position.phase))
     policies = Policies(algo, jax.tree.map(np.asarray, stack(configs)), state, seeds, spec)
-    return Restored(algo, configs, seeds, description, saved.position, policies, *_wires(description))
+    return Restored(algo, configs, seeds, description, saved.position, policies, state, *_wires(description))
 
 
 def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Output, ...]]:

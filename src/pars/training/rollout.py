@@ -25,6 +25,7 @@ class Evaluation(NamedTuple):
     returns: Array  # [P, E] undiscounted raw return
     lengths: Array  # [P, E] actions
     positions: Array | None  # [P, E, T, 2] of a maze, NaN after the end
+    discounted: Array | None = None  # [P, E] discounted raw return, where a discount is given
 
 
 def environment_seed(use: int, *numbers: int) -> int:
@@ -73,12 +74,22 @@ class Evaluator:
     The episodes are dealt to one worker per core but `spare`, each with its own environments and its own policy calls:
     while one waits for the policy, another's physics runs. Gymnasium's environments are Python and gain nothing by it;
     they are stepped where they are called, so that one that hangs is stopped in time.
+
+    Args:
+        discount: of `Evaluation.discounted`, if that is wanted.
     """
 
     def __init__(
-        self, task: Task, members: int, episodes: int, first: int = 0, sees: Sight = PLAIN, spare: int = 0
+        self,
+        task: Task,
+        members: int,
+        episodes: int,
+        first: int = 0,
+        sees: Sight = PLAIN,
+        spare: int = 0,
+        discount: float | None = None,
     ) -> None:
-        self.task, self.members, self.episodes, self.sees = task, members, episodes, sees
+        self.task, self.members, self.episodes, self.sees, self.discount = task, members, episodes, sees, discount
         most = 1 if task.family == GYM else cores() - spare
         workers = max(1, min(most, episodes, members * episodes // MIN_SLICE))
         edges = [episodes * i // workers for i in range(workers + 1)]
@@ -99,6 +110,7 @@ class Evaluator:
             np.concatenate([part.returns for part in done], axis=1),
             np.concatenate([part.lengths for part in done], axis=1),
             np.concatenate([_pad(part.positions, steps) for part in done], axis=1) if steps else None,
+            None if self.discount is None else np.concatenate([part.discounted for part in done], axis=1),
         )
 
     def _run(self, env: BatchEnv, episodes: range, act: Callable[..., Array]) -> Evaluation:
@@ -107,6 +119,7 @@ class Evaluator:
         eyes = Eyes(self.sees, self.task, env)
         eyes.begin(np.arange(n), env.reset(np.arange(n), seeds))
         returns, lengths, running, steps = np.zeros(n), np.zeros(n, np.int64), np.arange(n), 0
+        discounted = np.zeros(n)
         track = self.task.maze is not None
         path = np.full((n, self.task.time_limit + 1 if track else 1, 2), np.nan, np.float32)
         path[:, 0] = eyes.obs[:, :2]
@@ -114,6 +127,8 @@ class Evaluator:
             more = (np.asarray(episodes), steps) if self.sees.chance else ()
             action = act(eyes.seen(p, e), *more).reshape(n, -1)
             result = env.step(running, action[running])
+            if self.discount is not None:
+                discounted[running] += self.discount**steps * result.reward
             steps += 1
             eyes.look(running, result.obs)
             returns[running] += result.reward
@@ -124,7 +139,8 @@ class Evaluator:
                 lengths[running[ended]] = steps
                 running = running[~ended]
         positions = path[:, : steps + 1].reshape(p, e, steps + 1, 2) if track else None
-        return Evaluation(returns.reshape(p, e), lengths.reshape(p, e), positions)
+        early = None if self.discount is None else discounted.reshape(p, e)
+        return Evaluation(returns.reshape(p, e), lengths.reshape(p, e), positions, early)
 
     def close(self) -> None:
         for env in self.envs:

@@ -19,6 +19,7 @@ from pars.training import checkpoint
 from pars.training.checkpoint import START, Position
 from pars.training.evaluations import Boundary, Timed
 from pars.training.folder import RunFolder, check_description
+from pars.training.kept import keep
 from pars.training.learner import Learner
 from pars.training.online import OnlineLoop, rounded
 from pars.training.pictures import save_actions, save_landscapes, save_trajectories
@@ -59,7 +60,7 @@ class _Run:
         self.phases = group.phases(self.plan)
         seeds = [seed for share in shares for seed in share.job.group.seeds]
         self.view, self.stop, self.members = how.view, how.stop, len(seeds)
-        self.overlap = how.overlaps
+        self.overlap, self.keeps = how.overlaps, how.keep_policies
         self.capacity = rounded(self.plan.online_steps, self.configs[0].environments)
         data = [share.job.dataset for share in shares for _ in share.job.group.seeds]
         sizes = {"capacity": self.capacity, "goal_dim": shares[0].task.goal_dim if shares[0].task else 0}
@@ -274,6 +275,8 @@ class _Run:
                 shown += own["score"].tolist()
             share.folder.metrics(position, own)
             share.folder.timing(position, {"elapsed_seconds": time.monotonic() - self.started})
+            if self.keeps and position.phase in (OFFLINE, ONLINE):
+                keep(share.folder.path, position, share.of(tree["state"]))
         if shown:
             self.view.scores(position.phase, position.step, shown)
         self._save(position, tree)

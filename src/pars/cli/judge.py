@@ -1,0 +1,106 @@
+"""`pars judge`: thin, as the other subcommands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from tyro.conf import Positional
+
+from pars.cli.options import Import
+
+
+def judge(
+    runs: Positional[tuple[Path, ...]],
+    data: str | None = None,
+    map: str | None = None,
+    action_range: str | None = None,
+    estimator: Literal["fqe", "critic", "is", "dr"] = "fqe",
+    discount: float | None = None,
+    rows: int = 20_000,
+    fit_steps: int = 2500,
+    truth: int = 0,
+    json: Path | None = None,
+    csv: Path | None = None,
+    imports: Import = (),
+) -> None:
+    """Estimate what all policies of runs are worth from their data alone, and say which of them to trust.
+
+    Train with --keep-policies to have the policies of every evaluation judged, not of the last checkpoints alone.
+
+    `pars judge runs/RUN`: writes RUN/judge.json and RUN/judge.html, too.
+
+    `pars judge runs/A runs/B --truth 20`: both, trained on the same data, beside 20 episodes of each in the simulator.
+
+    Args:
+        runs: Folders that `pars train` wrote, all on the same data.
+        data: Their data, if it is no longer where they found it.
+        map: Our names to those in that file, as in training.
+        action_range: Of the actions in that file, as in training.
+        estimator: What decides: fitted Q evaluation, the method's own critics, importance sampling, or doubly robust.
+        discount: Of the estimates; by default a horizon of a quarter of the longest episode, of 100 steps at most.
+        rows: Of whole episodes of the data that are looked at.
+        fit_steps: Gradient steps of the critics of each policy.
+        truth: Episodes of each policy in its simulator, to see how right the estimates are.
+        json: Write all estimates to this file.
+        csv: The same as a table.
+    """
+    from pars.cli import commands
+
+    commands.import_modules(imports)
+    options = dict(data=data, action_range=action_range, discount=discount, rows=rows, truth=truth)
+    show(runs, estimator, fit_steps, json, csv, map, options)
+
+
+SHOWN = 20  # rows
+
+
+def show(
+    runs: Sequence[Path],
+    estimator: str,
+    fit_steps: int,
+    json_file: Path | None,
+    csv_file: Path | None,
+    map: str | None,
+    options: dict[str, Any],
+) -> None:
+    """Judge, print the table and what one would pick, write the files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from pars.cli import commands
+    from pars.data.formats.mapping_file import reading
+    from pars.errors import UsageError
+    from pars.judge.fitted import Fit
+    from pars.judge.judging import judge
+    from pars.judge.page import PAGE, write_page
+    from pars.judge.ranking import ranked, records, table, verdict
+
+    if not runs:
+        raise UsageError("name a run to judge, such as runs/RUN")
+    if fit_steps < 1:
+        raise UsageError(f"--fit-steps {fit_steps}: give at least one")
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 140))  # a pipe has no width
+    judged = judge(runs, mapping=reading(map), how=Fit(steps=fit_steps), note=console.print, **options)
+    places = ranked(judged, estimator)
+    header, rows = table(judged, places)
+    shown = Table(*header)
+    for row in rows[:SHOWN]:
+        shown.add_row(*row)
+    console.print(shown)
+    if len(rows) > SHOWN:
+        console.print(f"and {len(rows) - SHOWN} more, see the page")
+    for line in verdict(judged, places):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    found = records(judged)
+    if csv_file:
+        commands.write_csv(csv_file, [list(found[0]), *(list(row.values()) for row in found)])
+    if json_file:
+        commands.write_text(json_file, json.dumps(found, indent=1) + "\n")
+    for run in runs:
+        page = write_page(judged, estimator, run / PAGE)
+    console.print(f"page: {page}", markup=False, soft_wrap=True)

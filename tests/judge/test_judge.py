@@ -1,0 +1,118 @@
+"""Runs are judged whole: kept policies, files, page, command."""
+
+import csv
+import json
+from dataclasses import replace
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pars import api
+from pars.errors import CheckpointError, DataError, TaskError, UsageError
+from pars.judge.candidates import candidates
+from pars.judge.fitted import Fit
+from pars.judge.judging import judge
+from pars.judge.page import render
+from pars.judge.ranking import ranked, records, table, verdict
+from pars.judge.truth import starts
+from pars.training.kept import moments
+from pars.training.restore import load_policy
+from tests import runs
+from tests.cli.said import Pars, one_line
+from tests.report.pages.test_page import Page
+
+HOW = Fit(critics=2, hidden=(8, 8), steps=10, batch=16)
+
+
+@cache
+def kept_run():
+    return runs.train(runs.SESSION / "runs" / "kept", seeds=(0, 1), online_steps=0, keep_policies=True)
+
+
+@cache
+def judged():
+    return judge(kept_run(), runs.few_rows(), truth=2, rows=500, how=HOW)
+
+
+def test_policies_of_every_evaluation_stay():
+    folder = runs.group(kept_run())
+    assert [one.position.step for one in moments(folder)] == [20, 40, 60]
+    newest = list(candidates([kept_run()]))[-1]
+    obs = np.asarray(runs.few_rows().columns.obs[:5])
+    np.testing.assert_array_equal(newest.actions(obs)[1], load_policy(folder, member=1)(obs))
+    sizes = [path.stat().st_size for path in (folder / "policies").rglob("state.safetensors")]
+    whole = [path.stat().st_size for path in (folder / "checkpoints").rglob("state.safetensors")]
+    assert len(sizes) == 4 and max(sizes) < 0.5 * min(whole)
+
+
+def test_every_policy_is_judged_and_written():
+    found = judged()
+    assert len(found.policies) == 6 and found.discount == pytest.approx(1 - 4 / 59)
+    saved = json.loads((kept_run() / "judge.json").read_text())
+    assert saved["format"] == 1 and len(saved["estimates"]) == 6 * 4 and len(saved["truth"]) == 6
+    row = saved["estimates"][0]
+    assert row["member"] == f"{runs.group(kept_run()).name}/0" and row["step"] == 20 and row["estimator"] == "fqe"
+    assert row["low"] <= row["estimate"] <= row["high"] and row["trust"] == (not row["flags"])
+
+
+def test_truth_is_that_of_evaluations():
+    (result,) = api.evaluate(kept_run(), episodes=2)
+    last = [one for one in judged().policies if one.name.step == 60]
+    for one, returns in zip(last, result.evaluation.returns, strict=True):
+        np.testing.assert_array_equal(one.truth[1], returns)
+        assert (one.truth[0] <= returns).all()
+
+
+def test_own_critics_are_asked():
+    moment = next(candidates([kept_run()]))
+    obs = np.asarray(runs.few_rows().columns.obs[:3])
+    action = moment.actions(obs)
+    assert moment.own_q(obs, action).shape == (2, 2, 3)
+    assert judged().policies[0].td_error > 0
+
+
+def test_the_order_and_what_is_said():
+    places = ranked(judged(), "dr")
+    trusts = [place.said.trust for place in places]
+    assert trusts == sorted(trusts, reverse=True)
+    lines = verdict(judged(), places)
+    assert lines[0].startswith(("Pick pars", "None of 6")) and "In the simulator (2 episodes each)" in lines[2]
+    header, rows = table(judged(), places)
+    assert header[-1] == "return" and len(rows) == 7 and rows[0][0] == "the data's own behaviour"
+    assert len(records(judged())) == 24
+    with pytest.raises(UsageError, match="did you mean fqe"):
+        ranked(judged(), "fqp")
+
+
+def test_the_page_is_whole_and_loads_nothing():
+    text = render(judged(), "fqe")
+    page = Page(text)
+    assert "Judged without an environment" in page.text and "Estimate against truth" in page.text
+    assert "url(" not in text and "<script" not in text and list(page.tables()) == ["judged.csv"]
+
+
+def test_the_command(capsys, tmp_path, monkeypatch):
+    found, asked = judged(), {}
+    monkeypatch.setattr("pars.judge.judging.judge", lambda runs, **options: asked.update(options, runs=runs) or found)
+    words = ["--data", "a.hdf5", "--map", "obs=x,action=u", "--rows", "500", "--csv", tmp_path / "a.csv"]
+    out = Pars(capsys)("judge", kept_run(), *words, "--fit-steps", "10", "--json", tmp_path / "a.json").out
+    assert "the data's own behaviour" in out and "page: " in out and (kept_run() / "judge.html").is_file()
+    assert asked["runs"] == (kept_run(),) and asked["data"] == "a.hdf5" and asked["mapping"]["observations"] == "x"
+    assert asked["rows"] == 500 and asked["how"] == Fit(steps=10) and asked["truth"] == 0
+    with open(tmp_path / "a.csv", newline="") as stream:
+        assert len(list(csv.DictReader(stream))) == len(json.loads((tmp_path / "a.json").read_text())) == 24
+    one_line(Pars(capsys)("judge"), 2, "name a run to judge")
+
+
+def test_other_data_and_missing_simulators_are_refused(tmp_path):
+    with pytest.raises(DataError, match="is not the data that"):
+        judge(kept_run(), replace(runs.few_rows(), fingerprint="another"))
+    with pytest.raises(CheckpointError, match="is not a run"):
+        judge(tmp_path)
+    with pytest.raises(UsageError, match="at least one row"):
+        judge(kept_run(), runs.few_rows(), rows=0)
+    alone = SimpleNamespace(there=SimpleNamespace(description={"task": None}), folder=tmp_path)
+    with pytest.raises(TaskError, match="leave out --truth"):
+        starts([alone], 1)
