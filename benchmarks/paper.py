@@ -40,6 +40,7 @@ from pars.reproduce import paper
 from pars.training.checkpoint import latest
 from pars.training.folder import read_description, read_status
 from pars.training.launch import make_groups, train_runs
+from pars.training.lengths import make_plan
 from pars.training.plan import How, Request
 from pars.training.progress import make_view
 from pars.training.restore import group_folders
@@ -104,7 +105,7 @@ def requests(names: Sequence[str], given: argparse.Namespace, work: Path) -> lis
         task = make_task(name)
         groups = make_groups([ALGORITHM], name, settings, range(given.seeds))
         steps = 40 if given.dry else None
-        plan = api.make_plan(task, steps, eval_every=20 if given.dry else EVERY, eval_episodes=given.episodes)
+        plan = make_plan(task, steps, eval_every=20 if given.dry else EVERY, eval_episodes=given.episodes)
         columns = groups[0].algo.stored_columns(groups[0].configs[0])
         dataset = api.open_dataset(data[name], task, columns=columns)
         dataset = replace(dataset, name=f"twin:{name}") if data[name] else dataset
@@ -170,7 +171,7 @@ def table(asked: Sequence[Request], episodes: int) -> list[Row]:
             steps = min(result.position.step for result in results)
             low, high = scores.interval or (None, None)
             row |= {"n": scores.n, "mean": scores.mean, "std": scores.std, "low": low, "high": high, "steps": steps}
-            row |= {"share": steps / api.make_plan(task).offline_steps, "state": read_status(folders[0])["state"]}
+            row |= {"share": steps / make_plan(task).offline_steps, "state": read_status(folders[0])["state"]}
         rows.append(row)
     return rows
 

@@ -15,6 +15,7 @@ from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
 from pars.training.checkpoint import Position
+from pars.training.lengths import make_plan
 from pars.training.plan import Plan
 from pars.training.restore import load_policy
 from tests.data.files import columns, write_npz
@@ -107,11 +108,11 @@ def test_data_may_be_an_id_a_file_arrays_or_a_dataset(tmp_path: Path) -> None:
 
 def test_the_plan_comes_from_the_task_and_from_the_call() -> None:
     task = make_task(TASK)
-    assert api.make_plan(task) == Plan(20_000, 0, 1000, 1, task.eval_episodes)
-    assert api.make_plan(task, 100, 30) == Plan(100, 30, 10, 3, task.eval_episodes)  # ten evaluations a phase
-    assert api.make_plan(task, 5, 7) == Plan(5, 7, 1, 1, task.eval_episodes)
-    assert api.make_plan(task, 100, 30, 7, 8, 9) == Plan(100, 30, 7, 8, 9)
-    assert api.make_plan(None).offline_steps == 1_000_000
+    assert make_plan(task) == Plan(20_000, 0, 1000, 1, task.eval_episodes)
+    assert make_plan(task, 100, 30) == Plan(100, 30, 10, 3, task.eval_episodes)  # ten evaluations a phase
+    assert make_plan(task, 5, 7) == Plan(5, 7, 1, 1, task.eval_episodes)
+    assert make_plan(task, 100, 30, 7, 8, 9) == Plan(100, 30, 7, 8, 9)
+    assert make_plan(None).offline_steps == 1_000_000
 
 
 def test_the_same_call_has_the_same_folder(own_folders: Path) -> None:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars import presets
-from pars.core import Algorithm
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.data.formats.files import is_unrewarded
 from pars.data.formats.frames import is_frame
@@ -23,6 +22,7 @@ from pars.training import estimate
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
+from pars.training.lengths import make_plan
 from pars.training.named_goals import with_goals
 from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
@@ -252,54 +252,6 @@ def _names(what: str, given: Any) -> list[str]:
     if not all(isinstance(name, str) for name in names):
         raise UsageError(f"{what}={given!r}: give a name or a list of names")
     return names
-
-
-def _steps(name: str, value: Any, least: int) -> None:
-    """Raises UsageError unless `value` is a whole number from `least` on, or None."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if value is not None and not (whole and value >= least):
-        raise UsageError(f"{name}={value!r} must be a whole number from {least} on")
-
-
-def make_plan(
-    task: Task | None,
-    steps: int | None = None,
-    online_steps: int = 0,
-    eval_every: int | None = None,
-    online_eval_every: int | None = None,
-    eval_episodes: int | None = None,
-    algo: Algorithm | None = None,
-    rows: int | None = None,
-) -> Plan:
-    """The given lengths over the defaults of task, algorithm and number of rows, in the phases that it has; at least
-    ten evaluations a phase."""
-    for what, value in (("steps", steps), ("online_steps", online_steps)):
-        _steps(what, value, 0)
-    for what, value in (
-        ("eval_every", eval_every),
-        ("online_eval_every", online_eval_every),
-        ("eval_episodes", eval_episodes),
-    ):
-        _steps(what, value, 1)
-    name, task_id = algo.name if algo else None, task.id if task else None
-    usual = presets.lengths(task_id)
-    steps = presets.offline_steps(name, task_id, rows) if steps is None else steps
-    if algo and not algo.offline:
-        if not online_steps:
-            raise UsageError(f"{algo.name} has no offline phase; give --online-steps")
-        steps = 0
-    if algo and not algo.online:
-        online_steps = 0
-    plan = Plan(
-        offline_steps=steps,
-        online_steps=online_steps,
-        eval_every=eval_every or max(1, min(usual.eval_every, -(-steps // 10))),
-        online_eval_every=online_eval_every or max(1, min(usual.online_eval_every, -(-online_steps // 10))),
-        eval_episodes=eval_episodes or (task.eval_episodes if task else 1),
-    )
-    if plan.offline_steps + plan.online_steps == 0:
-        raise UsageError(f"{plan.offline_steps} offline and {plan.online_steps} online steps; give at least one")
-    return plan
 
 
 def _run_name(algorithms: Sequence[str], requests: Sequence[Request]) -> str:

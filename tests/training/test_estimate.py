@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pars import api, presets
+from pars import presets
 from pars.training import estimate
 from pars.training.launch import make_groups
+from pars.training.lengths import make_plan
 from pars.training.plan import Plan, Request
 
 
@@ -20,8 +21,8 @@ def test_own_data_is_trained_a_step_for_each_row() -> None:
     assert presets.offline_steps("pars", None, 5_000_000) == 1_000_000
     assert presets.offline_steps("pars", "hopper-medium-v2", 12_000) == 1_000_000  # the published length
     assert presets.offline_steps("pars", None) == 1_000_000
-    assert api.make_plan(None, rows=70_001).offline_steps == 71_000
-    assert api.make_plan(None, steps=7, rows=70_001).offline_steps == 7
+    assert make_plan(None, rows=70_001).offline_steps == 71_000
+    assert make_plan(None, steps=7, rows=70_001).offline_steps == 7
 
 
 def test_steps_and_time_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
