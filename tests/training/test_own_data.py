@@ -47,4 +47,5 @@ def test_the_check_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     out = capsys.readouterr().out
     assert "0..100, -5..5 (given)" in out
     assert "training" in out and "pars: normalize_obs=true" in out and "no range of the actions" not in out
-    assert "In training: pars: bc_weight=" in page.read_text()
+    text = page.read_text()
+    assert text.index("What training will do") < text.index("<li>pars: bc_weight=") < text.index("Columns")
