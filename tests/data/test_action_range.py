@@ -107,6 +107,8 @@ def test_one_number_a_row_and_what_is_refused_by_name() -> None:
     switched = np.stack([np.arange(200) * 7, np.arange(200) % 3 - 1], axis=1)
     with pytest.raises(DataError, match="action 1 has the whole numbers -1 to 1 alone"):
         checked_rows(in_units(switched), "a", None, "shift")
+    with pytest.raises(DataError, match="action 0 has the whole numbers 0, 50, 100 alone"):
+        checked_rows(in_units(np.arange(200) % 3 * 50), "a", None, "shift")
     assert checked_rows(in_units(switched), "a", None, "shift", "0..1393,-1..1").action_range  # who says so is believed
     assert checked_rows(in_units(np.arange(200) % 101), "a", None, "shift").action_range  # a valve's per cent
     with pytest.raises(DataError, match="looks like images"):
@@ -126,6 +128,7 @@ def test_a_memory_map_is_scaled_beside_itself(tmp_path: Path) -> None:
 def test_names_of_a_table_go_to_the_card(tmp_path: Path) -> None:
     path = tmp_path / "plant.csv"
     lines = [f"{i},{20 + i % 7},{a[0]},{a[1]},{-i % 3},{int(i % 50 == 49)}" for i, a in enumerate(UNITS)]
+    lines[5] = "5,25,0.5,0.5,1,0"  # or they would look like choices
     path.write_text("temp_C,p_bar,valve_pct,torque_Nm,r,end\n" + "\n".join(lines))
     mapping = {"obs": "temp_C+p_bar", "action": "valve_pct+torque_Nm", "reward": "r", "terminal": "0", "timeout": "end"}
     data = load_dataset(path, mapping=mapping)

@@ -19,7 +19,8 @@ Place = Callable[[int], str]
 TOLERANCE = 1e-3  # of half a range
 NARROW, WIDE = 0.1, 0.5  # |action|: below the first a warning of its own; up to the second one asks
 PART = 0.02  # of the range that is given, used by the values: below, it is too wide
-MOST_CHOICES = 32  # of a discrete action
+MOST_CHOICES = 32  # of a discrete action, if no number between them is left out
+FEW, OFTEN = 8, 5  # other choices, each seen so often on average
 STRAY = 0.05  # share of rows outside of [-1, 1] up to which they are faults of scaled actions, not units
 
 
@@ -79,16 +80,20 @@ def find_range(
 
 
 def _check_continuous(action: Array, source: str, names: Sequence[str]) -> None:
-    """Raises DataError for the numbers of discrete actions: few whole ones, none left out. action: [N, A]"""
+    """Raises DataError for what looks like numbers of choices: few whole ones, or none left out. action: [N, A]"""
     if action.dtype.kind not in "iub":
         return
     for i, name in enumerate(names):
-        least, most = int(action[:, i].min()), int(action[:, i].max())
-        still = least == most and len(names) > 1  # beside others it says nothing
-        if most < least + MOST_CHOICES and len(np.unique(action[:, i])) == most - least + 1 and not still:
+        values = np.unique(action[:, i])
+        least, most = int(values[0]), int(values[-1])
+        if least == most and len(names) > 1:  # beside others it says nothing
+            continue
+        close = most - least + 1 == len(values) <= MOST_CHOICES
+        if close or (len(values) <= FEW and len(action) >= OFTEN * len(values)):
+            shown = f"{least} to {most}" if close else ", ".join(map(str, values))
             raise DataError(
-                f"{source}: {name} has the whole numbers {least} to {most} alone and looks discrete, and pars needs "
-                "continuous actions; if it is continuous, give its bounds: --action-range LOW..HIGH,.."
+                f"{source}: {name} has the whole numbers {shown} alone and looks discrete, and pars needs continuous "
+                "actions; if it is continuous, give its bounds: --action-range LOW..HIGH,.."
             )
 
 
