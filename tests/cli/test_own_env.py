@@ -62,6 +62,8 @@ def test_named_by_its_module_and_never_imported_for_a_runs_sake(pars: Pars, here
     one_line(pars("eval", "run"), 2, "never imported by itself: give --env own_envs:Drift-v0 or --import own_envs")
     one_line(pars("eval", "run", "--env", "Pendulum-v1"), 2, "the run's is own_envs:Drift-v0")
     said = pars("eval", "run", *env, "--episodes", "1")
+    checked = pars("data", "check", data, "--task", "own_envs:Drift-v0")
+    assert checked.code == 0 and "actions leave the box of own_envs:Drift-v0, 0..1, 0..1" in checked.out, checked
     assert said.code == 0 and "10.00" in said.out, said  # four steps, each pays what --env-arg said
     broken = [*env, "--env-arg", "broken=true", *TINY, "--out", "broken"]
     one_line(pars("train", "bc", "--data", data, *broken), 5, "the reward is nan (step 1 of seed ")

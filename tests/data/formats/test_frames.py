@@ -24,7 +24,25 @@ def table(n=12):
     }
 
 
-@pytest.mark.parametrize("form", [dict, pyarrow.table])
+class Column:
+    """As pandas and polars have them."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def to_numpy(self):
+        return np.asarray(self.values)
+
+
+class Frame:
+    def __init__(self, table):
+        self.table, self.columns = table, [*table, 0]  # pandas takes numbers for names, too
+
+    def __getitem__(self, name):
+        return Column(self.table[name])
+
+
+@pytest.mark.parametrize("form", [dict, pyarrow.table, Frame])
 def test_every_form_is_the_same_dataset(form):
     found = from_arrays(form(table()), mapping=MAPPING)
     assert found.columns.obs[:3].tolist() == [[0, 0], [1, 1], [2, 2]]
