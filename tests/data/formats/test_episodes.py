@@ -50,6 +50,7 @@ def test_missing_values_are_mended(tmp_path, rule, rewards, timeouts, dropped):
         "missing values by column: 'x' in 1, 'y' in 1, 'u' in 1",
         f"missing values: 3, mended by {rule}{dropped}",
     )
+    assert found.missing == {"observations": [1, 1], "actions": [1]}
     if rule == "forward":
         assert found["observations"][1].tolist() == [0, 11] and found["actions"][4].tolist() == [0.4]
 
@@ -65,7 +66,7 @@ def test_nan_in_arrays_is_missing_too(tmp_path):
     data["observations"][3, 1] = np.nan
     path = write_npz(tmp_path / "a.npz", data)
     found = read_columns(path, mapping={"fill": "forward"})
-    assert found["observations"][3, 1] == data["observations"][2, 1]
+    assert found["observations"][3, 1] == data["observations"][2, 1] and found.missing == {"observations": [0, 1, 0]}
 
 
 def timed(tmp_path, times, **rules):

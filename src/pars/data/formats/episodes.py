@@ -35,6 +35,7 @@ class Remarks:
 
     def __init__(self, files: Sequence[tuple[int, str]] = ()) -> None:
         self.files = files
+        self.missing: dict[str, list[int]] = {}  # values that were, in each column
         self.notes: list[str] = []
         self.warnings: list[str] = []
 
@@ -169,7 +170,8 @@ def filled(path: Path, arrays: Mapping[str, Array], end: Array, chosen: str, sai
     bad = _rows_with(holes, rows)
     if not bad.any():
         return dict(arrays)
-    count = sum(int(hole.sum()) for hole in holes.values() if hole is not None)
+    said.missing = {key: hole.reshape(rows, -1).sum(axis=0).tolist() for key, hole in holes.items() if hole is not None}
+    count = sum(map(sum, said.missing.values()))
     number = np.concatenate([[0], np.cumsum(end[:-1])])  # of each row's episode
     if chosen == "forward":
         first = np.concatenate([[0], np.flatnonzero(end[:-1]) + 1])[number]

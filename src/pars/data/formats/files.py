@@ -99,8 +99,7 @@ def read_columns(
         return _read_file(file, mapping, goal, step_reward, infos, place, in_memory)
 
     parts = [read(file, number) for number, file in enumerate(source.files)]
-    missing = _missing_rows(parts)
-    lacking = _missing(path, source.files, parts, missing, refuse=not chosen)
+    lacking = _missing(path, source.files, parts, refuse=not chosen)
     arrays = _together(path, source.files, parts, scratch, in_memory)
     first = np.cumsum([0, *(len(part.arrays["observations"]) for part in parts)]).tolist()
     files = [(row, file.name) for row, file in zip(first, source.files)] if len(parts) > 1 else []
@@ -111,7 +110,7 @@ def read_columns(
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
         arrays = ended(path, arrays, starts, mapping, said, by_file)
     columns = Columns(arrays)
-    columns.files, columns.kept, columns.missing = files, columns.pop(ROW, None), missing
+    columns.files, columns.kept, columns.missing = files, columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
     columns.notes, columns.warnings = (*parts[0].notes, *said.notes), tuple(said.warnings)
@@ -138,17 +137,12 @@ def _together(
     return load(path, found, scratch, in_memory)
 
 
-def _missing_rows(parts: list[Part]) -> dict[str, int]:
-    """How many rows of tables lack a value, by column."""
+def _missing(path: Path, files: list[Path], parts: list[Part], refuse: bool) -> str:
+    """How many values tables lack in which columns, in words. Raises DataError, if asked to, with the first place."""
     counts: dict[str, int] = {}
     for part in parts:
         for name, missing in part.missing.items():
             counts[name] = counts.get(name, 0) + missing.rows
-    return counts
-
-
-def _missing(path: Path, files: list[Path], parts: list[Part], counts: Mapping[str, int], refuse: bool) -> str:
-    """The counts in words. Raises DataError, if asked to, with the first place."""
     if not counts:
         return ""
     rows = sum(len(part.arrays["observations"]) for part in parts)

@@ -51,7 +51,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     found = load(path, own, None, 0)
     said = Remarks()
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
-    columns.kept = columns.pop(ROW, None)
+    columns.kept, columns.missing = columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if "next_observations" in mapping else "shift"
     columns.names = column_names(chosen, own)
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)

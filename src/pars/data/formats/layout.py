@@ -31,7 +31,7 @@ class Columns(dict[str, Array]):
     notes: tuple[str, ...] = ()  # what was done while they were read
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
     action_range: ActionRange | None = None  # that the file says of itself
-    missing: Mapping[str, int] = MappingProxyType({})  # rows without a value, by the file's own names of columns
+    missing: Mapping[str, list[int]] = MappingProxyType({})  # values that were, in each column of a matrix
     files: Sequence[tuple[int, str]] = ()  # of several: the number of the first row of each, and its name
     kept: Array | None = None  # [N] numbers that the rows had before some were dropped
 

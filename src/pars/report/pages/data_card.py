@@ -90,12 +90,12 @@ def columns(card: Card) -> str:
 def _rows(card: Card, key: str, of: Card) -> Iterator[list[Any]]:
     kind = key.removesuffix("s")
     own = (card.get("names") or {}).get(key) or [f"{kind} {i}" for i in range(len(of["min"]))]
-    drawn, missing = (card.get("columns") or {}).get(key) or [], card.get("missing") or {}
+    drawn, missing = ((card.get(part) or {}).get(key) or [] for part in ("columns", "missing"))
     for i, name in enumerate(own):
         figures = [f"{of[part][i]:.4g}" if part in of else "—" for part in ("min", "mean", "max", "std")]
         bound = f"{of['at_bound'][i]:.2%}" if "at_bound" in of else "—"
         said = f"{name} (action)" if key == "actions" and own[0] != "action 0" else name
-        lacks = f"{missing[name]:,} rows" if name in missing else "none"
+        lacks = f"{missing[i]:,} rows" if i < len(missing) and missing[i] else "none"
         yield [said, *_sparks(drawn[i] if i < len(drawn) else None, name), unit(name) or "—", *figures, lacks, bound]
 
 
