@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from pars.presets import Preset as Preset
     from pars.report import summary as summary
     from pars.report import write_report as write_report
+    from pars.report.frame import metrics as metrics
     from pars.training.restore import Policy as Policy
     from pars.training.restore import load_policy as load_policy
 
@@ -63,6 +64,7 @@ _HOME = {
     "load_dataset": "pars.data",
     "load_policy": "pars.training.restore",
     "make_task": "pars.envs",
+    "metrics": "pars.report.frame",
     "register": "pars.algos",
     "summary": "pars.report",
     "train": "pars.api",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
+import json
 import os
 import re
 import shutil
@@ -236,6 +238,18 @@ def test_eval_prints_every_member_with_its_number_of_episodes(pars: Pars) -> Non
     one_line(pars("eval", finished_run(), "--episodes", "0"), 2, "give at least one")
 
 
+def test_eval_writes_every_episode(pars: Pars, tmp_path: Path) -> None:
+    files = "--csv", tmp_path / "a.csv", "--json", tmp_path / "a.json"
+    assert pars("eval", finished_run(), "--episodes", "3", *files).code == 0
+    records = json.loads((tmp_path / "a.json").read_text())
+    assert [(one["seed"], one["episode"]) for one in records] == [(s, e) for s in (0, 1) for e in range(3)]
+    (result,) = api.evaluate(finished_run(), 3)
+    assert [one["return"] for one in records] == result.evaluation.returns.ravel().tolist()
+    with open(tmp_path / "a.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [float(row["return"]) for row in rows] == [one["return"] for one in records] and rows[0]["step"] == "30"
+
+
 def test_one_episode_has_no_spread(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:
     once = Evaluation(np.ones((1, 1)), np.full((1, 1), 7), None)
     result = api.Result("pars", make_task(TASK), Position(1, "online", 30), [0], np.full((1, 1), 100.0), once)
@@ -251,7 +265,7 @@ def test_numbers_of_an_evaluation_are_whole_in_a_narrow_terminal(
     at = Position(1, "offline", 1_000_000)
     result = api.Result("gcpc_long", make_task(TASK), at, [2147483647], np.full((1, 2), -98765.25), many)
     monkeypatch.setattr(api, "evaluate", lambda *options: [result])
-    monkeypatch.setattr("pars.cli.commands.wide_console", lambda: Console(width=80))
+    monkeypatch.setattr("pars.cli.outcome.wide_console", lambda: Console(width=80))
     said = pars("eval", "run")
     assert all(len(line) <= 80 for line in said.out.splitlines())
     assert all(number in said.out for number in ("2147483647", "-98765.2", "0.00", "174594.21", "1000")), said.out
@@ -263,6 +277,16 @@ def test_report_writes_a_page_and_a_summary(pars: Pars, tmp_path: Path) -> None:
     assert said.code == 0 and said.err == ""
     assert said.out.splitlines()[-1] == f"report: {tmp_path / 'run' / 'report.html'}"
     assert (tmp_path / "run" / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_report_of_several_runs(pars: Pars, tmp_path: Path) -> None:
+    for name in ("A", "B"):
+        shutil.copytree(finished_run(), tmp_path / name)
+    said = pars("report", tmp_path / "A", tmp_path / "B", "--out", tmp_path / "both.html")
+    assert said.code == 0 and said.out.splitlines()[-1] == f"report: {tmp_path / 'both.html'}"
+    assert "[B]" in said.out and "A + B" in (tmp_path / "both.html").read_text()
+    one_line(pars("report"), 2, "name a run")
+    one_line(pars("report", tmp_path / "A", "--out", "x.html"), 2, "is for a page of several runs")
 
 
 def test_algos_and_tasks(pars: Pars) -> None:

@@ -97,7 +97,9 @@ def test_the_command(capsys, tmp_path, monkeypatch):
     found, asked = judged(), {}
     monkeypatch.setattr("pars.judge.judging.judge", lambda runs, **options: asked.update(options, runs=runs) or found)
     words = ["--data", "a.hdf5", "--map", "obs=x,action=u", "--rows", "500", "--csv", tmp_path / "a.csv"]
-    out = Pars(capsys)("judge", kept_run(), *words, "--fit-steps", "10", "--json", tmp_path / "a.json").out
+    done = Pars(capsys)("judge", kept_run(), *words, "--fit-steps", "10", "--json", tmp_path / "a.json")
+    out = done.out
+    assert done.code == 0, done
     assert "the data's own behaviour" in out and "page: " in out and (kept_run() / "judge.html").is_file()
     assert asked["runs"] == (kept_run(),) and asked["data"] == "a.hdf5" and asked["mapping"]["observations"] == "x"
     assert asked["rows"] == 500 and asked["how"] == Fit(steps=10) and asked["truth"] == 0

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,8 @@ from pars import api, presets, system
 from pars.algos import ALGORITHMS
 from pars.algos import import_modules as import_modules
 from pars.cli import listing, settings
+from pars.cli.files import write_csv, write_text
+from pars.cli.outcome import find_here, report, wide_console
 from pars.config import parse_axes
 from pars.data import DATASETS, collect_dataset, load_dataset
 from pars.data import clean as cleaning
@@ -31,11 +30,9 @@ from pars.data.formats.ogbench import parse_goal
 from pars.data.formats.suggest import suggested
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
-from pars.errors import ResourceError, UsageError, unknown
+from pars.errors import UsageError, unknown
 from pars.training import own_data
-from pars.training.folder import read_description
 from pars.training.progress import progress_bar
-from pars.training.restore import run_folders
 
 system.setup(cache=True)
 
@@ -53,7 +50,7 @@ def train(words: Sequence[str], **options: Any) -> None:
     options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
     task = tasks if len(tasks) > 1 else tasks[0] if tasks else env
     run = api.train(algorithms, task, settings=axes, seeds=seeds, **options)
-    report(run, quiet=options["quiet"])
+    report([run], quiet=options["quiet"])
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str], dict[str, list[str]]]:
@@ -74,12 +71,6 @@ def _seeds(values: Sequence[str]) -> list[int]:
     return [int(value) for value in values]
 
 
-def find_here(env: str) -> None:
-    """A module that the user names as an environment's may lie in the working folder, as with `python -m`."""
-    if ":" in env and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-
-
 def environment_args(given: Sequence[str]) -> dict[str, Any]:
     """`["size=3", "name=big"]` -> {"size": 3, "name": "big"}. Raises UsageError."""
     found: dict[str, Any] = {}
@@ -92,56 +83,6 @@ def environment_args(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[key] = value
     return found
-
-
-def evaluate(run: Path, episodes: int | None, first_episode: int, env: str | None, env_timeout: float | None) -> None:
-    if env:
-        named = {read_description(folder)["task"] for folder in run_folders(run)}
-        if named != {env}:
-            raise UsageError(f"--env {env}: the run's is {', '.join(map(str, named))}; name that, or leave it out")
-        find_here(env)
-        make_task(env)  # imports its module, which the user trusts
-    results = api.evaluate(run, episodes, first_episode, env_timeout)
-    tasks = dict.fromkeys(result.task.id for result in results)
-    for task in tasks:
-        title = task if len(tasks) > 1 else None
-        words = [Column(name, overflow="fold") for name in ("algorithm", "at", "physics")]
-        names = ("seed", "score", "return mean", "std", "episodes", "length")
-        numbers = [Column(name, no_wrap=True, justify="right") for name in names]
-        columns = [words[0], numbers[0], words[1], *numbers[1:], words[2]]
-        table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 1, 0, 0))
-        for result in results:
-            for row in _rows(result) if result.task.id == task else []:
-                table.add_row(*map(Text, row))
-        wide_console().print(table)
-
-
-def wide_console() -> Console:
-    """A console for a table; a pipe has no width."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(console.width, 120))
-
-
-def _rows(result: api.Result) -> Iterator[list[str]]:
-    """Of each member: algorithm, seed, position, scores and sizes."""
-    at = f"{result.position.phase} {result.position.step:,}"
-    returns, lengths = result.evaluation.returns, result.evaluation.lengths
-    for i, seed in enumerate(result.seeds):
-        std = f"{returns[i].std(ddof=1):.2f}" if len(returns[i]) > 1 else "-"
-        figures = (f"{result.scores[i].mean():.1f}", f"{returns[i].mean():.2f}", std)
-        sizes = (str(len(returns[i])), f"{lengths[i].mean():.0f}")
-        yield [result.algorithm, str(seed), at, *figures, *sizes, result.task.physics]
-
-
-def report(run: Path, quiet: bool = False) -> None:
-    from pars.report import summary, write_report  # slow to import, and training can start without it
-
-    run_folders(run)
-    console = Console()
-    path = write_report(run)
-    for line in summary(run) if not quiet else []:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"report: {path}", markup=False, soft_wrap=True)
 
 
 def reproduce(words: Sequence[str], **options: Any) -> None:
@@ -312,23 +253,6 @@ def _file_and_task(data: str, task_id: str | None) -> tuple[str, str | None]:
     """A twin's file (collected if it is absent) and task; anything else as it is."""
     twin = api.twin_of(data, make_task(task_id) if task_id else None)
     return (data, task_id) if twin is None else (str(api.collected_twin(twin)), task_id or twin)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises ResourceError if that is impossible."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file") from error
-
-
-def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    """Write a table. Raises ResourceError if that is impossible."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file to --csv") from error
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], console: Console | None = None) -> None:

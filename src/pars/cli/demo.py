@@ -26,5 +26,5 @@ def run(out: Path, short: bool, quiet: bool) -> None:
     online = {"online_steps": ONLINE_STEPS // scale, "online_eval_every": 250 // scale}
     folder = api.train("pars", TASK, command=command, **online, **options)  # type: ignore[arg-type]
     api.train("td3_bc", TASK, command=command, **options)  # type: ignore[arg-type]
-    commands.report(folder)
+    commands.report([folder])
     Console().print(f"demo: {time.monotonic() - begin:.0f} s", highlight=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -63,14 +62,15 @@ def show(
     fit_steps: int,
     json_file: Path | None,
     csv_file: Path | None,
-    map: str | None,
+    mapping: str | None,
     options: dict[str, Any],
 ) -> None:
     """Judge, print the table and what one would pick, write the files."""
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    from pars.cli import commands
+    from pars.cli.files import write_records
+    from pars.cli.outcome import wide_console
     from pars.data.formats.mapping_file import reading
     from pars.errors import UsageError
     from pars.judge.fitted import Fit
@@ -82,25 +82,20 @@ def show(
         raise UsageError("name a run to judge, such as runs/RUN")
     if fit_steps < 1:
         raise UsageError(f"--fit-steps {fit_steps}: give at least one")
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, 140))  # a pipe has no width
-    judged = judge(runs, mapping=reading(map), how=Fit(steps=fit_steps), note=console.print, **options)
+    console = wide_console()
+    judged = judge(runs, mapping=reading(mapping), how=Fit(steps=fit_steps), note=console.print, **options)
     places = ranked(judged, estimator)
     header, rows = table(judged, places)
-    shown = Table(*header)
+    columns = [Column(name, overflow="fold", no_wrap=name not in ("policy", "trust")) for name in header]
+    shown = Table(*columns, box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for row in rows[:SHOWN]:
-        shown.add_row(*row)
+        shown.add_row(*map(Text, row))
     console.print(shown)
     if len(rows) > SHOWN:
         console.print(f"and {len(rows) - SHOWN} more, see the page")
     for line in verdict(judged, places):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    found = records(judged)
-    if csv_file:
-        commands.write_csv(csv_file, [list(found[0]), *(list(row.values()) for row in found)])
-    if json_file:
-        commands.write_text(json_file, json.dumps(found, indent=1) + "\n")
+    write_records(records(judged), csv_file, json_file)
     for run in runs:
         page = write_page(judged, estimator, run / PAGE)
     console.print(f"page: {page}", markup=False, soft_wrap=True)

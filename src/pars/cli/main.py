@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from tyro.conf import Positional, arg
+from tyro.conf import arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words
 from pars.cli.reproduce import reproduce
+from pars.cli.results import evaluate, report
 from pars.errors import ParsError, ResourceError, UsageError
 
 FLAGS = tuple(f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies") for no in ("", "no-"))
@@ -150,40 +151,6 @@ def train(
         quiet=quiet,
         command=shlex.join(["pars", *sys.argv[1:]]),
     )
-
-
-def evaluate(
-    run: Positional[Path],
-    episodes: int | None = None,
-    first_episode: int = 0,
-    env: str | None = None,
-    env_timeout: float | None = None,
-    imports: Import = (),
-) -> None:
-    """Evaluate the newest checkpoint of every member of a run.
-
-    Args:
-        run: A folder that `pars train` wrote.
-        episodes: Episodes of each member; by default the task's own number.
-        first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
-        env: The run's environment once more, where a module of yours makes it: my_package:MyEnv-v0.
-        env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
-    """
-    from pars.cli import commands
-
-    commands.import_modules(imports)
-    commands.evaluate(run, episodes, first_episode, env, env_timeout)
-
-
-def report(run: Positional[Path]) -> None:
-    """Write RUN/report.html, one self-contained page, and print its summary.
-
-    Args:
-        run: A folder that `pars train` wrote; the run may still be under way.
-    """
-    from pars.cli import commands
-
-    commands.report(run)
 
 
 def algos(

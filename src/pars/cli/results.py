@@ -1,0 +1,51 @@
+"""What came out of runs: `pars eval` and `pars report`, thin as the other subcommands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from pars.cli.options import Import
+
+
+def evaluate(
+    run: Positional[Path],
+    episodes: int | None = None,
+    first_episode: int = 0,
+    env: str | None = None,
+    env_timeout: float | None = None,
+    csv: Path | None = None,
+    json: Path | None = None,
+    imports: Import = (),
+) -> None:
+    """Evaluate the newest checkpoint of every member of a run.
+
+    Args:
+        run: A folder that `pars train` wrote.
+        episodes: Episodes of each member; by default the task's own number.
+        first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
+        env: The run's environment once more, where a module of yours makes it: my_package:MyEnv-v0.
+        env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
+        csv: Write a table of all episodes to this file, one a line.
+        json: The same as a list of objects.
+    """
+    from pars.cli import commands, outcome
+
+    commands.import_modules(imports)
+    outcome.evaluate(run, episodes, first_episode, env, env_timeout, csv, json)
+
+
+def report(runs: Positional[tuple[Path, ...]], out: Path | None = None) -> None:
+    """Write RUN/report.html, one self-contained page, and print its summary; of several runs one page that compares
+    them.
+
+    `pars report runs/A runs/B --out comparison.html`
+
+    Args:
+        runs: Folders that `pars train` wrote; runs may still be under way.
+        out: Of several runs: the page to write; by default comparison.html here.
+    """
+    from pars.cli import commands
+
+    commands.report(runs, out=out)
