@@ -43,10 +43,10 @@ FLOORS = (
         "data",
         "envs",
     ),
-    *("rl", "packing", "core", "nn", "config", "system", "units", "errors"),
+    *("rl", "packing", "core", "nn", "config", "files", "system", "units", "errors"),
 )
 APART = {  # what a room must not know although it stands below
-    "algos": {"data", "envs", "packing", "system"},
+    "algos": {"data", "envs", "packing", "files", "system"},
     "presets": {"algos", "data", "envs", "rl", "nn", "core"},
     "data": {"rl", "nn"},
     "envs": {"rl", "nn", "packing", "core"},

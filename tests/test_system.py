@@ -108,8 +108,12 @@ def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
-    for name, age in ((".run[1].json.dead", LEFT_BEHIND + 60), (".run[1].json.live", 60), (".run1.json.other", 1e6)):
+    for name, age in (
+        (".run[1].json.killed_1", LEFT_BEHIND + 60),
+        (".run[1].json.living_1", 60),
+        (".run1.json.others_1", 1e6),
+    ):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (0, time.time() - age))
     write_whole(tmp_path / "run[1].json", "{}")
-    assert names(tmp_path) == [".run1.json.other", ".run[1].json.live", "run[1].json"]
+    assert names(tmp_path) == [".run1.json.others_1", ".run[1].json.living_1", "run[1].json"]

@@ -1,6 +1,7 @@
 """Errors a user can cause. Each is one line (what, where, how to mend it) and has one exit code."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -50,6 +51,13 @@ class Interrupted(ParsError):
     """SIGINT or SIGTERM: a checkpoint was written, running the same command again continues."""
 
     exit_code = 75
+
+
+def printable(text: object, keep: str = "") -> str:
+    """Text that came from a file or a user as it may reach a terminal: control characters but those of `keep` are
+    written out."""
+    control = (c for c in set(str(text)) - set(keep) if unicodedata.category(c).startswith("C"))
+    return str(text).translate({ord(c): c.encode("unicode_escape").decode() for c in control})
 
 
 def unknown(kind: str, name: str, known: Iterable[str], beyond: str = "") -> str:

@@ -21,6 +21,7 @@ from pars.errors import UsageError
 CONTAINER = Path("/sys/fs/cgroup")
 DEVICES = Path("/dev")
 LEFT_BEHIND = 86_400.0  # seconds after which what a killed process was writing is cleared away
+OLD = "old"  # a folder that is being replaced, beside the new one
 
 
 def setup(cache: bool = False) -> None:
@@ -172,29 +173,40 @@ def replacing(target: Path) -> Iterator[Path]:
     Readers and whoever comes after a kill find the old or the new, never half of it. An error leaves no trace.
     Raises OSError that names the target.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for left in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > LEFT_BEHIND:
-                shutil.rmtree(left, ignore_errors=True)
     aside = None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_left_behind(target)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # not shared with any process
         new = aside / f"new{target.suffix}"  # some writers look at the ending
         yield new
         for path in (*new.rglob("*"), new):
             sync(path)
         if target.is_dir() and new.is_dir():
-            target.rename(aside / "old")  # a folder cannot be renamed over another
-        new.replace(target)
+            target.rename(aside / OLD)  # a folder cannot be renamed over another
+        try:
+            new.replace(target)
+        except OSError:
+            with suppress(FileNotFoundError):
+                (aside / OLD).rename(target)
+            raise
         sync(target.parent)
     except OSError as error:
         if error.filename is None or f".{target.name}." in str(error.filename):
             error.filename = str(target)
         raise
     finally:
-        if aside is not None:
+        if aside is not None and (target.exists() or not (aside / OLD).exists()):  # else it is the only copy
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _clear_left_behind(target: Path) -> None:
+    """Delete what killed processes were writing to take the place of `target`, unless it is the only copy."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.????????"):
+        with suppress(FileNotFoundError):
+            old = time.time() - left.stat().st_mtime > LEFT_BEHIND and not left.is_symlink()
+            if old and (target.exists() or not (left / OLD).exists()):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_whole(path: Path, data: str | bytes) -> None:

@@ -108,6 +108,22 @@ def test_a_log_of_another_kind_is_refused(tmp_path: Path):
         read_run(tmp_path)
 
 
+def test_a_step_beyond_all_numbers_is_an_unreadable_line(tmp_path: Path):
+    folder = write_group(tmp_path / "pars-1", scores=SCORES)
+    with (folder / "metrics.csv").open("a") as file:
+        file.write(f"offline,{2**70},0,score,1.0\noffline,-1,0,score,1.0\n")
+    group = read_group(folder)
+    assert group.problems == ["metrics.csv has 2 unreadable lines, which were left out"]
+
+
+def test_a_log_that_is_a_link_is_not_followed(tmp_path: Path):
+    folder = write_group(tmp_path / "pars-1", scores=SCORES)
+    (folder / "metrics.csv").rename(tmp_path / "secret")
+    (folder / "metrics.csv").symlink_to(tmp_path / "secret")
+    with pytest.raises(CheckpointError, match=r"metrics\.csv is a link; put what it leads to in its place"):
+        read_group(folder)
+
+
 def test_newest_readable_probe_of_each_phase(tmp_path: Path):
     folder = write_group(tmp_path / "pars-1", scores=SCORES)
     write_probes(folder / "probes", "offline", 1000, 3)

@@ -19,6 +19,7 @@ from tests.runs import SESSION, TASK, digest, few_rows_file, group, train, words
 
 PLAN = {"steps": 24_000, "eval_every": 4000, "online_steps": 720, "online_eval_every": 120, "eval_episodes": 1}
 PREFIX = {"offline": "0-offline-", "online": "1-online-"}  # of a phase's checkpoints
+ASIDE = "."  # begins the name of what is being written
 LIMIT = 100.0  # seconds until a process must have come to the place where it is to be stopped
 PROMPT = 10.0  # seconds in which a signal is answered, on a busy machine
 
@@ -54,7 +55,7 @@ def checkpoints(out: Path) -> set[Path]:
 def wait_for(process: subprocess.Popen[str], out: Path, place: str) -> None:
     """Until the process has written a checkpoint of a phase, or is about to write any (`place` "save")."""
     before, begin = checkpoints(out), time.monotonic()
-    prefix, pause = (".writing-", 0.0005) if place == "save" else (PREFIX[place], 0.01)
+    prefix, pause = (ASIDE, 0.0005) if place == "save" else (PREFIX[place], 0.01)
     while process.poll() is None:
         if time.monotonic() - begin > LIMIT:
             process.kill()  # else it would go on behind the tests that follow
@@ -76,7 +77,7 @@ def kill(out: Path, place: str, rng: np.random.Generator, algorithms: str = "par
     if process.returncode != -signal.SIGKILL:
         return "too late"
     left = [path.name for path in checkpoints(out)]
-    if any(name.startswith(".writing-") for name in left):
+    if any(name.startswith(ASIDE) for name in left):
         return "save"
     return "online" if any(name.startswith(PREFIX["online"]) for name in left) else "offline"
 

@@ -6,7 +6,6 @@ named in `problems`; what makes the folder no run at all raises an error of one 
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pars.errors import CheckpointError, UsageError
+from pars.files import GONE, open_plain, read_json, read_sealed
 from pars.report.parts import whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
 
@@ -29,7 +29,7 @@ PROBE_ARRAYS = {
 def tasks_of(folder: Path) -> list[Path]:
     """The runs of a folder that has one for each of several tasks, as its tasks.json lists them; none of any other."""
     try:
-        names = json.loads((folder / "tasks.json").read_text(encoding="utf-8"))
+        names = read_json(folder / "tasks.json")
     except (OSError, ValueError):
         return []
     listed = names if isinstance(names, list) else []
@@ -110,13 +110,10 @@ def _place_on_command_line(group: GroupRecord) -> tuple[int, int, str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_sealed(path)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} cannot be read ({reason}); restore it or train again") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds a {type(value).__name__} instead of an object; restore it or train again")
-    return value
 
 
 def _dict(info: dict[str, Any], key: str) -> dict[str, Any]:
@@ -133,7 +130,16 @@ def _members(path: Path, info: dict[str, Any]) -> list[Member]:
 
 def _lines(path: Path, header: list[str], problems: list[str]) -> Iterator[list[str]]:
     """Whole data lines of a log. A last line without its newline was cut by a kill and may be half a number."""
-    data = path.read_bytes() if path.exists() else b""
+    data = b""
+    try:
+        with open_plain(path) as file:
+            data = file.read()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+        raise CheckpointError(f"{path} {error.strerror}") from None
     cut = data.rfind(b"\n") + 1
     if cut < len(data):
         problems.append(f"{path.name} ends in a half-written line, which was left out")
@@ -153,7 +159,7 @@ def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str,
         try:
             phase, step, *middle, name, value = row
             member = int(middle[0]) if members is not None else 0
-            if len(row) != len(header) or not 0 <= member < (members or 1):
+            if len(row) != len(header) or not 0 <= member < (members or 1) or not 0 <= int(step) < 2**63:
                 raise ValueError(row)
             cells.setdefault((phase, name), {})[member, int(step)] = float(value)
         except (ValueError, IndexError):
@@ -182,7 +188,7 @@ def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> 
     for phase in sorted(found, key=lambda name: PHASES.index(name) if name in PHASES else len(PHASES)):
         for step, path in sorted(found[phase], reverse=True):
             try:
-                with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                with open_plain(path) as stream, np.load(stream, allow_pickle=False) as file:
                     arrays = {name: np.asarray(file[name]) for name in PROBE_ARRAYS[kind]}
                 _check_probe(kind, arrays, members)
             except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base

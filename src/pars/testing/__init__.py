@@ -45,7 +45,8 @@ from pars.testing.tiny import (
     whole_course,
 )
 from pars.testing.tiny import SIZES as SIZES
-from pars.training.folder import METRICS, read_status
+from pars.training.folder import read_status
+from pars.training.log import METRICS
 from pars.training.program import forget_programs, state_shapes
 
 Check = Callable[[Algorithm], None]

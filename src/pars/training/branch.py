@@ -20,15 +20,25 @@ from typing import Any
 
 import jax
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from pars.config import facts, from_dict, to_dict
 from pars.core import OFFLINE, ONLINE, Algorithm
 from pars.errors import CheckpointError
-from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Position, flatten, latest, verify
+from pars.training.checkpoint import (
+    ARRAYS,
+    MANIFEST,
+    Checkpoint,
+    Position,
+    check_array,
+    flatten,
+    latest,
+    unreadable,
+    verify,
+)
 from pars.training.earlier import of_today
-from pars.training.folder import ALIKE, METRICS, read_description
+from pars.training.folder import ALIKE, read_description
+from pars.training.log import METRICS
 from pars.training.plan import Group, Plan, Start
 from pars.training.restore import run_folders
 
@@ -61,6 +71,7 @@ class Branch:
             if own.shape != np.shape(example):
                 shapes = f"shape {own.shape[1:]} a member, {np.shape(example)[1:]} here"
                 raise CheckpointError(f"{self.origins[0][0].folder}: {name} has {shapes}")
+            check_array(f"{self.origins[0][0].folder}: {name}", own, np.shape(example), np.asarray(example).dtype)
             return own
 
         expected = flatten(like)
@@ -85,7 +96,7 @@ class Branch:
             return ""
         for folder in dict.fromkeys(one.folder for one, _ in self.origins):
             log = folder.parent.parent / METRICS
-            known = next(one.logs[METRICS] for one, _ in self.origins if one.folder == folder)
+            known = next(one.logs[METRICS].bytes for one, _ in self.origins if one.folder == folder)
             for line in log.read_bytes()[:known].decode().splitlines()[1:]:
                 phase, step, member, rest = line.split(",", 3)
                 for number, (one, m) in enumerate(self.origins):
@@ -203,5 +214,5 @@ def _key(algo: Algorithm, settings: Mapping[str, Any], seed: int) -> str:
 def _arrays(folder: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(folder / ARRAYS)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"damaged checkpoint {folder}: {error}; train it again") from None
+    except Exception as error:
+        raise unreadable(folder, error) from None

@@ -1,16 +1,17 @@
 """Runs that cannot be lost: checkpoints written aside, synced and renamed, with checksums; logs that only grow.
 
 A checkpoint is a folder named by its position, with the arrays of a pytree by key path (safetensors) and a manifest:
-sizes, SHA-256, position, and how long each log was. What is in a log beyond that length was written after the
-checkpoint, and is cut off when the run resumes. Nothing that is loaded can execute code.
+size and SHA-256 of the arrays, position, how long each log was and the SHA-256 of that much of it, its own checksum.
+What is in a log beyond that length was written after the checkpoint, and is cut off when the run resumes. Nothing
+that is loaded can execute code, and nothing is believed that can be checked.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import hashlib
-import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -25,13 +26,22 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from pars.errors import CheckpointError, ResourceError
-from pars.system import sync
+from pars.errors import CheckpointError, ParsError, ResourceError, printable
+from pars.files import GONE, beneath, naming, open_plain, read_sealed, sealed, sha256_of
+from pars.system import OLD, replacing
+from pars.training.log import WALL_CLOCK, Prefix
 
 Tree = TypeVar("Tree")
 MANIFEST = "manifest.json"
 ARRAYS = "state.safetensors"
-FORMAT = 2
+FORMAT = 3
+ENTRIES = {  # of a manifest, by its format; the first two had no checksums of logs, and the first knew two phases
+    1: {"format", "phase", "step", "files", "logs"},
+    2: {"format", "position", "files", "logs"},
+    FORMAT: {"format", "position", "files", "logs"},
+}
+NAME = r"(?:(\d+)-)?(.+?)-(\d{9,})(?:-(\d{9,}))?"  # of a checkpoint; those of format 1 have no number
+ASIDE = re.compile(rf"\.(?:writing-)?({NAME})(?:\.\w{{8}})?")  # what is being written, or was when a process died
 
 
 @dataclass(frozen=True, order=True)
@@ -52,33 +62,40 @@ class Position:
         taken = f"-{self.updates:09d}" if self.updates else ""
         return f"{self.number}-{self.phase}-{self.step:09d}{taken}"
 
+    @classmethod
+    def of(cls, name: str) -> Position | None:
+        """Whose name it is."""
+        if not (found := re.fullmatch(NAME, name)):
+            return None
+        number, phase, step, updates = found.groups(default="0")
+        if found[1] is None and phase not in EARLIER:
+            return None
+        return cls(EARLIER.index(phase) if found[1] is None else int(number), phase, int(step), int(updates))
+
 
 START = Position(-1, "", 0)  # before the first phase
+EARLIER = ("offline", "online")  # phases of format 1
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     position: Position
     folder: Path
-    logs: Mapping[str, int]  # length in bytes of each append-only log
+    logs: Mapping[str, Prefix]  # what is known of each append-only log
     digest: str  # SHA-256 of the arrays' file
 
     def restore(self, like: Tree) -> Tree:
         """The saved arrays in the shape of `like`. Raises CheckpointError if they do not fit."""
         try:
             arrays = load_file(self.folder / ARRAYS)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"damaged checkpoint {self.folder}: {error}; use a new --out") from None
+        except Exception as error:  # of safetensors, of the system, of NumPy: types that it lacks
+            raise unreadable(self.folder, error) from None
         expected = flatten(like)
         if arrays.keys() != expected.keys():
             odd = sorted(arrays.keys() ^ expected.keys())
             raise CheckpointError(f"{self.folder} holds another kind of run: {odd[0]} is not in both; use a new --out")
         for name, array in expected.items():
-            if arrays[name].shape != array.shape:
-                raise CheckpointError(
-                    f"{self.folder}: {name} has shape {arrays[name].shape}, this run needs {array.shape}; "
-                    "use a new --out"
-                )
+            check_array(f"{self.folder}: {name}", arrays[name], np.shape(array), np.asarray(array).dtype)
         return jax.tree.unflatten(jax.tree.structure(like), [arrays[name] for name in expected])
 
     def lazily(self, members: int, shapes: Tree) -> Tree:
@@ -104,11 +121,33 @@ class Stored:
         try:
             with safe_open(self.file, framework="numpy") as file:
                 array = file.get_tensor(self.name)
-        except (OSError, SafetensorError) as error:
-            raise CheckpointError(f"damaged checkpoint {self.file}: {error}; train it again") from None
-        if array.shape != self.shape:
-            raise CheckpointError(f"{self.file}: {self.name} has shape {array.shape}, expected {self.shape}")
+        except Exception as error:
+            raise unreadable(self.file, error) from None
+        check_array(f"{self.file}: {self.name}", array, self.shape, self.dtype)
         return np.asarray(array, dtype)
+
+
+def check_array(what: str, array: np.ndarray, shape: tuple[int, ...], dtype: Any) -> None:
+    """Raises CheckpointError if an array is not what the run needs; a maximum may begin at -Inf, NaN is in no run."""
+    if array.shape != shape:
+        raise CheckpointError(f"{what} has shape {array.shape}, this run needs {shape}; use a new --out")
+    if array.dtype != dtype:
+        raise CheckpointError(f"{what} is {array.dtype}, this run needs {dtype}; use a new --out")
+    if np.issubdtype(array.dtype, np.inexact) and np.isnan(array).any():
+        raise CheckpointError(f"{what} holds NaN; use a new --out")
+
+
+def unreadable(path: Path, error: Exception, what: str = "damaged checkpoint") -> ParsError:
+    """What it means that a file or folder of a run cannot be read: it is damaged, or the disk does not give it now."""
+    if isinstance(error, OSError) and error.errno not in (None, *GONE):
+        return ResourceError(
+            f"cannot read {error.filename or path}: {error.strerror} (error {error.errno}); run the same command "
+            f"again, or move {path} away"
+        )
+    reason = printable(" ".join(str(error).split())) or type(error).__name__
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        reason = f"{error.filename} {error.strerror}"
+    return CheckpointError(f"{what} {path}: {reason}; use a new --out")
 
 
 def flatten(tree: Any) -> dict[str, Any]:
@@ -116,148 +155,153 @@ def flatten(tree: Any) -> dict[str, Any]:
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
 
 
-def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, int], keep: int = 2) -> Checkpoint:
+def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, Prefix], keep: int = 2) -> Checkpoint:
     """Write a checkpoint of NumPy leaves below `folder`, durable when this returns.
 
     The newest `keep` stay, and the newest of every earlier phase; later ones, which a resume passed over as damaged,
     go. The logs must have been synced before. Raises ResourceError if it cannot be written; the others then stay.
     """
     arrays = {name: np.asarray(leaf, order="C") for name, leaf in flatten(tree).items()}
-    aside = folder / f".writing-{position.name}"
+    final = folder / position.name
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save_file(arrays, aside / ARRAYS)
-        digest = _sha256(aside / ARRAYS)
-        manifest = {
-            "format": FORMAT,
-            "position": asdict(position),
-            "files": {ARRAYS: {"size": (aside / ARRAYS).stat().st_size, "sha256": digest}},
-            "logs": dict(logs),
-        }
-        (aside / MANIFEST).write_text(json.dumps(manifest, indent=1))
-        sync(aside / MANIFEST)
-        sync(aside / ARRAYS)
-        sync(aside)
-        final = folder / position.name
-        shutil.rmtree(final, ignore_errors=True)  # the same position, saved before a resume
-        aside.rename(final)
-        sync(folder)
+        with replacing(final) as aside:
+            aside.mkdir()
+            save_file(arrays, aside / ARRAYS)
+            with open_plain(aside / ARRAYS) as file:
+                digest, size = sha256_of(file).hexdigest(), file.tell()
+            known = {name: one._asdict() if one.sha256 else {"bytes": one.bytes} for name, one in logs.items()}
+            files = {ARRAYS: {"size": size, "sha256": digest}}
+            manifest = {"format": FORMAT, "position": asdict(position), "files": files, "logs": known}
+            (aside / MANIFEST).write_text(sealed(manifest))
+            (aside / ARRAYS).chmod((aside / MANIFEST).stat().st_mode)  # safetensors lets nobody else read it
     except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
-        shutil.rmtree(aside, ignore_errors=True)
-        raise ResourceError(f"cannot write checkpoint {folder / position.name}: {error}; free some space") from None
+        full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        reason = getattr(error, "strerror", None) or error
+        mend = "free some space" if full else f"error {error.errno}, check the disk"  # type: ignore[union-attr]
+        raise ResourceError(f"cannot write checkpoint {final}: {reason}; {mend}") from None
     _prune(folder, position, keep)
     return Checkpoint(position, final, dict(logs), digest)
 
 
-def latest(folder: Path, at: Position | None = None) -> Checkpoint | None:
+def latest(folder: Path, at: Position | None = None, logs: bool = True) -> Checkpoint | None:
     """The newest checkpoint below `folder` that verifies; damaged ones are passed over with a warning.
 
     Args:
         at: pass over those that are newer, too.
+        logs: see `verify`.
     """
-    return next((found for found in sound(folder) if at is None or found.position <= at), None)
+    return next((found for found in sound(folder, logs) if at is None or found.position <= at), None)
+
+
+def resumable(folder: Path, at: Position | None = None) -> Checkpoint | None:
+    """`latest`; None only where there is none at all. Raises CheckpointError where all are damaged: training from the
+    start again would delete what is left of them."""
+    found = latest(folder, at)
+    if found is None and any(at is None or position <= at for position, _ in _checkpoints(folder)):
+        raise CheckpointError(f"{folder}: no checkpoint verifies; put back a copy of the run, or use a new --out")
+    return found
 
 
 def kept(folder: Path) -> list[Position]:
-    """Where a run could go on, newest first; at its start, too, before its second checkpoint."""
-    found = [one.position for one in islice(sound(folder), 2)]
+    """Where a run could go on, newest first; at its start, too, before its second checkpoint. Raises CheckpointError as
+    `resumable` does."""
+    found = [one.position for one in islice(sound(folder), 2)] or [one.position for one in [resumable(folder)] if one]
     return found if len(found) > 1 else [*found, START]
 
 
-def sound(folder: Path) -> Iterator[Checkpoint]:
+def sound(folder: Path, logs: bool = True) -> Iterator[Checkpoint]:
     """The checkpoints below `folder` that verify, newest first."""
-    for path in reversed(_checkpoints(folder)):
+    for position, path in reversed(_checkpoints(folder)):
         try:
-            yield verify(path)
+            yield verify(path, position, logs)
         except CheckpointError as error:
             warnings.warn(f"{error}; falling back to the checkpoint before it", stacklevel=2)
 
 
-def verify(path: Path) -> Checkpoint:
-    """Read the manifest at `path` and check sizes and checksums against it. Raises CheckpointError."""
+def verify(path: Path, position: Position | None = None, logs: bool = True) -> Checkpoint:
+    """Read the manifest at `path` and check all that it says. Raises CheckpointError, ResourceError.
+
+    Args:
+        position: what it must be of; by default what the folder's name says.
+        logs: check what it says of the run's logs, too, which training goes on with.
+    """
+    position, run = position or Position.of(path.name), path.parents[2 if path.name == OLD else 1]
     try:
-        manifest = json.loads((path / MANIFEST).read_text())
-        position = _position(manifest)
-        logs = {str(name): int(length) for name, length in manifest["logs"].items()}
-        files = {str(name): (int(entry["size"]), str(entry["sha256"])) for name, entry in manifest["files"].items()}
-        for name, (size, checksum) in files.items():
-            if (path / name).stat().st_size != size or _sha256(path / name) != checksum:
-                raise CheckpointError(f"damaged checkpoint {path}: {name} does not match its checksum")
-        digest = files[ARRAYS][1]
-        for name, length in logs.items():
-            if (path.parent.parent / name).stat().st_size < length:
-                raise CheckpointError(f"damaged run: {path.parent.parent / name} is shorter than {path.name} says")
+        manifest = read_sealed(path / MANIFEST)
+        form = manifest.get("format")
+        if form not in (*ENTRIES,) or manifest.keys() != ENTRIES[form]:
+            raise ValueError(f"{MANIFEST} has format {form!r}, or entries of another one")
+        if position is None or _stated(manifest) != asdict(position):
+            raise ValueError(f"{MANIFEST} is of another position")
+        known = {name: _prefix(form, entry) for name, entry in manifest["logs"].items()}
+        with open_plain(path / ARRAYS) as file, naming(path / ARRAYS):
+            found = {"size": os.fstat(file.fileno()).st_size, "sha256": sha256_of(file).hexdigest()}
+        if manifest["files"] != {ARRAYS: found}:
+            raise ValueError(f"{ARRAYS} does not match its checksum")
+        for name, prefix in known.items() if logs else ():
+            if name not in WALL_CLOCK and (fault := prefix.fault(beneath(run, name))):
+                raise CheckpointError(f"damaged run: {run / name} {fault} {path.name} says")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"damaged checkpoint {path}: {error or type(error).__name__}") from None
-    return Checkpoint(position, path, logs, digest)
+        raise unreadable(path, error) from None
+    return Checkpoint(position, path, known, found["sha256"])
 
 
-def _position(manifest: Mapping[str, Any]) -> Position:
-    if manifest["format"] == 1:  # of earlier versions, which knew two phases
-        phase = str(manifest["phase"])
-        return Position(("offline", "online").index(phase), phase, int(manifest["step"]))
-    return Position(**manifest["position"])
+def _stated(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The position that a manifest states."""
+    if manifest["format"] == 1:
+        phase = manifest["phase"]
+        return asdict(Position(EARLIER.index(phase), phase, manifest["step"]))
+    return {"updates": 0, **manifest["position"]}
 
 
-def _checkpoints(folder: Path) -> list[Path]:
-    """Checkpoint folders in the order of their positions (names sort so)."""
-    return sorted(path for path in folder.glob("*-*") if path.is_dir() and not path.name.startswith("."))
+def _prefix(form: int, entry: Any) -> Prefix:
+    """What a manifest says of a log."""
+    prefix = Prefix(**entry) if form == FORMAT else Prefix(entry)
+    if not isinstance(prefix.bytes, int) or prefix.bytes < 0:
+        raise ValueError(f"{MANIFEST} has a log of {prefix.bytes!r} bytes")
+    return prefix
+
+
+def _checkpoints(folder: Path) -> list[tuple[Position, Path]]:
+    """What is named as a checkpoint, by position. What was to be replaced when a process died comes before what took
+    its place. Raises CheckpointError."""
+    if folder.is_symlink():
+        raise CheckpointError(f"{folder} is a link; put the folder that it leads to in its place")
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        aside = ASIDE.fullmatch(path.name)
+        old = bool(aside and (path / OLD).is_dir())
+        position = Position.of(aside[1] if aside else path.name) if old or not aside else None
+        if position and path.is_dir() and not path.is_symlink():
+            found.append((position, not old, path / OLD if old else path))
+    return [(position, path) for position, _, path in sorted(found)]
 
 
 def _prune(folder: Path, position: Position, keep: int) -> None:
-    for path in _checkpoints(folder):
-        if path.name > position.name:
-            shutil.rmtree(path, ignore_errors=True)
-    paths = _checkpoints(folder)
-    newest = {path.name.partition("-")[0]: path for path in paths}  # per phase, the last one wins
-    for path in paths[:-keep]:
-        if path not in newest.values():
-            shutil.rmtree(path, ignore_errors=True)
-    for path in folder.glob(".writing-*"):
+    """Delete what is no longer needed, and nothing that has another name than checkpoints have."""
+    found = [(place, path) for place, path in _checkpoints(folder) if path.name != OLD]
+    earlier = [path for place, path in found if place <= position]
+    stay = {*earlier[-keep:], *{place.number: path for place, path in found if place <= position}.values()}
+    aside = [path for path in folder.iterdir() if ASIDE.fullmatch(path.name)]
+    for path in (*(path for _, path in found if path not in stay), *aside):
         shutil.rmtree(path, ignore_errors=True)
-
-
-class Log:
-    """An append-only file. Opening it cuts it to `length` bytes: what the checkpoint that is resumed knows of."""
-
-    def __init__(self, path: Path, length: int = 0):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file = open(path, "ab")  # noqa: SIM115  open as long as the run
-        self._file.truncate(length)
-        self._file.seek(length)
-
-    def append(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def sync(self) -> int:
-        """Make everything appended so far durable; its length in bytes."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        return self._file.tell()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process. Raises CheckpointError if another process holds it; released even by kill -9."""
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a+") as file:
+    try:
+        file = open_plain(folder / "lock", os.O_RDWR | os.O_CREAT, "r+b")
+    except OSError as error:
+        raise unreadable(folder, error, "cannot lock") from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
+        except BlockingIOError:
+            owner = printable(file.read(100).decode(errors="replace")) or "another process"
             raise CheckpointError(f"{folder} is in use by {owner}; wait for it, or use another --out") from None
         file.truncate(0)
-        file.write(f"process {os.getpid()}")
+        file.write(f"process {os.getpid()}".encode())
         file.flush()
         yield
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

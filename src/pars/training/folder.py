@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,19 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from pars.errors import CheckpointError
+from pars.files import GONE, beneath, naming, read_json, read_sealed, sealed
 from pars.system import write_whole
 from pars.training import checkpoint
-from pars.training.checkpoint import Checkpoint, Log, Position
+from pars.training.checkpoint import Checkpoint, Position, unreadable
+from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Log, Prefix
 from pars.training.longer import LENGTHS, is_longer
 
-METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
 TASKS = "tasks.json"  # in a folder of several runs: their names
 FORMAT = 3  # of run.json
 READABLE = (1, 2, FORMAT)  # of folders that can be evaluated
 ALIKE = (2, FORMAT)  # of folders whose checkpoints are laid out as today's
+BOARDS = "tensorboard"
+FOLDERS = ("checkpoints", "policies", "probes", BOARDS)  # written below, beside the logs
 HEADERS = {METRICS: "phase,step,member,name,value\n", TIMING: "phase,step,name,value\n", REPLAY: ""}
 
 
@@ -36,14 +40,21 @@ class RunFolder:
         there = check_description(path, description)
         if there is None:
             path.mkdir(parents=True, exist_ok=True)
-            write_whole(path / "run.json", json.dumps(description, indent=1))
+            write_whole(path / "run.json", sealed(description))
         elif is_longer(description["plan"], there["plan"]):
             self._lengthen(description, there)
-        self.checkpoint: Checkpoint | None = checkpoint.latest(path / "checkpoints", at)
-        lengths = self.checkpoint.logs if self.checkpoint else {}
-        self._logs = {name: Log(path / name, lengths.get(name, 0)) for name in HEADERS}
+        try:
+            for name in FOLDERS:
+                beneath(path, name)
+            files = {name: beneath(path, name) for name in HEADERS}
+        except OSError as error:
+            raise unreadable(path, error, "cannot write to") from None
+        self.checkpoint: Checkpoint | None = checkpoint.resumable(path / "checkpoints", at)
+        known = self.checkpoint.logs if self.checkpoint else {}
+        lengths = {name: known.get(name, Prefix(0)).bytes for name in HEADERS}
+        self._logs = {name: Log(file, lengths[name], name not in WALL_CLOCK) for name, file in files.items()}
         for name, header in HEADERS.items():
-            if not lengths.get(name):
+            if not lengths[name]:
                 self._logs[name].append(header.encode())
         self._boards: dict[int, SummaryWriter] = {}
 
@@ -66,10 +77,16 @@ class RunFolder:
         self._logs[TIMING].append("".join(lines).encode())
 
     def elapsed(self) -> float:
-        """Seconds that earlier processes trained up to the checkpoint, as logged."""
+        """Seconds that earlier processes trained up to the checkpoint, as logged; damaged lines do not count."""
         self._logs[TIMING].sync()
-        lines = (self.path / TIMING).read_text().splitlines()
-        return max((float(line.rpartition(",")[2]) for line in lines if ",elapsed_seconds," in line), default=0.0)
+        found, text = [0.0], ""
+        with suppress(OSError):
+            text = (self.path / TIMING).read_text(errors="replace")
+        for line in text.splitlines():
+            if ",elapsed_seconds," in line:
+                with suppress(ValueError):
+                    found.append(float(line.rpartition(",")[2]))
+        return max(seconds for seconds in found if np.isfinite(seconds))
 
     def transitions(self, rows: np.ndarray, last: np.ndarray) -> None:
         """Append one environment step of all members: packed rows [P, W] and whether the episode ended [P]."""
@@ -79,25 +96,26 @@ class RunFolder:
     def read_transitions(self, members: int, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Everything appended so far: rows [T, P, W] and last [T, P]."""
         self._logs[REPLAY].sync()
-        records = np.fromfile(self.path / REPLAY, np.float32).reshape(-1, members, width + 1)
+        with naming(self.path / REPLAY):
+            records = np.fromfile(self.path / REPLAY, np.float32).reshape(-1, members, width + 1)
         return records[..., :-1], records[..., -1] > 0
 
     def save(self, position: Position, tree: Any) -> Checkpoint:
         """A durable checkpoint of `tree` that knows how long the logs are now."""
-        lengths = {name: log.sync() for name, log in self._logs.items()}
-        self.checkpoint = checkpoint.save(self.path / "checkpoints", position, tree, lengths)
+        prefixes = {name: log.sync() for name, log in self._logs.items()}
+        self.checkpoint = checkpoint.save(self.path / "checkpoints", position, tree, prefixes)
         return self.checkpoint
 
     def status(self, state: str, position: Position, message: str = "", **more: Any) -> None:
         entry = {"state": state, "phase": position.phase, "step": position.step, "message": message, **more}
-        write_whole(self.path / "status.json", json.dumps(entry))
+        write_whole(self.path / "status.json", sealed(entry))
 
     def _lengthen(self, description: Mapping[str, Any], there: Mapping[str, Any]) -> None:
         """Ask for more from here on. The state goes first: in between, the run is one to be finished as it was."""
         state = {**read_status(self.path), "state": "interrupted"}
-        write_whole(self.path / "status.json", json.dumps(state))
+        write_whole(self.path / "status.json", sealed(state))
         lengthened = [*there.get("lengthened", []), there["plan"]]
-        write_whole(self.path / "run.json", json.dumps({**description, "lengthened": lengthened}, indent=1))
+        write_whole(self.path / "run.json", sealed({**description, "lengthened": lengthened}))
 
     def close(self) -> None:
         for log in self._logs.values():
@@ -107,7 +125,7 @@ class RunFolder:
 
     def _board(self, member: int) -> SummaryWriter:
         if member not in self._boards:
-            self._boards[member] = SummaryWriter(str(self.path / "tensorboard" / f"member-{member}"), flush_secs=10)
+            self._boards[member] = SummaryWriter(str(self.path / BOARDS / f"member-{member}"), flush_secs=10)
         return self._boards[member]
 
 
@@ -120,7 +138,7 @@ def note_tasks(root: Path, names: Sequence[str]) -> None:
 def tasks_below(root: Path) -> list[Path]:
     """The runs of a folder of several, in the order they were asked for; none of any other folder."""
     try:
-        names = json.loads((root / TASKS).read_text())
+        names = read_json(root / TASKS)
     except (OSError, ValueError):
         return []
     listed = names if isinstance(names, list) else []
@@ -131,12 +149,25 @@ def tasks_below(root: Path) -> list[Path]:
 def read_description(path: Path) -> dict[str, Any]:
     """run.json of a group's folder. Raises CheckpointError if it is missing or damaged."""
     try:
-        description = json.loads((path / "run.json").read_text())
-        if not isinstance(description, dict) or description.get("format") not in READABLE:
+        description = read_sealed(path / "run.json")
+        if description.get("format") not in READABLE:
             raise ValueError("not written by this version of pars")
+        _check_types(description)
         return description
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in GONE:
+            raise unreadable(path, error) from None
         raise CheckpointError(f"{path / 'run.json'} cannot be read: {error}; is {path} a run folder?") from None
+
+
+def _check_types(description: Mapping[str, Any]) -> None:
+    """Raises ValueError where an entry is not even of the kind that is asked for."""
+    for name, kind in {"algorithm": str, "members": list, "plan": dict, "dataset": dict}.items():
+        if not isinstance(description.get(name, kind()), kind):
+            raise ValueError(f"its {name} is a {type(description[name]).__name__}")
+    for member in description.get("members", []):
+        if not isinstance(member, dict) or not isinstance(member.get("settings"), dict):
+            raise ValueError("a member has no settings")
 
 
 def check_description(path: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -170,8 +201,8 @@ def read_status(path: Path) -> dict[str, Any]:
     """status.json of a group's folder; a fresh one has none, and a damaged one counts as none."""
     fresh = {"state": "new", "phase": "offline", "step": 0, "message": ""}
     try:
-        return fresh | json.loads((path / "status.json").read_text())
-    except (OSError, ValueError, TypeError):
+        return fresh | read_sealed(path / "status.json")
+    except (OSError, ValueError):
         return fresh
 
 

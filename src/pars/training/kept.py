@@ -29,6 +29,6 @@ def _slim(part: object) -> object:
 
 def moments(folder: Path) -> Iterator[Checkpoint]:
     """All trained policies that a group's folder still has, oldest first: kept ones, and those of its checkpoints."""
-    found = {one.position: one for name in (KEPT, "checkpoints") for one in checkpoint.sound(folder / name)}
+    found = {one.position: one for name in (KEPT, "checkpoints") for one in checkpoint.sound(folder / name, logs=False)}
     trained = (place for place in sorted(found) if place.phase == ONLINE or (place.phase == OFFLINE and place.step))
     return (found[place] for place in trained)

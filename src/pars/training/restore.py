@@ -139,7 +139,7 @@ def restore(folder: Path, saved: Checkpoint | None = None) -> Restored:
     members = description["members"]
     configs: list[Any] = [from_dict(algo.config, of_today(member["settings"], algo.config)) for member in members]
     seeds = [int(member["seed"]) for member in members]
-    saved = saved or latest(folder / "checkpoints")
+    saved = saved or latest(folder / "checkpoints", logs=False)
     if saved is None:
         raise CheckpointError(f"{folder} has no checkpoint that verifies; train it again with the same command")
     plan, data = description["plan"], description["dataset"]
