@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from pars.data import from_arrays, from_file, load_dataset
+from pars.data import cache, from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
 from pars.data.checking import scan
 from pars.data.formats.files import read_columns
@@ -104,15 +104,38 @@ def test_a_damaged_copy_is_made_again(tmp_path, damage):
     assert from_file(path).fingerprint == good.fingerprint and len(converted()) == 1
 
 
-def test_flipped_bits_are_found_when_asked(tmp_path):
+def flip(path, at):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["packed.npy", "last.npy", "manifest.json"])
+def test_a_flipped_bit_is_found_before_the_copy_is_used(tmp_path, name):
     path = write_npz(tmp_path / "a.npz", columns())
     good = np.array(from_file(path).packed)
-    column = converted()[0] / "packed.npy"
-    content = bytearray(column.read_bytes())
-    content[-1] ^= 1
-    column.write_bytes(content)
-    assert (from_file(path).packed != good).any()
-    assert (from_file(path, verify=True).packed == good).all()
+    flip(converted()[0] / name, -40)
+    again = from_file(path)
+    assert (again.packed == good).all() and again.fingerprint == from_arrays(columns()).fingerprint
+    assert (np.load(converted()[0] / "packed.npy") == good).all()  # mended
+
+
+def test_a_copy_at_rest_is_hashed_once_unless_asked(tmp_path, monkeypatch):
+    path = write_npz(tmp_path / "a.npz", columns())
+    from_file(path)
+    for column in converted()[0].glob("*.npy"):
+        os.utime(column, (0, 0))
+    from_file(path)
+    hashed = []
+    monkeypatch.setattr(cache, "array_sha256", lambda array, real=cache.array_sha256: hashed.append(1) or real(array))
+    from_file(path)
+    assert not hashed
+    from_file(path, verify=True)
+    assert len(hashed) == 2
+    flip(converted()[0] / "packed.npy", -1)
+    os.utime(converted()[0] / "packed.npy", (0, 0))  # its size and its time say nothing
+    from_file(path)
+    assert (np.load(converted()[0] / "packed.npy") == from_arrays(columns()).packed).all()
 
 
 def test_no_trace_of_a_refused_file(tmp_path):

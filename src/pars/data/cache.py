@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.errors import ResourceError
+from pars.files import GONE, read_json, read_sealed, sealed
 from pars.system import replacing, sync, user_folder
 
 FORMAT = 2  # of converted copies; a change makes older ones unused
@@ -48,17 +49,34 @@ def array_sha256(array: np.ndarray) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content. Remembered by path, size and time, so that a large file is hashed once."""
+    """SHA-256 of a file's content, hashed once as `remembered` has it."""
+    return remembered(path, _content_sha256)
+
+
+def _content_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _column_sha256(path: Path) -> str:
+    return array_sha256(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def remembered(path: Path, compute: Callable[[Path], str], kind: str = "") -> str:
+    """What `compute` says of a file; remembered by path, size and times, so that a large file is read once.
+
+    kind: of what is computed, if there is more than one for a file.
+    """
     path = path.resolve()
     stat = path.stat()
     known = [str(path), stat.st_size, stat.st_mtime_ns]
-    entry = data_folder() / "index" / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:32]}.json"
+    known += [stat.st_ctime_ns, stat.st_ino] if kind else []  # of files of ours, which nobody copies or touches
+    entry = data_folder() / "index" / f"{hashlib.sha256(os.fsencode(path) + kind.encode()).hexdigest()[:32]}.json"
     with contextlib.suppress(OSError, ValueError):
-        recorded = json.loads(entry.read_text())
-        if recorded[:3] == known:
-            return str(recorded[3])
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        recorded = read_json(entry)
+        if recorded[:-1] == known:
+            return str(recorded[-1])
+    digest = compute(path)
     if time.time() - stat.st_mtime > SETTLED:
         with writing(entry) as aside:
             aside.write_text(json.dumps([*known, digest]))
@@ -105,7 +123,7 @@ def store(folder: Path, arrays: dict[str, Pieces], facts: Callable[[], dict[str,
             manifest = {"format": FORMAT, "columns": columns, **facts()}
             for job in synced:
                 job.result()
-        (aside / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        (aside / "manifest.json").write_text(sealed(manifest))
 
 
 def _write(path: Path, array: Pieces) -> dict[str, Any]:
@@ -121,22 +139,29 @@ def _write(path: Path, array: Pieces) -> dict[str, Any]:
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
-def restore(folder: Path, *, verify: bool) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+def restore(folder: Path, *, verify: bool | None) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """The stored arrays as read-only memory maps with the manifest, or None if absent or damaged.
 
     Args:
-        verify: compare the checksums too, not only the sizes.
+        verify: compare the checksums now (True), or unless they were compared since the files last changed (False);
+            None: only the sizes, of what has just been written.
     """
+    arrays = {}
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        arrays = {}
+        manifest = read_sealed(folder / "manifest.json")
         for name, column in manifest["columns"].items():
             path = folder / f"{name}.npy"
             if path.stat().st_size != column["bytes"]:
                 return None
+            if verify is not None:
+                found = _column_sha256(path) if verify else remembered(path, _column_sha256, "column")
+                if found != column["sha256"]:
+                    return None
             arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-            if verify and array_sha256(arrays[name]) != column["sha256"]:
-                return None
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        if error.errno not in (None, *GONE):
+            raise
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return arrays, manifest

@@ -90,7 +90,7 @@ def load_dataset(
         action_range: of the actions of a file, see `from_file`.
         columns: extra ones, of `pars.data.extras.COLUMNS`.
         rows, seed: only for ids that are collected; another size or draw than the usual one.
-        verify: compare the checksums of an existing converted copy, not only its sizes.
+        verify: compare the checksums of an existing converted copy every time, not only when it has changed since.
 
     Raises UsageError (unknown id), DataError (must not be trained on) or ResourceError (cannot be written or fetched).
     """

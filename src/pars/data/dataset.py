@@ -43,6 +43,7 @@ from pars.units import ActionRange, of_dict
 
 Array = np.ndarray
 NextObs = Literal["shift", "file"]
+Verify = Literal["once", "always"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
 OWN = 2  # what is read of own data, and said in its card; a change makes older converted copies unused
@@ -245,7 +246,7 @@ def from_file(
         action_range: of the actions in the file, see `pars.units.parse_range`; "scaled": they are in [-1, 1]. By
             default the box of the task, else what the file says, else it is inferred, with a warning in the card.
         columns: extra ones, of `pars.data.extras.COLUMNS`.
-        verify: compare the checksums of an existing converted copy, not only its sizes.
+        verify: compare the checksums of an existing converted copy every time, not only when it has changed since.
 
     Raises DataError if the file must not be trained on, ResourceError if the converted copy cannot be written.
     """
@@ -300,7 +301,7 @@ def _convert(
             store(folder, arrays, lambda: facts | conversion.moments.facts() | {"card": conversion.card})
         else:
             store(folder, {what: pieces(conversion.extra(what))}, lambda: facts)
-        if stored := restore(folder, verify=False):
+        if stored := restore(folder, verify=None):
             return stored
     raise ResourceError(f"{folder}: cannot be read back after it was written; check the disk")
 
