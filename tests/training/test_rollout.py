@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pars.envs import Task, make_task
+from pars.errors import Interrupted
 from pars.packing import unpack
 from pars.training import rollout
 from pars.training.evaluations import Evaluations
@@ -83,6 +84,35 @@ def test_training_that_goes_on_keeps_a_core(task: Task, monkeypatch: pytest.Monk
             evaluations = Evaluations(task, 10, 100, thread, beside=True)
             assert len(evaluations.evaluator.parts) == workers
             evaluations.close()
+
+
+def test_an_evaluation_ends_when_it_is_told_to_or_another_worker_fails(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "MIN_SLICE", 1)
+    monkeypatch.setattr(rollout, "cores", lambda: 2)
+    calls: list[int] = []
+
+    def drifting_on(obs: np.ndarray) -> np.ndarray:
+        calls.append(len(obs))
+        return drifting(obs)
+
+    evaluator = Evaluator(task, 1, 2, stop=lambda: len(calls) >= 20)
+    with pytest.raises(Interrupted, match="stopped during an evaluation"):
+        evaluator(drifting_on)
+    assert 20 <= len(calls) <= 22
+    evaluator.close()
+
+    def failing(obs: np.ndarray) -> np.ndarray:
+        if len(calls) == 30:
+            raise RuntimeError
+        return drifting_on(obs)
+
+    evaluator = Evaluator(task, 1, 2)
+    with pytest.raises(RuntimeError):
+        evaluator(failing)
+    assert len(calls) < 30 + task.time_limit
+    evaluator.close()
 
 
 def test_evaluations_start_alike_again_and_again(task: Task) -> None:

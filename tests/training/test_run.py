@@ -245,6 +245,13 @@ def test_a_run_stopped_anywhere_ends_where_the_undisturbed_one_does(
         timing = group(tmp_path) / "timing.csv"
         if (phase, step) == places[0]:  # as if the first process had taken nine seconds and more
             timing.write_text(re.sub(r"(?<=elapsed_seconds,)\d(?=.*\n\Z)", "9", timing.read_text()))
+    monkeypatch.setattr(pars.training.view, "GRACE", -1.0)  # no time for the evaluation: it is given up
+    view.places.append(("online", 30))
+    with pytest.raises(Interrupted, match="stopped during an evaluation; run the same command to continue"):
+        train(tmp_path, seeds=(0, 1))
+    status, saved = read_status(group(tmp_path)), latest(group(tmp_path) / "checkpoints")
+    assert saved is not None and saved.position.step < 30
+    assert (status["state"], status["step"]) == ("interrupted", saved.position.step)
     train(tmp_path, seeds=(0, 1))
     assert list(metrics(group(tmp_path), "score")) == BOUNDARIES
     assert digest(tmp_path) == digest(finished_run())

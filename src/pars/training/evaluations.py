@@ -13,6 +13,7 @@ from pars.envs.base import GYM, Task
 from pars.training.checkpoint import Position
 from pars.training.policy import Policies
 from pars.training.rollout import Evaluation, Evaluator
+from pars.training.view import Stop
 
 
 class Timed(NamedTuple):
@@ -33,12 +34,22 @@ class Evaluations:
     """The evaluations of a job, one after another in `thread`; of a Gymnasium environment in the caller's.
 
     beside: training goes on meanwhile, and keeps a core for itself.
+    stop: who may end it.
     """
 
     def __init__(
-        self, task: Task, members: int, episodes: int, thread: Executor, sees: Sight = PLAIN, beside: bool = False
+        self,
+        task: Task,
+        members: int,
+        episodes: int,
+        thread: Executor,
+        sees: Sight = PLAIN,
+        beside: bool = False,
+        stop: Stop | None = None,
     ):
-        self.task, self.evaluator = task, Evaluator(task, members, episodes, sees=sees, spare=int(beside))
+        urgent = (lambda: stop.urgent) if stop else (lambda: False)
+        self.task = task
+        self.evaluator = Evaluator(task, members, episodes, sees=sees, spare=int(beside), stop=urgent)
         self._thread = thread
 
     def start(self, policies: Policies) -> Future[Timed]:
@@ -61,6 +72,10 @@ class Evaluations:
             "return_std": returns.std(axis=1),
             "length_mean": evaluation.lengths.mean(axis=1),
         }
+
+    def give_up(self) -> None:
+        """End the evaluation that is under way, if any, at its next step."""
+        self.evaluator.given_up = True
 
     def close(self) -> None:
         """Free the simulators."""

@@ -11,12 +11,13 @@ import numpy as np
 
 from pars.core import PLAIN, Sight, Transition
 from pars.envs.base import GYM, MIN_SLICE, BatchEnv, Task
-from pars.errors import TaskError
+from pars.errors import Interrupted, TaskError
 from pars.packing import pack, unpack
 from pars.system import cores
 
 Array = np.ndarray
 EVALUATION, EPISODE = 0, 1  # uses of environment seeds
+MOST_EPISODES = 100_000  # of one evaluation: each has a simulator of its own
 
 
 class Evaluation(NamedTuple):
@@ -77,6 +78,7 @@ class Evaluator:
 
     Args:
         discount: of `Evaluation.discounted`, if that is wanted.
+        stop: looked at before every step; raises Interrupted once it says so.
     """
 
     def __init__(
@@ -88,8 +90,10 @@ class Evaluator:
         sees: Sight = PLAIN,
         spare: int = 0,
         discount: float | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self.task, self.members, self.episodes, self.sees, self.discount = task, members, episodes, sees, discount
+        self.stop, self.given_up = stop, False
         most = 1 if task.family == GYM else cores() - spare
         workers = max(1, min(most, episodes, members * episodes // MIN_SLICE))
         edges = [episodes * i // workers for i in range(workers + 1)]
@@ -104,7 +108,11 @@ class Evaluator:
         if len(self.parts) == 1:
             return self._run(self.envs[0], self.parts[0], act)
         with ThreadPoolExecutor(len(self.parts)) as pool:
-            done = list(pool.map(lambda env, part: self._run(env, part, act), self.envs, self.parts))
+            try:
+                done = list(pool.map(lambda env, part: self._run(env, part, act), self.envs, self.parts))
+            except BaseException:  # Ctrl-C, too: the pool would wait for all episodes
+                self.given_up = True
+                raise
         steps = max(0 if part.positions is None else part.positions.shape[2] for part in done)
         return Evaluation(
             np.concatenate([part.returns for part in done], axis=1),
@@ -124,6 +132,8 @@ class Evaluator:
         path = np.full((n, self.task.time_limit + 1 if track else 1, 2), np.nan, np.float32)
         path[:, 0] = eyes.obs[:, :2]
         while len(running):
+            if self.given_up or self.stop():
+                raise Interrupted("stopped during an evaluation; run the same command to continue")
             more = (np.asarray(episodes), steps) if self.sees.chance else ()
             action = act(eyes.seen(p, e), *more).reshape(n, -1)
             result = env.step(running, action[running])

@@ -48,7 +48,7 @@ def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
         for job in jobs:
             folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at)))
             begin = shares[-1].members.stop if shares else 0
-            shares.append(stack.enter_context(closing(Share(job, folder, begin, thread, how.overlaps))))
+            shares.append(stack.enter_context(closing(Share(job, folder, begin, thread, how.overlaps, how.stop))))
         stack.callback(thread.shutdown)  # before the simulators that an evaluation uses are freed
         stack.enter_context(closing(_Run(shares, how))).finish()
 
@@ -80,12 +80,24 @@ class _Run:
         self.started = self.saved - max(share.folder.elapsed() for share in shares)
 
     def close(self) -> None:
+        for share in self.shares:
+            if share.evaluations:
+                share.evaluations.give_up()  # one may be under way if something went wrong beside it
         for part in (self.online, self.learner):
             if part is not None:
                 part.close()
 
     def finish(self) -> None:
         """All phases, from wherever the folders stand."""
+        try:
+            self._go_through()
+        except Interrupted:
+            for share in self.shares:
+                kept = share.folder.checkpoint
+                share.folder.status("interrupted", kept.position if kept else self.position)
+            raise
+
+    def _go_through(self) -> None:
         self._resume()
         for number, (phase, steps) in enumerate(self.phases):
             if number < self.position.number or not (steps or phase == OFFLINE):
@@ -223,7 +235,6 @@ class _Run:
         if due:
             self._save(self.position, self._tree())
         if self.stop.asked:
-            self._status("interrupted")
             raise Interrupted(f"stopped at {self.position}; run the same command to continue")
 
     def _stop_diverged(self, what: str, members: list[int]) -> None:

@@ -13,9 +13,11 @@ import numpy as np
 from pars.probes.balance import RETURN_RANK
 from pars.rl.returns import returns_ahead
 from pars.training.evaluations import Evaluations
-from pars.training.folder import METRICS, REPLAY, RunFolder
+from pars.training.folder import RunFolder
+from pars.training.log import METRICS, REPLAY
 from pars.training.plan import Job
 from pars.training.rollout import Evaluation
+from pars.training.view import Stop
 
 Tree = Any
 PROBE_ROWS = 2048
@@ -29,14 +31,18 @@ class Share:
         begin: number of its first member in the population.
         thread: where evaluations run, one after another, and
         beside: whether training goes on meanwhile.
+        stop: who may end them.
     """
 
-    def __init__(self, job: Job, folder: RunFolder, begin: int, thread: Executor, beside: bool = False) -> None:
+    def __init__(
+        self, job: Job, folder: RunFolder, begin: int, thread: Executor, beside: bool = False, stop: Stop | None = None
+    ) -> None:
         self.job, self.folder, self.task = job, folder, job.task
         self.count = len(job.group.seeds)
         self.members = slice(begin, begin + self.count)
         sees, episodes = job.group.algo.sees, job.plan.eval_episodes
-        self.evaluations = Evaluations(job.task, self.count, episodes, thread, sees, beside) if job.task else None
+        options = (self.count, episodes, thread, sees, beside, stop)
+        self.evaluations = Evaluations(job.task, *options) if job.task else None
         self.evaluation: Evaluation | None = None  # the last one
 
     @property

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
+
+GRACE = 5.0  # seconds that an evaluation may take to end after a signal; then it is given up
 
 
 class View(Protocol):
@@ -24,7 +27,7 @@ class Stop:
 
     def __init__(self, at: float | None = None) -> None:
         """at: of `time.monotonic`, when it asks by itself."""
-        self.at, self.signalled = at, False
+        self.at, self.signalled, self.since = at, False, math.inf
 
     @property
     def late(self) -> bool:
@@ -35,13 +38,18 @@ class Stop:
     def asked(self) -> bool:
         return self.signalled or self.late
 
+    @property
+    def urgent(self) -> bool:
+        """Whether a signal has waited for longer than an evaluation is worth."""
+        return time.monotonic() - self.since > GRACE
+
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Catch both signals (main thread only); a second one of either kind acts as usual."""
         previous: dict[int, Any] = {}
 
         def ask(number: int, frame: Any) -> None:
-            self.signalled = True
+            self.signalled, self.since = True, time.monotonic()
             for one, handler in previous.items():
                 signal.signal(one, handler)
 
