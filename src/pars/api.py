@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars import presets
+from pars.config import check_whole
 from pars.data import Dataset, from_arrays, load_dataset
+from pars.data.dataset import Verify
 from pars.data.formats.files import is_unrewarded
 from pars.data.formats.frames import is_frame
 from pars.data.formats.ogbench import NOWHERE
@@ -28,7 +30,7 @@ from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import duration, make_view, progress_bar
 from pars.training.restore import restore, run_folders, task_of
-from pars.training.rollout import Evaluation, Evaluator, uniform_rows
+from pars.training.rollout import MOST_EPISODES, Evaluation, Evaluator, uniform_rows
 from pars.training.view import Stop
 from pars.units import SCALED
 
@@ -65,6 +67,7 @@ def train(
     keep_policies: bool = False,
     start_from: Path | str | None = None,
     start_seed: int | None = None,
+    verify: Verify = "once",
     quiet: bool = False,
     command: str = "",
 ) -> Path:
@@ -99,6 +102,7 @@ def train(
         start_from: a run of the same algorithms and seeds: with online_steps, of the same data and offline settings,
             go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
+        verify: compare the checksums of converted data "once", and again when it has changed, or "always".
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
@@ -110,7 +114,7 @@ def train(
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
-    reading["action_range"] = action_range
+    reading |= dict(action_range=action_range, verify=verify == "always")
     start = Start(Path(start_from), start_seed) if start_from is not None else None
     if start and len(tasks) > 1:
         raise UsageError(f"start_from={start.run}: goes with one task")
@@ -203,12 +207,13 @@ def open_dataset(
     mapping: Mapping[str, str] | None = None,
     goal: tuple[float, float] | None = None,
     action_range: str | None = None,
+    verify: bool = False,
 ) -> Dataset:
     """The dataset that `data` names or is, else the task's own, collected or downloaded if it is absent.
 
     Args:
         columns: extra ones, of pars.data.extras.COLUMNS; a Dataset must have them already.
-        mapping, goal, action_range: of a file, see `load_dataset`.
+        mapping, goal, action_range, verify: of a file, see `load_dataset`.
     """
     if isinstance(data, Dataset):
         return data
@@ -221,7 +226,8 @@ def open_dataset(
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
     twin = twin_of(name, task)
     file = name if twin is None else collected_twin(twin)
-    dataset = load_dataset(file, task=task, next_obs=next_obs, goal=goal, **options)  # type: ignore[arg-type]
+    options |= dict(goal=goal, verify=verify)
+    dataset = load_dataset(file, task=task, next_obs=next_obs, **options)  # type: ignore[arg-type]
     return dataset if twin is None else replace(dataset, name=f"twin:{twin}")
 
 
@@ -288,6 +294,7 @@ def evaluate(
     """
     if min(1 if episodes is None else episodes, first_episode + 1) < 1:
         raise UsageError(f"{episodes} episodes from {first_episode} on; give at least one, counted from 0")
+    check_whole("episodes", episodes, 1, MOST_EPISODES)
     results = []
     for folder in run_folders(run):
         there = restore(folder)

@@ -22,6 +22,9 @@ import jax.numpy as jnp
 
 from pars.errors import UsageError, unknown
 
+MOST_VALUES = 10_000  # of one axis of settings, and members of one run
+MOST_WHOLE = 2**31 - 1  # what counts, as the compiled loops do
+
 C = TypeVar("C")
 T = TypeVar("T")
 
@@ -33,12 +36,15 @@ class Range:
     least: float = -math.inf
     most: float = math.inf
     below: float = math.inf
+    above: float = -math.inf
 
     def holds(self, value: Any) -> bool:
         numbers = value if isinstance(value, tuple | list) else [value]
-        return all(self.least <= number <= self.most and number < self.below for number in numbers)
+        return all(self.least <= number <= self.most and self.above < number < self.below for number in numbers)
 
     def __str__(self) -> str:
+        if self.above > -math.inf:
+            return f"above {self.above:g}"
         high = f"below {self.below:g}" if self.below < math.inf else f"{self.most:g}"
         if self.least == -math.inf:
             return high if high.startswith("below") else f"at most {high}"
@@ -52,6 +58,7 @@ class Fixed(float):
 Share = Annotated[float, Range(0, 1)]
 FixedShare = Annotated[Fixed, Range(0, below=1)]
 NotNegative = Annotated[float, Range(0)]
+Positive = Annotated[float, Range(above=0)]
 Count = Annotated[int, Range(1)]
 Widths = Annotated[tuple[int, ...], Range(1)]  # of layers
 
@@ -159,9 +166,12 @@ def coerce(cls: type, name: str, value: Any) -> Any:
         raise UsageError(unknown("setting", name, types))
     kind = types[name]
     try:
-        return _convert(kind, value)
+        found = _convert(kind, value)
     except (KeyError, OverflowError, TypeError, ValueError):
         raise UsageError(f"setting {name}={value!r} is not {_describe(kind)}") from None
+    if any(isinstance(one, int) and one > MOST_WHOLE for one in (found if isinstance(found, tuple) else (found,))):
+        raise UsageError(f"setting {name}={as_text(found)} is too large; at most {MOST_WHOLE}")
+    return found
 
 
 def _convert(kind: Any, value: Any) -> Any:
@@ -217,7 +227,17 @@ def _expand(part: str, word: str) -> list[str]:
         return [part]
     if not (low.isdigit() and high.isdigit() and int(low) <= int(high)):
         raise UsageError(f"range {part!r} in {word!r} is not of the form 0..4")
+    if int(high) - int(low) >= MOST_VALUES:
+        raise UsageError(f"range {part!r} in {word!r} has more than {MOST_VALUES:,} values; give fewer")
     return [str(number) for number in range(int(low), int(high) + 1)]
+
+
+def check_whole(name: str, value: Any, least: int, most: int = MOST_WHOLE) -> None:
+    """Raises UsageError unless `value` is a whole number from `least` to `most`, or None."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and least <= value <= most):
+        limit = f"at most {most:,}" if whole and value > most else f"a whole number from {least} on"
+        raise UsageError(f"{name}={value!r} must be {limit}")
 
 
 def as_axis(cls: type, name: str, values: Any) -> list[Any]:
@@ -239,6 +259,8 @@ def grid(base: C, axes: Mapping[str, Sequence[Any]]) -> list[C]:
     for name, values in converted.items():
         if len(set(values)) != len(values):
             raise UsageError(f"setting {name}={','.join(map(as_text, values))} names a value twice")
+    if math.prod(map(len, converted.values())) > MOST_VALUES:
+        raise UsageError(f"{' x '.join(converted)} are more than {MOST_VALUES:,} combinations; give fewer values")
     return [
         dataclasses.replace(base, **dict(zip(converted, values, strict=True)))  # type: ignore[type-var]
         for values in itertools.product(*converted.values())

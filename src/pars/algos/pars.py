@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import Count, NotNegative, Widths, config, setting
+from pars.config import Count, NotNegative, Positive, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
 from pars.errors import UsageError
 from pars.nn.nets import Initializer, LayerNorm, action_values, apply
@@ -40,7 +40,7 @@ class Config(TD3Settings):
     layer_norm: LayerNorm = "before"
     initializer: Initializer = "flax"
     # policy evaluation
-    reward_scale: NotNegative = 10.0
+    reward_scale: Positive = 10.0
     target_critics: Count = setting(2, "size of the random subset in the target", "k_critic")
     # penalising infeasible actions
     penalty: bool = True

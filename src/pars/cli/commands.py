@@ -30,7 +30,7 @@ from pars.data.formats.ogbench import parse_goal
 from pars.data.formats.suggest import suggested
 from pars.envs import TASKS, list_tasks, make_task
 from pars.envs.measure import ENVIRONMENTS, Measurement, measure_all
-from pars.errors import UsageError, unknown
+from pars.errors import UsageError, printable, unknown
 from pars.training import own_data
 from pars.training.progress import progress_bar
 
@@ -189,9 +189,8 @@ def list_datasets() -> None:
     table = Table(Column("dataset", overflow="fold"), "rows", "on disk", "how it was made, or where it is")
     for entry in known_datasets():
         where = entry["path"] if entry["cached"] and not entry["made"] else entry["made"]
-        table.add_row(
-            entry["id"], f"{entry['rows']:,}" if entry["rows"] else "?", "yes" if entry["cached"] else "no", where
-        )
+        rows = f"{entry['rows']:,}" if entry["rows"] else "?"
+        table.add_row(*map(Text, map(printable, (entry["id"], rows, "yes" if entry["cached"] else "no", where))))
     Console().print(table)
 
 
@@ -262,6 +261,6 @@ def print_pairs(pairs: Iterable[tuple[str, str]], console: Console | None = None
     table.add_column(overflow="fold")
     colors = {"warning": "yellow", "verdict": "bold"}
     for name, words in pairs:
-        table.add_row("" if name == before else Text(name), Text(words, style=colors.get(name, "")))
+        table.add_row("" if name == before else Text(name), Text(printable(words, "\n"), style=colors.get(name, "")))
         before = name
     (console or Console()).print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import shlex
@@ -18,11 +17,11 @@ from tyro.conf import arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
+from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
-from pars.errors import ParsError, ResourceError, UsageError
 
 FLAGS = tuple(f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies") for no in ("", "no-"))
 
@@ -61,6 +60,7 @@ def train(
     start_seed: int | None = None,
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
     imports: Import = (),
+    verify: Literal["once", "always"] = "once",
     quiet: bool = False,
 ) -> None:
     """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
@@ -115,6 +115,7 @@ def train(
             settings; without --online-steps offline anew, on any data.
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
         probes: What to look at inside the networks at every evaluation.
+        verify: Compare the checksums of converted data once, and again when it has changed, or at every start.
         quiet: Print only warnings and where the report is.
     """
     from pars.cli import commands
@@ -148,6 +149,7 @@ def train(
         start_from=start_from,
         start_seed=start_seed,
         probes=probes,
+        verify=verify,
         quiet=quiet,
         command=shlex.join(["pars", *sys.argv[1:]]),
     )
@@ -224,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = [word for word in words if word != "--debug"]
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _one_line
+            warnings.showwarning = one_line
             _run(words)
     except BrokenPipeError:  # whoever read our output has seen enough, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -232,7 +234,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        sys.exit(_explain(error))
+        sys.exit(explain(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -271,49 +273,6 @@ def gather(words: list[str]) -> list[str]:
         free = not before.startswith("--") or "=" in before or before in FLAGS
         (settings if re.match(r"[a-z]\w*=", word) and free else rest).append(word)
     return [words[0], rest[0], *settings, *rest[1:]] if rest and not rest[0].startswith("-") else words
-
-
-def _explain(error: Exception) -> int:
-    """Print one line about `error`; the exit code."""
-    known = error if isinstance(error, ParsError) else _resource(error) or _theirs(error)
-    if known is None:
-        line = str(error).partition("\n")[0]
-        where = "--debug shows where" + ("; see pars.testing.check_algorithm, too, for your own" if _others() else "")
-        print(f"pars: internal error: {type(error).__name__}: {line} ({where})", file=sys.stderr)
-        return 1
-    print(f"pars: {known}", file=sys.stderr)
-    return known.exit_code
-
-
-def _resource(error: Exception) -> ParsError | None:
-    """Memory and disk that ran out, in whatever form libraries report it."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ResourceError(
-            f"no space left for {error.filename or 'a file'}; free some and run the same command again"
-        )
-    if isinstance(error, NotADirectoryError | FileExistsError):
-        return UsageError(f"{error.filename} is, or lies below, a file where a folder is needed; use another --out")
-    if isinstance(error, PermissionError):
-        return ResourceError(f"{error.filename}: permission denied; use another folder (--out, or $PARS_DATA_DIR)")
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-        return ResourceError("out of memory; train fewer members at once or smaller networks")
-    return None
-
-
-def _theirs(error: Exception) -> ParsError | None:
-    """A mistake in the code of an algorithm from elsewhere."""
-    line = sys.modules["pars.algos"].fault(error) if _others() else None
-    return UsageError(f"{line} (--debug shows the traceback)") if line else None
-
-
-def _others() -> bool:
-    """Whether algorithms from elsewhere are known. Imports nothing: what is imported may be what has failed."""
-    algos = sys.modules.get("pars.algos")
-    return bool(algos and algos.ALGORITHMS.keys() - algos.OURS)
-
-
-def _one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    print(f"pars: warning: {message}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.text import Text
 from pars import api
 from pars.cli.files import write_records
 from pars.envs import make_task
-from pars.errors import UsageError
+from pars.errors import UsageError, printable
 from pars.training.folder import read_description
 from pars.training.restore import run_folders
 
@@ -47,7 +47,7 @@ def evaluate(
         table = Table(*columns, title=title, box=None, pad_edge=False, padding=(0, 1, 0, 0))
         for result in results:
             for row in _rows(result) if result.task.id == task else []:
-                table.add_row(*map(Text, row))
+                table.add_row(*map(Text, map(printable, row)))
         wide_console().print(table)
 
 
@@ -92,7 +92,7 @@ def report(runs: Sequence[Path], out: Path | None = None, quiet: bool = False) -
     else:
         path, lines = write_report(runs[0]), [] if quiet else summary(runs[0])
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {path}", markup=False, soft_wrap=True)
 
 

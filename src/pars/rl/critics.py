@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from pars.config import NotNegative, Share, Widths, config, setting
+from pars.config import NotNegative, Positive, Range, Share, Widths, config, setting
 from pars.core import LoopSettings, Metrics, Params, RewardNorm, Spec, Transition
 from pars.errors import UsageError
 from pars.nn.layers import Precision
@@ -48,11 +48,13 @@ class CriticSettings(LoopSettings):
     actor_lr: NotNegative = setting(3e-4, "learning rate of the actor")
     # rewards: normalised, then scaled, then shifted
     reward_norm: RewardNorm = setting("none", "over the range of returns, or standardised, by the dataset's")
-    reward_scale: NotNegative = setting(1.0, "factor of rewards", "c_reward")
+    reward_scale: Positive = setting(1.0, "factor of rewards", "c_reward")
     reward_shift: float = setting(0.0, "added to scaled rewards")
     penalty: bool = setting(False, "pull Q at infeasible actions to q_min (PA)")
     penalty_weight: NotNegative = setting(0.001, "weight of the penalty", "alpha, eq. (3)", on="penalty")
-    infeasible_distance: NotNegative = setting(100.0, "from here on actions are far", "L, eq. (4)", on="penalty")
+    infeasible_distance: Annotated[float, Range(1)] = setting(
+        100.0, "from here on actions are far", "L, eq. (4)", on="penalty"
+    )
     infeasible: Literal["all", "any"] = setting("all", "coordinates out of the box at once", on="penalty")
     q_min: float = setting(0.0, "value that infeasible actions are pulled to", "Q_min, eq. (3)", on="penalty")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from pars import presets
 from pars.algos import find_algorithm
-from pars.config import as_axis, coerce, facts, from_dict, grid, structure, to_dict
+from pars.config import MOST_VALUES, as_axis, coerce, facts, from_dict, grid, structure, to_dict
 from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
@@ -119,7 +120,9 @@ def _as_axes(algos: Sequence[Algorithm], given: Any) -> dict[str, list[Any]]:
 
 def as_seeds(given: Any) -> list[int]:
     """Seeds as a user gives them. Raises UsageError; a number alone might mean one seed or so many."""
-    seeds = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    seeds = [] if isinstance(given, str) or not isinstance(given, Iterable) else list(islice(given, MOST_VALUES + 1))
+    if len(seeds) > MOST_VALUES:
+        raise UsageError(f"more than {MOST_VALUES:,} seeds are given; give fewer")
     whole = all(isinstance(seed, int | np.integer) and not isinstance(seed, bool) for seed in seeds)
     if not seeds or not whole or not 0 <= min(seeds) <= max(seeds) < 2**31:
         raise UsageError(f"seeds={given!r}: give a list of whole numbers from 0 to 2147483647, such as seeds=range(5)")
@@ -163,6 +166,7 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "", root: P
     for request in requests:
         for group, plan in zip(request.groups, request.plans, strict=True):
             _check_batches(group, plan)
+            _check_rows(group, request.dataset)
         _check_fit(request.dataset, request.task)
         _check_company(request)
     if root and any(root.glob("*/run.json")):
@@ -240,6 +244,13 @@ def _check_batches(group: Group, plan: Plan) -> None:
             f"{group.algo.name} takes its first gradient step later than after the {plan.online_steps} online steps "
             f"that are planned; give more --online-steps, or smaller settings (pars algos {group.algo.name})"
         )
+
+
+def _check_rows(group: Group, dataset: Dataset) -> None:
+    """Raises UsageError where a batch that was asked for is larger than the data."""
+    size, usual, rows = group.configs[0].batch_size, group.algo.configure().batch_size, len(dataset.last)
+    if group.algo.offline and size > max(rows, usual):
+        raise UsageError(f"batch_size={size} is more than the {rows:,} rows of {dataset.name}; give at most {rows}")
 
 
 def _check_fit(dataset: Dataset, task: Task | None) -> None:

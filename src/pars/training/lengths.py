@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from pars import presets
+from pars.config import MOST_WHOLE, check_whole
 from pars.core import Algorithm
 from pars.envs import Task
 from pars.errors import UsageError
 from pars.training.plan import Plan
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    """Raises UsageError unless `value` is a whole number from `least` on, or None."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if value is not None and not (whole and value >= least):
-        raise UsageError(f"{name}={value!r} must be a whole number from {least} on")
+from pars.training.rollout import MOST_EPISODES
 
 
 def make_plan(
@@ -33,13 +24,13 @@ def make_plan(
     """The given lengths over the defaults of task, algorithm and number of rows, in the phases that it has; at least
     ten evaluations a phase."""
     for what, value in (("steps", steps), ("online_steps", online_steps)):
-        _whole(what, value, 0)
+        check_whole(what, value, 0)
     for what, value in (
         ("eval_every", eval_every),
         ("online_eval_every", online_eval_every),
         ("eval_episodes", eval_episodes),
     ):
-        _whole(what, value, 1)
+        check_whole(what, value, 1, MOST_EPISODES if what == "eval_episodes" else MOST_WHOLE)
     name, task_id = algo.name if algo else None, task.id if task else None
     usual = presets.lengths(task_id)
     steps = presets.offline_steps(name, task_id, rows) if steps is None else steps

@@ -20,6 +20,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pars.errors import printable
+
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
 ROWS = 12  # members shown one by one; more are shown as mean and range
 POINTS = 24  # scores in a sparkline
@@ -174,7 +176,7 @@ class View:
 
     def _print(self, line: str) -> None:
         self._printed = self.clock()
-        self.console.print(Text(line), soft_wrap=True)
+        self.console.print(Text(printable(line, keep="\n")), soft_wrap=True)
 
     def _redraw(self, now: bool = False) -> None:
         if self._live is not None and (now or self.clock() - self._drawn >= REDRAW):
