@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pars.data import from_arrays
+from pars.report.charts.landscape import _name
 from pars.report.conduct import conduct, logged, sentences
 from pars.report.load import read_run
 from pars.report.pages.page import render
@@ -76,3 +77,11 @@ def test_damaged_actions_are_left_out(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     assert not run.groups[0].actions and "actions-offline-100.npz was left out" in run.problems[0]
     assert "What each method would do" not in render(run)
+
+
+def test_maps_of_q_name_the_actions_of_the_data(tmp_path: Path) -> None:
+    write_group(tmp_path / "pars", outputs=OUTPUTS)
+    write_group(tmp_path / "td3_bc", outputs=[{"name": "action 0"}, {"name": "action 1"}])
+    named, plain = all_series(read_run(tmp_path))
+    assert [_name(named, i) for i in range(3)] == ["valve_pct, scaled", "fan, scaled", "action 3"]
+    assert [_name(plain, i) for i in range(2)] == ["action 1", "action 2"]

@@ -51,6 +51,13 @@ def _probe(one: Series, phase: str) -> ProbeRecord | None:
     return next((probe for probe in one.group.landscapes if probe.phase == phase), None)
 
 
+def _name(one: Series, number: int) -> str:
+    """Of an action: the data's own, else `action 1` for the first."""
+    names = [str(output["name"]) for output in one.group.outputs]
+    own = number < len(names) and names[number] != f"action {number}"
+    return f"{names[number]}, scaled" if own else f"action {number + 1}"
+
+
 def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
     """Common colour limits, or None where one map's range would wash out the others."""
     ranges = [(np.nanmin(q), np.nanmax(q)) for q in maps if np.isfinite(q).any()]
@@ -87,7 +94,7 @@ def _heat_map(one: Series, probe: ProbeRecord, scale: tuple[float, float] | None
         ax.scatter(
             actions[:, 0], actions[:, 1], s=130, marker="*", color="#D55E00", edgecolor="white", linewidth=0.9, zorder=4
         )
-        ax.set(xlabel="action 1", ylabel="action 2", xlim=extent[:2], ylim=extent[2:])
+        ax.set(xlabel=_name(one, 0), ylabel=_name(one, 1), xlim=extent[:2], ylim=extent[2:])
     seeds = f"mean of {len(one.members)} seeds" if len(one.members) > 1 else "one seed"
     share = "same colours as its neighbours" if scale else "its own colour scale"
     caption = f"{probe.phase} step {probe.step:,} ({STEP_NAMES[probe.phase]}), {seeds}, {share}."
