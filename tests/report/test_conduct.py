@@ -45,7 +45,7 @@ def test_actions_are_told_in_their_units(tmp_path: Path) -> None:
     assert found is not None and found.distance is not None
     assert (found.low[0], found.mean[0], found.high[0]) == pytest.approx((37.5, 60, 82.5), abs=1e-4)
     assert (data.low[0], data.high[0]) == pytest.approx((27.5, 72.5)) and data.distance is None
-    assert found.distance == pytest.approx([10, 0], abs=1e-5) and not found.at_bound.any()
+    assert found.distance == pytest.approx([10, 0], abs=1e-5) and not found.near_bound.any()
     assert sentences([one]) == [
         "PARS acts 7% of the range away from the logs (root mean square over states); the middle 90% of its actions: "
         "valve_pct 38 to 82 (logs 28 to 72), fan 0 to 0 (logs 0 to 0)."

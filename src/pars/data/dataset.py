@@ -46,7 +46,7 @@ NextObs = Literal["shift", "file"]
 Verify = Literal["once", "always"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
-OWN = 2  # what is read of own data, and said in its card; a change makes older converted copies unused
+OWN = 3  # what is read of own data, and said in its card; a change makes older converted copies unused
 SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 

@@ -12,7 +12,7 @@ from pars.report.series import Series
 from pars.report.stats.statistics import number
 
 MIDDLE = (0.05, 0.95)  # quantiles of actions that are shown: the middle 90 %
-AT_BOUND = 0.99  # |action| in [-1, 1] from here on counts as at the bound
+NEAR = 0.99  # |action| in [-1, 1] from here on counts as near the bound
 MOST = 3  # actions that a sentence names
 
 
@@ -24,7 +24,7 @@ class Conduct:
     low: np.ndarray  # of the middle 90 % of the actions
     mean: np.ndarray
     high: np.ndarray
-    at_bound: np.ndarray  # share of the actions
+    near_bound: np.ndarray  # share of the actions
     distance: np.ndarray | None = None  # root mean square, from the logged actions in the same states; None: the logs
 
 
@@ -66,7 +66,7 @@ def _conduct(label: str, action: np.ndarray, dims: list[Dimension], data: np.nda
     flat = np.asarray(action, np.float64).reshape(-1, len(dims))
     least, greatest = np.quantile(flat, MIDDLE, axis=0)
     start, middle, end = (low + (x + 1.0) * half for x in (least, flat.mean(axis=0), greatest))
-    bound = (np.abs(flat) >= AT_BOUND).mean(axis=0)
+    bound = (np.abs(flat) >= NEAR).mean(axis=0)
     away = None if data is None else np.sqrt(np.mean((action - data) ** 2, axis=tuple(range(action.ndim - 1)))) * half
     return Conduct(label, start, middle, end, bound, away)
 

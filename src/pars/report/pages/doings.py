@@ -12,9 +12,9 @@ from pars.report.stats.statistics import number
 OPEN = 6  # actions whose tables still stand open
 NOTE = (
     "In {rows:,} states of the data, evenly drawn, at the end of training; all seeds together. Bar: the middle 90% of "
-    "the actions between the bounds, black: their mean. From the logs: the distance, root mean square, from the action "
-    "that was logged in the same state. Near to the logs is safe and no better than they are; far away nothing was "
-    "ever tried."
+    "the actions between the bounds, black: their mean. Near a bound: within half a percent of the range. From the "
+    "logs: the distance, root mean square, from the action that was logged in the same state. Near to the logs is safe "
+    "and no better than they are; far away nothing was ever tried."
 )
 
 
@@ -42,6 +42,6 @@ def _table(i: int, dim: Dimension, rows: Sequence[Conduct]) -> str:
         said = f"{row.label}: {dim.name} from {low} to {high}, mean {mean}"
         drawn = sparks.span(float(row.low[i]), float(row.mean[i]), float(row.high[i]), (dim.low, dim.high), said)
         away = "—" if row.distance is None else number(float(row.distance[i]))
-        cells.append([row.label, html.Markup(drawn), f"{low} to {high}", mean, f"{row.at_bound[i]:.1%}", away])
-    header = ["who", f"{dim.low:g} to {dim.high:g}", "middle 90%", "mean", "at its bound", "from the logs"]
+        cells.append([row.label, html.Markup(drawn), f"{low} to {high}", mean, f"{row.near_bound[i]:.1%}", away])
+    header = ["who", f"{dim.low:g} to {dim.high:g}", "middle 90%", "mean", "near a bound", "from the logs"]
     return f"<h3>{html.text(dim.name)}</h3>" + html.table(header, cells, pairs=True)
