@@ -76,6 +76,7 @@ def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sente
     assert {("unit", "%"), ("largest", "90"), ("mean", "45"), ("at bound", "25.00%")} <= {*shown["valve_pct (action)"]}
     assert len([svg for svg in page.all("svg") if svg["class"] == "spark"]) == 6
     assert "a.csv has 4 episodes with 40 rows (36 transitions), 2 observations and 1 actions wide." in page.text
+    assert "Rows of an episode: always 10." in page.text and "Return of an episode: -345 to -45, median" in page.text
     assert page.tables()["timeline.csv"].splitlines()[:3] == [
         "first_row,rows,return,terminal",
         "0,10,-45,0",

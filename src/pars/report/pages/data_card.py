@@ -36,9 +36,9 @@ def sentences(card: Card, name: str, notes: Iterable[str]) -> list[str]:
     found = [
         f"{name} has {card['episodes']:,} episodes with {card['rows']:,} rows ({card['transitions']:,} transitions), "
         f"{widths[0]} observations and {widths[1]} actions wide.",
-        f"Rows of an episode: {spread(length)}.",
-        f"Return of an episode: {spread(returns)}.",
-        f"Reward of a row: {spread(reward)}; not 0 in {100 * reward['density']:.3g}% of the rows, above 0 in "
+        f"Rows of an episode: {_spread(length)}.",
+        f"Return of an episode: {_spread(returns)}.",
+        f"Reward of a row: {_spread(reward)}; not 0 in {100 * reward['density']:.3g}% of the rows, above 0 in "
         f"{reward['positive_rows']:,}.",
         _ends(card),
     ]
@@ -54,6 +54,10 @@ def sentences(card: Card, name: str, notes: Iterable[str]) -> list[str]:
             f"{maze['outside']:.2%}."
         )
     return found + [note[0].upper() + note[1:] for note in notes]
+
+
+def _spread(values: Card) -> str:
+    return spread(values) if values["min"] < values["max"] else f"always {values['min']:.4g}"
 
 
 def _ends(card: Card) -> str:

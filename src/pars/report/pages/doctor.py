@@ -34,9 +34,8 @@ def render(found: Checkup) -> str:
         body += [
             html.section("What is in it", html.bullets(data_card.sentences(found.card, name, found.notes))),
             html.section("What training will do", html.bullets(found.training)),
-            html.section("Columns", data_card.columns(found.card)),
+            html.section("Columns", data_card.columns(found.card), html.figures(_at_bound(found.card, name), "third")),
             html.section("Episodes", data_card.pictures(found.card, name)),
-            html.section("Actions at their bounds", html.figures(_at_bound(found.card, name), "third")),
         ]
     body += [
         html.section("As far as it could be read", _values(found)),
