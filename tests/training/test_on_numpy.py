@@ -11,18 +11,20 @@ import numpy as np
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import PLAIN, Spec
+from pars.core import PLAIN, Sight, Spec
+from pars.testing.tiny import tiny_config
 from pars.training import policy
 from pars.training.learner import Learner
 from pars.training.on_numpy import ROWS, Tape, _rows_alone, translate
 
-OBS, ACTION = 5, 2
+OBS, ACTION, GOAL = 5, 2, Sight(goal=True)
 
 
 def policies(algorithm: str, members: int = 2, **settings: Any) -> policy.Policies:
     algo = ALGORITHMS[algorithm]
-    cfg = algo.config(**{"actor_hidden": (16, 16), **settings})
-    return Learner(algo, [cfg] * members, list(range(members)), Spec(OBS, ACTION)).policies()
+    cfg = tiny_config(algo, {"actor_hidden": (16, 16), **settings})
+    spec = Spec(OBS, ACTION, goal_dim=2 * algo.sees.goal)
+    return Learner(algo, [cfg] * members, list(range(members)), spec).policies()
 
 
 def in_numpy(made: policy.Policies) -> bool:
@@ -42,19 +44,24 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     policy._compiled.cache_clear()
 
 
-@pytest.mark.parametrize("algorithm", [name for name, algo in ALGORITHMS.items() if algo.sees == PLAIN])
+@pytest.mark.parametrize("algorithm", [name for name, algo in ALGORITHMS.items() if algo.sees in (PLAIN, GOAL)])
 def test_every_plain_policy_of_this_library_acts_in_numpy(algorithm: str) -> None:
     assert in_numpy(policies(algorithm))
 
 
 def test_numpy_and_the_compiled_program_agree(request: pytest.FixtureRequest) -> None:
     cases: list[tuple[str, dict[str, Any]]] = [("td3_bc", {}), ("sac", {}), ("td3_bc", {"actor_hidden": (300, 512)})]
-    found = [policies(name, **settings)(observations(7)) for name, settings in cases]
+    cases += [("dwsl", {"goal_columns": (3, 1)}), ("hiql", {"goal_columns": (3, 1)})]
+    seen = [
+        (observations(7), observations(7)[..., :2]) if ALGORITHMS[name].sees.goal else observations(7)
+        for name, _ in cases
+    ]
+    found = [policies(name, **settings)(obs) for (name, settings), obs in zip(cases, seen, strict=True)]
     request.getfixturevalue("compiled")
     made = [policies(name, **settings) for name, settings in cases]
     assert not any(map(in_numpy, made))
-    for action, other in zip(found, made, strict=True):
-        np.testing.assert_allclose(action, other(observations(7)), atol=1e-6)
+    for action, other, obs in zip(found, made, seen, strict=True):
+        np.testing.assert_allclose(action, other(obs), atol=1e-6)
 
 
 @pytest.mark.parametrize("settings", [{"activation": "gelu"}, {"precision": "bfloat16"}], ids=["gelu", "bfloat16"])
@@ -89,6 +96,8 @@ def shape(*sizes: int) -> jax.ShapeDtypeStruct:
         lambda leaves, obs: (obs @ leaves[0]).astype(jnp.bfloat16).astype(jnp.float32),
         lambda leaves, obs: leaves[0],  # nothing to do with observations
         lambda leaves, obs: jnp.einsum("bo,bp->op", obs, obs),  # mixes rows
+        lambda leaves, obs: obs + jnp.sum(obs, axis=0),
+        lambda leaves, obs: jnp.concatenate([obs, jnp.broadcast_to(leaves[0][0], obs.shape)], axis=1),
     ],
 )
 def test_what_cannot_be_translated_is_none(act: Callable[[Any, Any], Any]) -> None:

@@ -13,6 +13,7 @@ from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
 from pars.envs import make_task
 from pars.packing import pack
+from pars.testing.tiny import tiny_config
 from pars.training import policy, rollout
 from pars.training.learner import Learner
 
@@ -23,7 +24,7 @@ OBS, ACTION, ROWS = 4, 2, 200
 
 def learner(algorithm: str = "pars", members: int = 3, width: int = 8, **settings: object) -> Learner:
     algo = ALGORITHMS[algorithm]
-    cfg = algo.config(actor_hidden=(width, width), batch_size=16, **settings)
+    cfg = tiny_config(algo, {"actor_hidden": (width, width), **settings})
     return Learner(algo, [cfg] * members, list(range(members)), Spec(OBS, ACTION, goal_dim=2 * algo.sees.goal))
 
 
@@ -36,8 +37,9 @@ STILL = {"msg": {"drawn_evaluation": False}}  # by default it draws when it is e
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_policy_is_what_the_algorithm_does_without_exploring(algorithm: str) -> None:
-    made, obs = learner(algorithm, **STILL.get(algorithm, {})), observations(3, 5)
-    obs = (obs, obs[..., 2:4]) if ALGORITHMS[algorithm].sees.goal else obs
+    made, obs, sees = learner(algorithm, **STILL.get(algorithm, {})), observations(3, 5), ALGORITHMS[algorithm].sees
+    goal, obs = obs[..., 2:4], np.repeat(obs[..., None, :], sees.history, -2) if sees.history > 1 else obs
+    obs = (obs, goal) if sees.goal else obs
     action = made.policies()(obs)
     assert action.shape == (3, 5, ACTION)
     np.testing.assert_allclose(action, made.act(obs, 7, explore=0.0), atol=1e-5)

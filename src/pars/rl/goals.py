@@ -16,7 +16,7 @@ from jax import Array
 from pars.config import Count, NotNegative, Range, Widths, config, setting
 from pars.core import Index, LoopSettings, Params, Picks, Spec, Step, batch_key
 from pars.errors import UsageError
-from pars.nn.layers import Precision
+from pars.nn.layers import Precision, product
 from pars.nn.nets import MLP, Activation, Actor, FreeGaussian, Initializer, LayerNorm, Value, apply
 from pars.rl.draws import relabelled
 from pars.rl.net import Net, Normalizer, make_normalizer, polyak
@@ -93,8 +93,10 @@ def view(cfg: GoalSettings, eye: Eye, obs: Array) -> Array:
 
 def shown(cfg: GoalSettings, eye: Eye, goal: Array) -> Array:
     """The same of a goal [.., G] that a task gives."""
-    pose = jnp.broadcast_to(eye.pose, (*goal.shape[:-1], len(eye.pose)))
-    return view(cfg, eye, pose.at[..., jnp.array(cfg.goal_columns)].set(goal))
+    if not cfg.whole_goals:
+        return (goal - goal_numbers(cfg, eye.norm.mean)) / goal_numbers(cfg, eye.norm.scale)
+    places = jax.nn.one_hot(jnp.array(cfg.goal_columns), len(eye.pose))  # [G, O]; a product with them is exact
+    return eye.norm(product("float32", goal, places) + eye.pose * (1.0 - places.sum(axis=0)))
 
 
 def seen_width(cfg: GoalSettings, spec: Spec) -> int:

@@ -143,6 +143,8 @@ class Tape:
         takes, gives = [*map(_aval, equation.invars)], [*map(_aval, equation.outvars)]
         if name not in CALLS or any(x.dtype != np.float32 for x in takes + gives):
             raise Untranslated
+        if name == "concatenate" and not all(isinstance(x, Place) for x in given):  # what is known has fewer rows
+            raise Untranslated
         functions = CALLS[name](params, [x.shape for x in takes])
         return [self._note(function, given, len(x.shape)) for function, x in zip(functions, gives, strict=True)]
 
@@ -175,6 +177,25 @@ def _split(params: Any, shapes: list[Shape]) -> Functions:
     return [lambda x, part=slice(low, high): x[(..., part, *[slice(None)] * behind)] for low, high in pairwise(edges)]
 
 
+def _joined(params: Any, shapes: list[Shape]) -> Functions:
+    axis = params["dimension"] - len(shapes[0])
+    return [lambda *parts: np.concatenate(parts, axis=axis)]
+
+
+def _sum(params: Any, shapes: list[Shape]) -> Functions:
+    """Of the numbers of a row."""
+    if params["axes"] != (len(shapes[0]) - 1,):
+        raise Untranslated
+    return [lambda x: np.sum(x, axis=-1)]
+
+
+def _widened(params: Any, shapes: list[Shape]) -> Functions:
+    """A number of each row as a row of one."""
+    if params["shape"] != (*shapes[0], 1) or params["broadcast_dimensions"] != tuple(range(len(shapes[0]))):
+        raise Untranslated
+    return [lambda x: x[..., None]]
+
+
 def _product(params: Any, shapes: list[Shape]) -> Functions:
     """Rows times a matrix, and nothing else; of a large one so many columns at a time that BLAS calls no threads."""
     rows, matrix = shapes
@@ -198,6 +219,10 @@ CALLS: dict[str, Callable[[Any, list[Shape]], Functions]] = {
     "tanh": _plain(np.tanh),
     "exp": _plain(np.exp),
     "log": _plain(np.log),
+    "sqrt": _plain(np.sqrt),
     "split": _split,
+    "concatenate": _joined,
+    "reduce_sum": _sum,
+    "broadcast_in_dim": _widened,
     "dot_general": _product,
 }
