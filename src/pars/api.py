@@ -18,6 +18,7 @@ from pars.data.dataset import Verify
 from pars.data.formats.files import is_unrewarded
 from pars.data.formats.frames import is_frame
 from pars.data.formats.ogbench import NOWHERE
+from pars.data.split import split
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training import estimate
@@ -65,6 +66,7 @@ def train(
     data_in: DataIn = "auto",
     overlap: bool | None = None,
     keep_policies: bool = False,
+    holdout: float | None = None,
     start_from: Path | str | None = None,
     start_seed: int | None = None,
     verify: Verify = "once",
@@ -98,6 +100,8 @@ def train(
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
+        holdout: a share of the episodes, such as 0.1, that nothing trains on: TD error and action error on them are
+            among the metrics, beside those on rows of training.
         keep_policies: of every evaluation, not of the last ones alone, so that all can be judged (pars.judge).
         start_from: a run of the same algorithms and seeds: with online_steps, of the same data and offline settings,
             go online from where it ended offline; without, train offline anew with its networks, on any data.
@@ -128,6 +132,8 @@ def train(
             in_groups(variants, given)  # refuses wrong settings before anything is fetched
         early = [make_plan(one, algo=own.algo, **lengths | _begun(own, start, lengths)) for own in variants]
         dataset = _data_for(variants, early, data, one, reading)
+        if holdout is not None:
+            dataset = _split(variants, dataset, holdout)
         variants = with_goals(variants, dataset, goal_columns)
         if not published and any(map(needs_data, variants)):
             known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
@@ -156,6 +162,13 @@ def train(
     how = How(view, Stop(), probes, data_in, overlap, keep_policies)
     train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
+
+
+def _split(variants: Sequence[Variant], dataset: Dataset, share: float) -> Dataset:
+    """Raises UsageError where nothing trains on the data."""
+    if not any(map(needs_data, variants)):
+        raise UsageError(f"holdout={share:g}: {variants[0].algo.name} trains on no data; leave it out")
+    return split(dataset, share)
 
 
 def _begun(group: Group | Variant, start: Start | None, lengths: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,12 +17,14 @@ from pars.envs import make_task
 from pars.probes import PROBES
 from pars.probes.balance import RETURN_RANK
 from pars.probes.flops import update
+from pars.probes.held_out import errors
 from pars.report.charts.figures import small_curves
 from pars.report.load import read_run
 from pars.report.metrics import METRICS
 from pars.report.series import all_series
 from pars.testing.tiny import tiny_batch, tiny_spec
 from pars.training.evaluations import Evaluations
+from pars.training.held_out import PREFIX
 from pars.training.program import state_shapes
 from pars.training.rollout import Evaluation
 from tests.report.fabricate import write_group
@@ -40,7 +42,7 @@ def logged(algo: Algorithm) -> set[str]:
     for phase in [*algo.before, *([algo.course[-1]] if algo.online else [])]:
         found.append(jax.eval_shape(*phase_update(algo, phase, cfg))[1])
     batch = batch._replace(extra={**batch.extra, RETURN_RANK: batch.reward})
-    for probe in PROBES.values() if algo.sees.plain else ():
+    for probe in (*PROBES.values(), errors) if algo.sees.plain else ():
         found.append(jax.eval_shape(lambda state, batch, probe=probe: probe(algo, cfg, state, batch), state, batch))
     return set().union(*found)
 
@@ -60,6 +62,7 @@ def test_every_metric_has_a_meaning_and_every_meaning_a_metric() -> None:
         evaluations.close()
     for algo in ALGORITHMS.values():
         names |= logged(algo)
+    names |= {f"{PREFIX}{name}" for name in ("td_error", "action_error")}
     assert names == METRICS.keys()
 
 

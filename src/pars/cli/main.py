@@ -56,6 +56,7 @@ def train(
     eval_episodes: int | None = None,
     out: Path | None = None,
     keep_policies: bool = False,
+    holdout: float | None = None,
     start_from: Path | None = None,
     start_seed: int | None = None,
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
@@ -110,6 +111,7 @@ def train(
         online_eval_every: Environment steps between evaluations.
         eval_episodes: Episodes of each evaluation.
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
+        holdout: A share of the episodes, such as 0.1, that nothing trains on, to measure errors on them.
         keep_policies: Keep the policies of every evaluation, so that `pars judge` can choose among them.
         start_from: A run of the same algorithm and seeds to begin with: online, with the same data and offline
             settings; without --online-steps offline anew, on any data.
@@ -146,6 +148,7 @@ def train(
         eval_episodes=eval_episodes,
         out=out,
         keep_policies=keep_policies,
+        holdout=holdout,
         start_from=start_from,
         start_seed=start_seed,
         probes=probes,

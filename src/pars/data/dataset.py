@@ -63,6 +63,8 @@ class Dataset:
     obs_mean: Array  # [O] float32, over the transitions
     obs_std: Array  # [O]
     extra: Mapping[str, Array] = field(default_factory=dict)  # columns that were asked for, see data/extras.py
+    held_out: "Dataset | None" = None  # episodes that are not trained on, of which there are
+    holdout: float = 0.0  # this share
 
     @property
     def obs_dim(self) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from pars import api
 from pars.data import Dataset
+from pars.data.split import split
 from pars.errors import DataError, UsageError
 from pars.judge.behaviour import Behaviour, behaviour, distance
 from pars.judge.candidates import Moment, Name, candidates
@@ -142,7 +143,8 @@ def _dataset(
             raise UsageError("the runs were trained on arrays in memory; give the same ones as data")
         task = task_of(found[0].there.description)
         dataset = api.open_dataset(source if data is None else data, task, mapping=mapping, action_range=action_range)
-    if dataset.fingerprint not in prints:
+    held = told[0].get("holdout")
+    if (split(dataset, float(held)) if held else dataset).fingerprint not in prints:
         raise DataError(
             f"{dataset.name} is not the data that {found[0].folder} was trained on ({told[0]['name']}); give that with "
             "--data, and --map and --action-range as in training"

@@ -38,6 +38,16 @@ METRICS = {  # in the order of the report's small figures
     "dormant_share_0.025": Meaning(
         "Nearly dormant units (%)", "Units whose mean activation is at most 0.025 of their layer's, in percent."
     ),
+    "td_error": Meaning(
+        "TD error",
+        "With --holdout: root mean square, on rows of training, of the policy's target less the critics' mean.",
+    ),
+    "held_out_td_error": Meaning("TD error, held out", "The same on episodes that nothing trains on."),
+    "action_error": Meaning(
+        "Action error",
+        "With --holdout: root mean square, on rows of training, of the policy's actions less the data's.",
+    ),
+    "held_out_action_error": Meaning("Action error, held out", "The same on episodes that nothing trains on."),
     "critic_loss": Meaning("Critic loss", "Mean squared TD error, in units of the scaled reward, squared."),
     "penalty_loss": Meaning(
         "Penalty at infeasible actions", "Mean (Q - q_min)^2 at actions far out of the box, before its weight."

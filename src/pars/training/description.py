@@ -63,6 +63,7 @@ def describe(
             "rows": len(dataset.last) if rows is None else rows,
             "trained_on": len(dataset.last),
             "card": dataset.card,
+            **({"holdout": dataset.holdout} if dataset.holdout else {}),
         },
         "task_card": {
             "time_limit": task.time_limit if task else None,

@@ -19,6 +19,7 @@ from pars.training import checkpoint
 from pars.training.checkpoint import START, Position
 from pars.training.evaluations import Boundary, Timed
 from pars.training.folder import RunFolder, check_description
+from pars.training.held_out import HeldOut
 from pars.training.kept import keep
 from pars.training.learner import Learner
 from pars.training.online import OnlineLoop, rounded
@@ -73,6 +74,7 @@ class _Run:
             if looks
             else None
         )
+        self.held_out = HeldOut(self.learner, data)
         self.pending: Boundary | None = None  # whose evaluations are under way
         self.position = START
         self.since = 0  # step at which the metrics interval under way began
@@ -263,6 +265,7 @@ class _Run:
         policy = phase in (OFFLINE, ONLINE)
         for probe in self.probes if policy else []:
             values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
+        values |= self.held_out() if policy else {}
         self.learner.start_interval(phase)
         self.since = self.position.step
         under_way = self._evaluate() if policy else []
