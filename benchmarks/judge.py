@@ -3,6 +3,10 @@
 Policies good and bad: TD3+BC with BC terms from none to ten times the usual and IQL, small networks, short trainings,
 every evaluation's policies kept. What is done of a task stays in `--out`, and the same command goes on. `--show`: only
 the tables of what is there.
+
+Regrets are in per cent of what lies between the best and the worst policy by plain return. "held": share of intervals
+that hold the true discounted return. "off": share of estimates that miss it by more than a quarter of what lies between
+its least and its most, of those that are trusted and of those that are not.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from pars.judge.scores import held, rank_correlation, regret
 from pars.system import write_whole
 
 ROWS = 20_000
+OFF = 0.25
 SMALL: dict[str, Any] = dict(hidden="64x64", actor_hidden="64x64", batch_size=64)
 METHODS: dict[str, dict[str, Any]] = {
     "td3_bc": {"bc_weight": [0.0, 0.1, 1.0, 10.0]},
@@ -44,7 +49,8 @@ COLUMNS = [
     Column("held", "held %", ".0f"),
     Column("trusted", "trusted %", ".0f"),
     Column("held_trusted", "held, trusted %", ".0f"),
-    Column("held_not", "held, not %", ".0f"),
+    Column("off_trusted", "off, trusted %", ".0f"),
+    Column("off_not", "off, not %", ".0f"),
 ]
 
 
@@ -108,6 +114,9 @@ def record(one: Judged) -> Row:
 def ways(records: Sequence[Row]) -> dict[str, np.ndarray]:
     """Scores [K] of the ways to choose; the most is chosen."""
     found = {name: np.array([one[name]["estimate"] for one in records]) for name in ESTIMATORS}
+    for name in ("fqe", "dr"):
+        flagged = np.array([bool(one[name]["flags"]) for one in records])
+        found[f"{name}, trusted first"] = found[name] - flagged * (1.0 + np.ptp(found[name]))
     found["fqe, lower bound"] = np.array([one["fqe"]["low"] for one in records])
     found["last step"] = np.array([float(one["step"]) for one in records])
     found["least TD error"] = -np.array([one["td_error"] for one in records])
@@ -117,7 +126,7 @@ def ways(records: Sequence[Row]) -> dict[str, np.ndarray]:
 
 
 def compared(name: str, records: Sequence[Row]) -> list[Row]:
-    """A row of the table for each way to choose. Regrets are in per cent of what lies between best and worst."""
+    """A row of the table for each way to choose."""
     truth, early = (np.array([one[key] for one in records]) for key in ("return", "discounted"))
     rows: list[Row] = []
     for by, score in ways(records).items():
@@ -130,10 +139,16 @@ def compared(name: str, records: Sequence[Row]) -> list[Row]:
             low, high = (np.array([one[by][key] for one in records]) for key in ("low", "high"))
             trust = np.array([not one[by]["flags"] for one in records])
             rows[-1] |= {"held": 100.0 * held(low, high, early), "trusted": 100.0 * trust.mean()}
-            for key, part in (("held_trusted", trust), ("held_not", ~trust)):
-                if part.any():
-                    rows[-1][key] = 100.0 * held(low[part], high[part], early[part])
+            rows[-1] |= {"held_trusted": _share(held(low[trust], high[trust], early[trust]))}
+            off = np.abs(score - early) > OFF * np.ptp(early)
+            for key, part in (("off_trusted", trust), ("off_not", ~trust)):
+                rows[-1][key] = _share(float(off[part].mean()) if part.any() else float("nan"))
     return rows
+
+
+def _share(value: float) -> float | None:
+    """In per cent; None of nothing."""
+    return 100.0 * value if np.isfinite(value) else None
 
 
 def run(args: Sequence[str] = ()) -> None:
@@ -156,13 +171,10 @@ def run(args: Sequence[str] = ()) -> None:
             continue
         rows += compared(name, measured(name, given))
         print(*lines(COLUMNS, [row for row in rows if row["task"] == name]), "", sep="\n", flush=True)
-    means = []
+    means: list[Row] = []
     for by in dict.fromkeys(row["by"] for row in rows):
         own = [row for row in rows if row["by"] == by]
-        mean = {
-            key: _mean(own, key)
-            for key in ("rank", "regret1", "regret5", "held", "trusted", "held_trusted", "held_not")
-        }
+        mean = {column.key: _mean(own, column.key) for column in COLUMNS[3:]}
         means.append({"task": f"mean of {len(own)}", "by": by, "n": sum(row["n"] for row in own)} | mean)
     print(*lines(COLUMNS, means), sep="\n")
     write_csv(given.out / "judge.csv", rows + means)

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from pars import api
+from pars.data.split import split
 from pars.errors import CheckpointError, DataError, TaskError, UsageError
 from pars.judge.candidates import candidates
 from pars.judge.fitted import Fit
-from pars.judge.judging import judge
+from pars.judge.judging import _dataset, judge
 from pars.judge.page import render
 from pars.judge.ranking import ranked, records, table, verdict
 from pars.judge.truth import starts
@@ -55,6 +56,13 @@ def test_every_policy_is_judged_and_written():
     row = saved["estimates"][0]
     assert row["member"] == f"{runs.group(kept_run()).name}/0" and row["step"] == 20 and row["estimator"] == "fqe"
     assert row["low"] <= row["estimate"] <= row["high"] and row["trust"] == (not row["flags"])
+
+
+def test_data_of_a_run_that_holds_some_out_is_found():
+    data = runs.few_rows()
+    told = {"fingerprint": split(data, 0.1).fingerprint, "name": data.name, "holdout": 0.1}
+    one = SimpleNamespace(there=SimpleNamespace(description={"dataset": told}))
+    assert _dataset([one], data, None, None) is data
 
 
 def test_truth_is_that_of_evaluations():

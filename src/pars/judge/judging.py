@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,21 +136,29 @@ def _dataset(
     if len(prints) > 1:
         names = ", ".join(sorted({str(one["name"]) for one in told}))
         raise UsageError(f"the runs were trained on different data ({names}); judge those of one dataset at a time")
+    held = float(told[0].get("holdout", 0.0))
+    for dataset in _readings(found[0], data, mapping, action_range):
+        if (split(dataset, held) if held else dataset).fingerprint in prints:
+            return dataset
+    raise DataError(
+        f"{dataset.name} is not the data that {found[0].folder} was trained on ({told[0]['name']}); give that with "
+        "--data, and --map and --action-range as in training"
+    )
+
+
+def _readings(one: Moment, data: Any, mapping: Mapping[str, str] | None, action_range: str | None) -> Iterator[Dataset]:
+    """The data as training may have read it: next observations by the following row, then by the file's own column."""
     if isinstance(data, Dataset):
-        dataset = data
-    else:
-        source = str(told[0]["source"])
-        if data is None and source == "arrays":
-            raise UsageError("the runs were trained on arrays in memory; give the same ones as data")
-        task = task_of(found[0].there.description)
-        dataset = api.open_dataset(source if data is None else data, task, mapping=mapping, action_range=action_range)
-    held = told[0].get("holdout")
-    if (split(dataset, float(held)) if held else dataset).fingerprint not in prints:
-        raise DataError(
-            f"{dataset.name} is not the data that {found[0].folder} was trained on ({told[0]['name']}); give that with "
-            "--data, and --map and --action-range as in training"
-        )
-    return dataset
+        yield data
+        return
+    source = str(one.there.description["dataset"]["source"])
+    if data is None and source == "arrays":
+        raise UsageError("the runs were trained on arrays in memory; give the same ones as data")
+    task = task_of(one.there.description)
+    found = source if data is None else data
+    yield api.open_dataset(found, task, "shift", mapping=mapping, action_range=action_range)
+    with suppress(DataError):  # there may be no such column
+        yield api.open_dataset(found, task, "file", mapping=mapping, action_range=action_range)
 
 
 def _with_behaviour(actions: Actions, known: Evidence, clone: Behaviour) -> Actions:
