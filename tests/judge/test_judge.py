@@ -101,6 +101,17 @@ def test_the_page_is_whole_and_loads_nothing():
     assert "url(" not in text and "<script" not in text and list(page.tables()) == ["judged.csv"]
 
 
+def test_without_a_simulator_the_data_is_what_policies_are_held_against():
+    alone = replace(judged(), policies=[replace(one, truth=None) for one in judged().policies])
+    sure = [
+        replace(one, estimates=[replace(said, flags=[], low=9.0) for said in one.estimates]) for one in alone.policies
+    ]
+    assert len(verdict(alone, ranked(alone))) == 2
+    (first, second) = verdict(alone, ranked(replace(alone, policies=sure)))
+    assert first.endswith("better than what made the data.") and "where the data's episodes begin" in second
+    assert "Estimates and the data's own return" in Page(render(alone, "fqe")).text
+
+
 def test_the_command(capsys, tmp_path, monkeypatch):
     found, asked = judged(), {}
     monkeypatch.setattr("pars.judge.judging.judge", lambda runs, **options: asked.update(options, runs=runs) or found)

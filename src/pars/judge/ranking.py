@@ -35,20 +35,24 @@ def ranked(judged: Judgement, estimator: str = DEFAULT) -> list[Place]:
 
 def verdict(judged: Judgement, places: Sequence[Place]) -> list[str]:
     """What one would pick, in lines."""
-    best = places[0]
+    best, measured = places[0], places[0].policy.truth is not None
     interval = f"{number(best.said.estimate)} [{number(best.said.low)} {number(best.said.high)}]"
     mean, spread = judged.returns.mean(), judged.returns.std()
-    data = f"the data's own return is {number(mean)} (standard deviation {number(spread)}, n = {judged.episodes})"
     if not best.said.trust:
-        lines = [f"None of {len(places)} policies can be trusted; the highest estimate is {best.policy.name.label}'s."]
+        first = f"None of {len(places)} policies can be trusted; the highest estimate is {best.policy.name.label}'s"
+    elif measured:  # what the data returned began elsewhere
+        first = f"Pick {best.policy.name.label}: {interval}"
     elif best.said.low > mean:
-        lines = [f"Pick {best.policy.name.label}: {interval}, better than what made the data."]
+        first = f"Pick {best.policy.name.label}: {interval}, better than what made the data"
     else:
-        lines = [f"Pick {best.policy.name.label}: {interval}, if any; it need not be better than what made the data."]
-    lines.append(
-        f"By {best.said.estimator}, discounted by {judged.discount:.4g} from where episodes begin; {data}, on "
-        f"{judged.rows:,} rows of {judged.data}."
-    )
+        first = f"Pick {best.policy.name.label}: {interval}, if any; it need not be better than what made the data"
+    where = "the simulator's" if measured else "the data's"
+    lines = [
+        f"{first}.",
+        f"By {best.said.estimator}, discounted by {judged.discount:.4g}, from where {where} episodes begin; the data's "
+        f"own return is {number(mean)} (standard deviation {number(spread)}, n = {judged.episodes}), on "
+        f"{judged.rows:,} rows of {judged.data}.",
+    ]
     return lines + against_truth(places)
 
 
