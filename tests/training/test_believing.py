@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tensorboardX.record_writer import RecordWriter
 
 from pars.errors import CheckpointError, ParsError, ResourceError
 from pars.training import checkpoint
@@ -236,6 +237,23 @@ def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, monkeypatch: p
     with pytest.raises(ResourceError, match=r"cannot read .*manifest\.json: Input/output error \(error 5\)") as caught:
         resumed(tmp_path)
     assert isinstance(caught.value, ParsError) and caught.value.exit_code == 7
+
+
+def test_curves_that_cannot_be_written_never_stop_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tensorboardX's own SummaryWriter waits for ever once its thread has met an error."""
+
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
+        folder.metrics(OFFLINE, {"score": np.array([1.0])})
+        monkeypatch.setattr(RecordWriter, "write", full)
+        with pytest.warns(UserWarning, match="no more curves for TensorBoard: No space left on device") as seen:
+            for step in range(40):
+                folder.metrics(Position(1, "online", step), {"score": np.array([1.0])})
+    (one,) = (tmp_path / "tensorboard" / "member-0").iterdir()
+    assert one.name.startswith("events.out.tfevents.") and b"offline/score" in one.read_bytes()
+    assert len(seen) == 1 and (tmp_path / METRICS).read_text().count("\n") == 42
 
 
 def test_colleagues_may_read_all_of_a_checkpoint(tmp_path: Path) -> None:

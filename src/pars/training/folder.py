@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
 
 from pars.errors import CheckpointError
 from pars.files import GONE, beneath, naming, read_json, read_sealed, sealed
 from pars.system import write_whole
 from pars.training import checkpoint
+from pars.training.board import Board
 from pars.training.checkpoint import Checkpoint, Position, unreadable
 from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Log, Prefix
 from pars.training.longer import LENGTHS, is_longer
@@ -56,7 +56,7 @@ class RunFolder:
         for name, header in HEADERS.items():
             if not lengths[name]:
                 self._logs[name].append(header.encode())
-        self._boards: dict[int, SummaryWriter] = {}
+        self._boards: dict[int, Board] = {}
 
     def metrics(self, position: Position, values: Mapping[str, np.ndarray]) -> None:
         """Append values [P] by name to metrics.csv and to TensorBoard."""
@@ -64,8 +64,10 @@ class RunFolder:
         for name, column in values.items():
             for member, value in enumerate(column):
                 lines.append(f"{position.phase},{position.step},{member},{name},{float(value)!r}\n")
-                self._board(member).add_scalar(f"{position.phase}/{name}", float(value), position.step)
         self._logs[METRICS].append("".join(lines).encode())
+        for member in range(max(map(len, values.values()), default=0)):
+            own = {f"{position.phase}/{name}": float(column[member]) for name, column in values.items()}
+            self._board(member).add(position.step, own)
 
     def history(self, lines: str) -> None:
         """Append lines of another folder's metrics.csv, with which this one begins."""
@@ -123,10 +125,8 @@ class RunFolder:
         for board in self._boards.values():
             board.close()
 
-    def _board(self, member: int) -> SummaryWriter:
-        if member not in self._boards:
-            self._boards[member] = SummaryWriter(str(self.path / BOARDS / f"member-{member}"), flush_secs=10)
-        return self._boards[member]
+    def _board(self, member: int) -> Board:
+        return self._boards.setdefault(member, Board(self.path / BOARDS / f"member-{member}"))
 
 
 def note_tasks(root: Path, names: Sequence[str]) -> None:
