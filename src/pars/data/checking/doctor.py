@@ -157,7 +157,7 @@ def _bounds(known: Card) -> str:
     return ", ".join(f"{low:.4g}..{high:.4g}" for low, high in pairs) + f"{more} ({known['source']})"
 
 
-def spread(values: Card) -> str:
+def spread(values: Mapping[str, Any]) -> str:
     """Of lengths or returns, in words."""
     return f"{values['min']:.4g} to {values['max']:.4g}, median {values['median']:.4g}, mean {values['mean']:.4g}"
 
