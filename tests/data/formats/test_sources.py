@@ -1,7 +1,9 @@
 """Several files as one source: folders, patterns, lists, packed files, LeRobot's; an episode ends with each file."""
 
+import bz2
 import gzip
 import json
+import lzma
 import re
 
 import numpy as np
@@ -75,13 +77,15 @@ def test_one_file_is_one_episode_if_that_is_said(tmp_path):
 
 def test_packed_files_are_unpacked_on_the_way(tmp_path):
     path = logs(tmp_path / "logs") / "run_9.csv"
-    packed = tmp_path / "a.csv.gz"
-    packed.write_bytes(gzip.compress(path.read_bytes()))
-    whole, plain = (read_columns(one, mapping=parse_mapping(MAP)) for one in (packed, path))
-    assert all((whole[key] == plain[key]).all() for key in plain)
-    packed.write_bytes(packed.read_bytes()[:-20])
-    with pytest.raises(DataError, match="the packed file is truncated or damaged"):
-        read_columns(packed, mapping=parse_mapping(MAP))
+    plain = read_columns(path, mapping=parse_mapping(MAP))
+    for packer, ending in ((gzip, "gz"), (bz2, "bz2"), (lzma, "xz")):
+        packed = tmp_path / f"a.csv.{ending}"
+        packed.write_bytes(packer.compress(path.read_bytes()))
+        whole = read_columns(packed, mapping=parse_mapping(MAP))
+        assert all((whole[key] == plain[key]).all() for key in plain), ending
+        packed.write_bytes(packed.read_bytes()[:-20])
+        with pytest.raises(DataError, match="the packed file is truncated or damaged"):
+            read_columns(packed, mapping=parse_mapping(MAP))
 
 
 def test_arrays_in_several_files_larger_than_memory(tmp_path):
