@@ -1,5 +1,6 @@
 """An environment of a module of one's own: found in the working folder, evaluated in when it is named again."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -68,3 +69,6 @@ def test_named_by_its_module_and_never_imported_for_a_runs_sake(pars: Pars, here
     broken = [*env, "--env-arg", "broken=true", *TINY, "--out", "broken"]
     one_line(pars("train", "bc", "--data", data, *broken), 5, "the reward is nan (step 1 of seed ")
     one_line(pars("train", "bc", "--data", data, *env, "--env-arg", "pay", *TINY), 2, "--env-arg pay: give a name and")
+    (path,) = (here / "broken").rglob("status.json")
+    status = json.loads(path.read_text())
+    assert status["state"] == "interrupted" and "the reward is nan" in status["message"]

@@ -93,10 +93,11 @@ class _Run:
         """All phases, from wherever the folders stand."""
         try:
             self._go_through()
-        except Interrupted:
+        except (Interrupted, TaskError) as error:
+            said = str(error) if isinstance(error, TaskError) else ""  # of an environment
             for share in self.shares:
                 kept = share.folder.checkpoint
-                share.folder.status("interrupted", kept.position if kept else self.position)
+                share.folder.status("interrupted", kept.position if kept else self.position, said)
             raise
 
     def _go_through(self) -> None:

@@ -246,3 +246,11 @@ def test_q_of_shifted_rewards_is_not_held_against_the_largest_return(tmp_path: P
     write_group(tmp_path / "iql-1", "iql", TD3_BC, q_max=q, settings=shifted)
     found = verdict(read_run(tmp_path))
     assert "largest possible return" not in " ".join(found.others[:1])
+
+
+def test_what_an_environment_ended_a_run_by_is_said(tmp_path: Path):
+    status = {"message": "Mine-v0: the reward is nan (step 1 of seed 5); mend the environment"}
+    write_group(tmp_path / "pars", "pars", state="interrupted", status=status)
+    assert verdict(read_run(tmp_path)).caveats[0] == (
+        f"PARS is unfinished: offline step 0 of 10,000: {status['message']}."
+    )

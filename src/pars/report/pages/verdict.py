@@ -254,7 +254,8 @@ def _caveats(run: Run, series: list[Series]) -> list[str]:
             message = group.message or f"{group.name} diverged at {at}; its last finite checkpoint is kept"
             out.append(f"{message.rstrip('.')}.")
         elif group.state != "finished":
-            out.append(f"{group.name} is unfinished: {at}.")
+            why = f": {group.message.rstrip('.')}" if group.message else ""
+            out.append(f"{group.name} is unfinished: {at}{why}.")
     finals = [estimate_at(one, phase) for one in series if (phase := _last_phase(one)) is not None]
     repeated = sum(len(group.members) for group in run.groups) - sum(len(one.members) for one in series)
     if repeated:
