@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.stats import t
 
 from pars.judge.behaviour import Behaviour, distance
 from pars.judge.evidence import Evidence
@@ -14,12 +15,12 @@ from pars.judge.fitted import Fitted
 from pars.judge.importance import weigh
 
 Array = np.ndarray
-WIDE = 2.0  # standard errors on either side of an estimate
+WIDE = 2.0  # standard errors on either side of an estimate, of 95 %
 
 NEAR = 3.0  # deviations of the data's own actions within which an action is among them
 OVERLAP = 0.5  # least share of rows where the policy's action is
 EPISODES = 10.0  # least effective number of episodes
-DISAGREE = 0.5  # most standard deviation between critics, in deviations of the data's returns
+DISAGREE = 0.25  # most standard deviation between critics, in deviations of the data's returns
 MISS = 0.5  # most error of the fit on the data's own behaviour, in the same
 
 FLAGS = {
@@ -78,6 +79,11 @@ class Scale:
         self.low, self.high = (x / (1.0 - evidence.discount) for x in (min(reward.min(), 0), max(reward.max(), 0)))
         self.flags = [] if 1.0 / (1.0 - evidence.discount) <= evidence.lengths.max() else ["horizon"]
 
+    def disagreement(self, start: Array) -> tuple[float, list[str]]:
+        """Standard deviation between the estimates of critics [E], and its flag."""
+        apart = float(start.std(ddof=1)) if len(start) > 1 else 0.0
+        return apart, ["disagreement"] if apart > DISAGREE * self.spread else []
+
     def said(self, estimator: str, estimate: float, error: float, flags: list[str], **facts: float) -> Estimate:
         """An estimate with its interval. error: a standard error, without that of the starts."""
         wide = WIDE * float(np.hypot(error, self.error))
@@ -102,17 +108,16 @@ def _of_one(
     overlap = float(np.mean(distance(action, known) <= NEAR))
     far = ["overlap"] if overlap < OVERLAP else []
     miss = ["fit"] if abs(scale.shift) > MISS * scale.spread else []
-    apart = float(start.std(ddof=1)) if len(start) > 1 else 0.0
-    torn = ["disagreement"] if apart > DISAGREE * scale.spread else []
+    apart, torn = scale.disagreement(start)
     bias = residual(evidence, q, v)
     facts = {"overlap": overlap, "disagreement": apart / scale.spread, "residual": bias}
-    error = float(np.hypot(apart, bias))
+    error = float(np.hypot(few_critics(len(start)) * apart, bias))
     found = [scale.said("fqe", start.mean() + scale.shift, error, far + torn + miss, **facts)]
     if own is not None:
-        apart = float(own.start.mean(axis=1).std(ddof=1)) if len(own.start) > 1 else 0.0
+        own_apart, own_torn = scale.disagreement(own.start.mean(axis=1))
         other = ["discount"] if abs(own.discount - evidence.discount) > 1e-6 else []
-        torn = ["disagreement"] if apart > DISAGREE * scale.spread else []
-        found.append(scale.said("critic", own.start.mean(), apart, far + torn + other, overlap=overlap))
+        error = few_critics(len(own.start)) * own_apart
+        found.append(scale.said("critic", own.start.mean(), error, far + own_torn + other, overlap=overlap))
     weighed = weigh(evidence, action, known, q, v)
     few = ["episodes"] if weighed.size < EPISODES else []
     for name, (value, *samples) in (("is", weighed.plain), ("dr", weighed.robust)):
@@ -120,6 +125,11 @@ def _of_one(
         moved = start.mean() - v[evidence.begin].mean() if name == "dr" else 0.0  # from the data's starts
         found.append(scale.said(name, value + moved, float(np.std(samples)), more + few, episodes=weighed.size))
     return found
+
+
+def few_critics(count: int) -> float:
+    """By how much a standard deviation that is known from so few critics is too small for an interval of 95 %."""
+    return float(t.ppf(0.975, count - 1) / WIDE) if count > 1 else 1.0
 
 
 def residual(evidence: Evidence, q: Array, v: Array) -> float:

@@ -55,7 +55,7 @@ def render(judged: Judgement, estimator: str) -> str:
 
 
 WORDS = (
-    ("interval", "two standard errors: critics on bootstrap samples of the episodes, the starts, held-out errors"),
+    ("interval", "of 95 %: from critics on bootstrap samples of the episodes, the starts, errors on held-out episodes"),
     ("overlap", "share of the data's states where the policy's action is among those that were tried"),
     ("true", "discounted return in the simulator, what is estimated; return: the plain one"),
 )
