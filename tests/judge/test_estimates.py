@@ -55,9 +55,9 @@ def test_what_was_hardly_tried_is_not_trusted(fitted):
 
 
 def test_critics_that_differ_another_discount_and_impossible_values_are_flagged(fitted):
-    own = Own(np.array([[-9.0], [30.0]]), 0.9), None
+    own = Own(np.array([[-9.0], [30.0]]), 0.9, shifted=True), None
     flags = estimates(WORLD, UNIFORM, fitted, constant(WORLD, [-0.5, 0.5]).here, own)[0][1].flags
-    assert {"disagreement", "discount", "range"} <= set(flags)
+    assert {"disagreement", "discount", "shift", "range"} <= set(flags)
     torn = fitted._replace(start=fitted.start + np.array([0.0, 9.0, -9.0])[None, :, None])
     found = estimates(WORLD, UNIFORM, torn, constant(WORLD, [-0.5, 0.5]).here, [None, None])
     assert "disagreement" in found[0][0].flags

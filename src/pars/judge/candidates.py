@@ -114,5 +114,8 @@ def candidates(runs: Sequence[Path | str]) -> Iterator[Moment]:
                 raise CheckpointError(f"{folder} has no policy that verifies; train it again with the same command")
             if not found[0].algo.sees.plain:
                 name = found[0].algo.name
-                raise UsageError(f"{folder}: policies of {name} see more than the observation; they cannot be judged")
+                raise UsageError(
+                    f"{folder}: policies of {name} see more than the observation and cannot be judged; name the "
+                    "folders of the other groups"
+                )
             yield from (Moment(Path(run), folder, there) for there in found)

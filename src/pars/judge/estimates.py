@@ -31,6 +31,7 @@ FLAGS = {
     "episodes": f"the weights leave fewer than {EPISODES:g} episodes that count",
     "horizon": "1 / (1 - discount) is longer than the data's longest episode: the estimate is mostly bootstrapped",
     "discount": "the method's own critic has another discount than the estimates beside it",
+    "shift": "the method's own critic was learnt of rewards that were shifted",
     "range": "no policy could have this value with the rewards in the data",
 }
 
@@ -64,6 +65,7 @@ class Own:
 
     start: Array  # [E, S]
     discount: float
+    shifted: bool = False  # whether they were learnt of rewards that were shifted
 
 
 class Scale:
@@ -116,6 +118,7 @@ def _of_one(
     if own is not None:
         own_apart, own_torn = scale.disagreement(own.start.mean(axis=1))
         other = ["discount"] if abs(own.discount - evidence.discount) > 1e-6 else []
+        other += ["shift"] if own.shifted else []
         error = few_critics(len(own.start)) * own_apart
         found.append(scale.said("critic", own.start.mean(), error, far + own_torn + other, overlap=overlap))
     weighed = weigh(evidence, action, known, q, v)

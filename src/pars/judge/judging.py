@@ -184,4 +184,5 @@ def _own(found: Sequence[Moment], known: Evidence, actions: Actions) -> Iterator
             q_start, next_q, q = (value[member] for value in values)
             discount = float(getattr(cfg, "discount", known.discount))
             target = known.reward + discount * (1.0 - known.terminal) * next_q.mean(axis=0)
-            yield Own(q_start, discount), float(np.sqrt(np.mean((target - q.mean(axis=0)) ** 2)))
+            shifted = bool(getattr(cfg, "reward_shift", 0.0)) or getattr(cfg, "reward_norm", "none") == "standard"
+            yield Own(q_start, discount, shifted), float(np.sqrt(np.mean((target - q.mean(axis=0)) ** 2)))
