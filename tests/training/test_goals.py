@@ -16,7 +16,7 @@ from pars.training.named_goals import with_goals
 from pars.training.restore import load_policy
 from tests import runs
 
-SMALL: dict[str, Any] = dict(actor_hidden=(8, 8), batch_size=16)
+SMALL: dict[str, Any] = dict(actor_hidden=(8,), batch_size=16)
 
 
 @cache
@@ -41,8 +41,16 @@ def test_a_policy_is_called_with_a_goal() -> None:
     assert here.shape == (5, 2) and not np.array_equal(here, there)
     np.testing.assert_array_equal(policy((obs, np.ones((5, 2)))), there)
     np.testing.assert_allclose(policy(obs[0], np.ones(2)), there[0], rtol=1e-4)
-    with pytest.raises(UsageError, match="needs a goal; call it with"):
-        policy(obs)
+    np.testing.assert_array_equal(policy(obs, np.ones(2)), there)
+    assert policy(obs[:0], np.ones(2)).shape == (0, 2)
+    for seen, words in (
+        ((obs,), "needs a goal; call it with"),
+        ((obs, np.ones(3)), r"sees goals of 2 numbers, not shape \(3,\)"),
+        ((obs[:, :3], np.ones(2)), r"sees 4 observations \(policy.inputs\), not shape \(5, 3\)"),
+        ((obs, np.ones((4, 2))), r"\(4,\) goals for \(5,\) observations; give one goal"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            policy(*seen)
 
 
 def test_goals_are_given_by_name_or_number() -> None:
@@ -98,7 +106,7 @@ def test_a_play_file_trains_hiql_and_is_evaluated_on_ogbenchs_tasks(
     rng, path = np.random.default_rng(0), tmp_path / "antmaze-giant-navigate-v0.npz"
     arrays = dict(observations=rng.normal(size=(80, 29)), actions=rng.uniform(-1, 1, (80, 8)))
     np.savez(path, **arrays, terminals=np.arange(80) % 20 == 19)  # type: ignore[arg-type]
-    small = SMALL | dict(hidden=(8, 8), representation=2)
+    small = SMALL | dict(hidden=(8,), representation=2)
     options: dict[str, Any] = dict(steps=4, eval_every=4, eval_episodes=5, settings=small, quiet=True)
     run = api.train("hiql", "antmaze-giant-v0", data=path, out=tmp_path / "run", goal="task2", **options)
     (result,) = api.evaluate(run, episodes=2)
@@ -111,7 +119,7 @@ def test_a_play_file_trains_hiql_and_is_evaluated_on_ogbenchs_tasks(
 def test_streamed_goals_are_those_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a population, with every kind of draw that HIQL has."""
     monkeypatch.setattr("pars.training.prefetch.CHUNK_STEPS", 5)
-    small = SMALL | dict(hidden=(8, 8), representation=2, subgoal_steps=[3])
+    small = SMALL | dict(hidden=(8,), representation=2, subgoal_steps=[3])
     options: dict[str, Any] = dict(data=runs.few_rows(), seeds=(0, 1), settings=small, steps=12, eval_every=12)
     for place in ("memory", "stream"):
         api.train("hiql", None, out=tmp_path / place, data_in=place, quiet=True, **options)

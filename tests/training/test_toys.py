@@ -196,6 +196,8 @@ def test_a_policy_with_a_history_sees_nan_before_the_episode(tmp_path: Path) -> 
     young[:-1] = np.nan
     np.testing.assert_allclose(policy(young), policy(obs))  # the mean of what is there
     assert policy(np.stack([obs, young])).shape == (2, 2)
+    with pytest.raises(UsageError, match=rf"sees the last {toys.HISTORY} times 4 observations .*not shape \(4,\)"):
+        policy(obs[0])
 
 
 def test_what_is_due_from_the_start_waits_for_the_first_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,43 +68,60 @@ class Policy:
     """The deterministic policy of one member of a run: obs [.., O] -> action [.., A], in the units of the data or the
     environment and within the bounds of `outputs`.
 
-    One that sees goals is called with (obs, goal [.., G]), or with both as a pair. Of an algorithm whose policies see a
-    history obs is what pars.core.Act says.
+    One that sees goals is called with (obs, goal [.., G]), or with both as a pair; one goal may do for all rows of obs.
+    One that sees a history is called with the last H observations [.., H, O], NaN before an episode's first.
     """
 
     def __init__(self, restored: Restored, member: int):
         self._act = restored.policies.member(member)
-        self._name, self._sees_goals = restored.algo.name, restored.algo.sees.goal
-        self._plain = restored.algo.sees.plain
+        self._name, self._sees = restored.algo.name, restored.algo.sees
+        self._goal_dim = int(restored.description.get("goal_dim", 0))
         self.inputs, self.outputs = restored.inputs, restored.outputs
         self._range = ActionRange.of([one.low for one in self.outputs], [one.high for one in self.outputs], "")
 
     def __call__(self, obs: Any, goal: Any = None) -> np.ndarray:
-        if goal is not None and not self._sees_goals:
+        if goal is not None and not self._sees.goal:
             raise UsageError(f"a policy of {self._name} sees no goals; call it with the observation alone")
-        if goal is None and self._sees_goals and not isinstance(obs, tuple | list):
-            raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
-        obs = self._numbers(obs) if self._plain else obs
-        if self._plain and not obs.size:
-            return np.empty((*obs.shape[:-1], len(self.outputs)), np.float32)
-        action = self._act(obs if goal is None else (obs, goal))
+        if goal is None and self._sees.goal:
+            if not isinstance(obs, tuple | list) or len(obs) != 2:
+                raise UsageError(f"a policy of {self._name} needs a goal; call it with (obs, goal)")
+            obs, goal = obs
+        count, past = len(self.inputs), self._sees.history
+        shape: tuple[int, ...] = (count,)
+        what = f"{count} observations (policy.inputs)"
+        if past > 1:
+            shape, what = (past, count), f"the last {past} times {what}, NaN before an episode's first"
+        obs = _numbers(obs, shape, what)
+        lead = obs.shape[: -len(shape)]
+        if not obs.size:
+            return np.empty((*lead, len(self.outputs)), np.float32)
+        action = self._act((obs, self._goals(goal, lead)) if self._sees.goal else obs)
         return action if self._range.plain else self._range.to_units(action).astype(np.float32)
 
-    def _numbers(self, obs: Any) -> np.ndarray:
-        """obs [.., O] as an array."""
+    def _goals(self, goal: Any, lead: tuple[int, ...]) -> np.ndarray:
+        """A goal for each of the observations [*lead]."""
+        goal = _numbers(goal, (self._goal_dim,), f"goals of {self._goal_dim} numbers")
         try:
-            numbers = np.asarray(obs, np.float32)
-        except (TypeError, ValueError):
-            numbers, what = np.empty(0, np.float32), f"a {type(obs).__name__}"
-        else:
-            what = f"shape {numbers.shape}"
-        if numbers.shape[-1:] != (len(self.inputs),):
-            raise UsageError(f"the policy sees {len(self.inputs)} observations (policy.inputs), not {what}")
-        return numbers
+            return np.broadcast_to(goal, (*lead, self._goal_dim))
+        except ValueError:
+            raise UsageError(
+                f"{goal.shape[:-1]} goals for {lead} observations; give one goal, or one for each observation"
+            ) from None
 
     def __repr__(self) -> str:
         outputs = ", ".join(f"{one.name} {one.low:g}..{one.high:g}" for one in self.outputs)
         return f"<pars policy: {', '.join(self.inputs)} -> {outputs}>"
+
+
+def _numbers(given: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+    """What a policy is called with as an array [.., *shape]. Raises UsageError: it sees `what`."""
+    try:
+        numbers = np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise UsageError(f"the policy sees {what}, not a {type(given).__name__}") from None
+    if numbers.shape[-len(shape) :] != shape:
+        raise UsageError(f"the policy sees {what}, not shape {numbers.shape}")
+    return numbers
 
 
 def load_policy(run: Path | str, member: int = 0) -> Policy:
