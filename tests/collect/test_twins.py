@@ -172,7 +172,11 @@ def test_a_medium_policy_that_is_none_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("bad", "words"),
-    [("pointmaze-umaze-diverse", "are ours already"), ("hopper-medum-v2", "did you mean hopper-medium")],
+    [
+        ("pointmaze-umaze-diverse", "are ours already"),
+        ("hopper-medum-v2", "did you mean hopper-medium"),
+        ("antmaze-giant-v0", "unknown dataset"),
+    ],
 )
 def test_other_ids_have_no_twin(bad: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):

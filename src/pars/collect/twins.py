@@ -14,6 +14,7 @@ from pars.collect.policy import Policy, follow, supplied_policy
 from pars.collect.rollouts import Progress, Recording, roll_out
 from pars.collect.walker import Walker, load_walker
 from pars.data.cache import data_folder
+from pars.data.d4rl import D4RL
 from pars.data.formats import hdf5
 from pars.envs import TASKS, make_task
 from pars.envs.base import Task
@@ -86,9 +87,8 @@ def twin_task(dataset_id: str) -> Task:
     """The task of an id that twins are made of. Raises UsageError for any other."""
     if dataset_id in TASKS and dataset_id.startswith("pointmaze"):
         raise UsageError(f"{dataset_id}: PointMaze's own datasets are ours already; leave `twin` out")
-    known = [task_id for task_id in TASKS if not task_id.startswith("pointmaze")]
-    if dataset_id not in known:
-        raise UsageError(unknown("dataset", dataset_id, known))
+    if dataset_id not in D4RL:
+        raise UsageError(unknown("dataset", dataset_id, D4RL))
     return make_task(dataset_id)
 
 
