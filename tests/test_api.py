@@ -14,10 +14,10 @@ from pars import api
 from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
+from pars.export.load import load_policy
 from pars.training.checkpoint import Position
 from pars.training.lengths import make_plan
 from pars.training.plan import Plan
-from pars.training.restore import load_policy
 from tests.data.files import columns, write_npz
 from tests.runs import TASK, few_rows, finished_run, group, metrics, train
 

@@ -33,6 +33,7 @@ FLOORS = (
         "reproduce",
         "judge",
         "testing",
+        "export",
         "api",
         "report",
         "collect",

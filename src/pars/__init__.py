@@ -26,16 +26,17 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from pars.errors import DataError as DataError
     from pars.errors import DivergenceError as DivergenceError
     from pars.errors import Interrupted as Interrupted
+    from pars.errors import ObservationError as ObservationError
     from pars.errors import ParsError as ParsError
     from pars.errors import ResourceError as ResourceError
     from pars.errors import TaskError as TaskError
     from pars.errors import UsageError as UsageError
+    from pars.export.load import load_policy as load_policy
+    from pars.export.policy import Policy as Policy
     from pars.presets import Preset as Preset
     from pars.report import summary as summary
     from pars.report import write_report as write_report
     from pars.report.frame import metrics as metrics
-    from pars.training.restore import Policy as Policy
-    from pars.training.restore import load_policy as load_policy
 
     __version__: str
 
@@ -48,8 +49,9 @@ _HOME = {
     "Dataset": "pars.data",
     "DivergenceError": "pars.errors",
     "Interrupted": "pars.errors",
+    "ObservationError": "pars.errors",
     "ParsError": "pars.errors",
-    "Policy": "pars.training.restore",
+    "Policy": "pars.export.policy",
     "Preset": "pars.presets",
     "ResourceError": "pars.errors",
     "Spec": "pars.core",
@@ -62,7 +64,7 @@ _HOME = {
     "evaluate": "pars.api",
     "from_arrays": "pars.data",
     "load_dataset": "pars.data",
-    "load_policy": "pars.training.restore",
+    "load_policy": "pars.export.load",
     "make_task": "pars.envs",
     "metrics": "pars.report.frame",
     "register": "pars.algos",

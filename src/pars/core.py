@@ -138,6 +138,7 @@ class Sight(NamedTuple):
     history: int = 1  # observations, the newest last; before an episode began they are NaN
     goal: bool = False
     chance: bool = False  # it draws when it is evaluated, too
+    still: Mapping[str, Any] = {}  # settings with which it does not: how a policy that draws is delivered
 
     @property
     def plain(self) -> bool:
@@ -324,8 +325,7 @@ class Algorithm:
     @property
     def course(self) -> tuple[Phase, ...]:
         """All phases in order; the last two are offline and online, also where one of them is not had."""
-        both = [Phase(name, lambda cfg: 0, self.update, self.draw) for name in (OFFLINE, ONLINE)]
-        return (*self.before, *both)
+        return (*self.before, *(Phase(name, lambda cfg: 0, self.update, self.draw) for name in (OFFLINE, ONLINE)))
 
     def configure(self, settings: Mapping[str, Any] | None = None) -> Any:
         """A config with `settings` over this algorithm's defaults. Raises UsageError."""

@@ -17,6 +17,10 @@ class UsageError(ParsError):
     exit_code = 2
 
 
+class ObservationError(UsageError):
+    """An observation that a policy cannot act on: of another width or type, missing or infinite."""
+
+
 class DataError(ParsError):
     """A dataset that cannot be read or must not be trained on."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class ActionRange:
     @classmethod
     def of(cls, low: Sequence[float] | Array, high: Sequence[float] | Array, source: str) -> ActionRange:
         return cls(tuple(map(float, low)), tuple(map(float, high)), source)
+
+
+class Output(NamedTuple):
+    """An action of a policy with its bounds, in units of its own."""
+
+    name: str
+    low: float
+    high: float
 
 
 def of_dict(known: Any) -> ActionRange | None:

@@ -20,8 +20,8 @@ from pars.cli import main as cli
 from pars.collect.runs import collect_run
 from pars.core import Phase
 from pars.errors import UsageError
+from pars.export.load import load_policy
 from pars.report import read_run
-from pars.training.restore import load_policy
 from tests import runs
 
 CLONE = """

@@ -13,7 +13,7 @@ import pytest
 from pars import api, testing
 from pars.algos import every_algorithm, find_algorithm, origin_of
 from pars.cli import main as cli
-from pars.training.restore import load_policy
+from pars.export.load import load_policy
 from tests import runs
 from tests.test_docs import ROOT, blocks
 

@@ -14,7 +14,7 @@ from pars.collect.twins import collect_twin
 from pars.data import load_dataset
 from pars.envs import make_task
 from pars.errors import UsageError
-from pars.training.restore import load_policy
+from pars.export.load import load_policy
 from tests import runs
 
 

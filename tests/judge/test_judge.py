@@ -12,6 +12,7 @@ import pytest
 from pars import api
 from pars.data.split import split
 from pars.errors import CheckpointError, DataError, TaskError, UsageError
+from pars.export.load import load_policy
 from pars.judge.candidates import candidates
 from pars.judge.fitted import Fit
 from pars.judge.judging import _dataset, judge
@@ -19,7 +20,6 @@ from pars.judge.page import render
 from pars.judge.ranking import ranked, records, table, verdict
 from pars.judge.truth import starts
 from pars.training.kept import moments
-from pars.training.restore import load_policy
 from tests import runs
 from tests.cli.said import Pars, one_line
 from tests.report.pages.test_page import Page

@@ -11,9 +11,9 @@ import pytest
 
 from pars import api
 from pars.errors import DataError, UsageError
+from pars.export.load import load_policy
 from pars.training.launch import make_variants
 from pars.training.named_goals import with_goals
-from pars.training.restore import load_policy
 from tests import runs
 
 SMALL: dict[str, Any] = dict(actor_hidden=(8,), batch_size=16)

@@ -18,12 +18,14 @@ import pars.training.run
 from pars import api
 from pars.data import from_arrays
 from pars.errors import CheckpointError, DivergenceError, Interrupted, ResourceError, TaskError, UsageError
+from pars.export.load import load_policy
 from pars.training import checkpoint
 from pars.training.checkpoint import latest
 from pars.training.folder import read_status
 from pars.training.progress import make_view
-from pars.training.restore import Output, load_policy, restore
+from pars.training.restore import restore
 from pars.training.view import Stop
+from pars.units import Output
 from tests import runs
 from tests.data.files import columns
 from tests.runs import BOUNDARIES, TASK, digest, finished_run, group, metrics, train

@@ -18,6 +18,7 @@ from pars.cli import main as cli
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
+from pars.export.load import load_policy
 from pars.report import summary, write_report
 from pars.report.load import tasks_of
 from pars.testing.tiny import Looks
@@ -28,7 +29,7 @@ from pars.training.launch import make_groups, train_runs
 from pars.training.plan import DataIn, How, Plan, Request
 from pars.training.program import Program, forget_programs
 from pars.training.progress import View
-from pars.training.restore import load_policy, run_folders
+from pars.training.restore import run_folders
 from pars.training.view import Stop
 from tests import runs
 

@@ -16,9 +16,10 @@ from pars.algos import ALGORITHMS
 from pars.core import Algorithm, Sight
 from pars.envs import make_task
 from pars.errors import TaskError, UsageError
+from pars.export.load import load_policy
 from pars.training import rollout
 from pars.training.progress import make_view
-from pars.training.restore import load_policy, restore
+from pars.training.restore import restore
 from tests import runs
 from tests.training import toys
 

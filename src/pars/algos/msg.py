@@ -184,5 +184,5 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    sees=Sight(chance=True),
+    sees=Sight(chance=True, still=dict(drawn_evaluation=False)),
 )

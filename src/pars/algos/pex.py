@@ -128,6 +128,6 @@ ALGORITHM = Algorithm(
     update,
     act,
     critic_net,
-    sees=Sight(chance=True),
+    sees=Sight(chance=True, still=dict(evaluation_chance=0.0)),
     go_online=go_online,
 )

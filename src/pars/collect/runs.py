@@ -36,8 +36,7 @@ def collect_run(
     task, position = there.task, there.position
     if task is None:
         raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
-    if not 0 <= member < len(there.seeds):
-        raise UsageError(f"member {member} of {run}: members are 0 to {len(there.seeds) - 1}")
+    there.check_member(member)
     policy = there.policies.member(member)  # in [-1, 1], as tasks are acted in
     columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)
     if task.action_range:

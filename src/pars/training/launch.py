@@ -23,9 +23,8 @@ from pars.probes import find_probes
 from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
 from pars.training.longer import in_words, is_longer
-from pars.training.online import rounded
 from pars.training.parts import make_group
-from pars.training.plan import Group, How, Job, Plan, Request
+from pars.training.plan import Group, How, Job, Plan, Request, rounded
 from pars.training.restore import group_folders
 from pars.training.run import run_jobs
 from pars.training.teams import in_step, populations, shown, teams

@@ -10,6 +10,7 @@ import numpy as np
 from pars.packing import width
 from pars.training.late_columns import LateColumns
 from pars.training.learner import Learner
+from pars.training.plan import rounded
 from pars.training.rollout import Interaction
 from pars.training.share import Share
 
@@ -57,8 +58,3 @@ class OnlineLoop:
     def close(self) -> None:
         for one in self.interactions:
             one.close()
-
-
-def rounded(steps: int, each: int) -> int:
-    """Environment steps of a member in whole turns of all its environments."""
-    return -(-steps // each) * each

@@ -27,6 +27,11 @@ class Plan:
     eval_episodes: int = 10
 
 
+def rounded(steps: int, each: int) -> int:
+    """Environment steps of a member in whole turns of all its environments."""
+    return -(-steps // each) * each
+
+
 @dataclass(frozen=True)
 class Group:
     """Members of one algorithm and one structure: they train in one program."""

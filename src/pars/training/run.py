@@ -22,9 +22,9 @@ from pars.training.folder import RunFolder, check_description
 from pars.training.held_out import HeldOut
 from pars.training.kept import keep
 from pars.training.learner import Learner
-from pars.training.online import OnlineLoop, rounded
+from pars.training.online import OnlineLoop
 from pars.training.pictures import save_actions, save_landscapes, save_trajectories
-from pars.training.plan import How, Job
+from pars.training.plan import How, Job, rounded
 from pars.training.share import Share, probe_batch, restored
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
