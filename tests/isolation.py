@@ -97,6 +97,8 @@ def changes(before: Seen, after: Seen) -> list[str]:
 def imported(value: Any, path: Iterable[str]) -> bool:
     """Whether `value` is a module of Python itself or of a folder on `path`."""
     spec = getattr(value, "__spec__", None)
+    if spec is None and (whole := sys.modules.get(str(getattr(value, "__name__", "")).rpartition(".")[0])):
+        return imported(whole, path)  # a part of a compiled module
     places = [spec.origin, *(spec.submodule_search_locations or [])] if spec else []
     return any(
         place and (place in ("built-in", "frozen") or place.startswith(tuple(filter(None, path)))) for place in places

@@ -1,5 +1,7 @@
 """From a folder of a plant's logs to a policy, as an engineer would go: four commands, no setting of ours known."""
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
@@ -53,3 +55,10 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
     actions = 2 * (in_units - low) / (high - low) - 1
     assert actions.shape == (len(data.obs[::50]), 3) and (actions.std(axis=0) > 0.1).all()  # no constant action
     assert (np.abs(actions - data.action[::50]).mean(axis=0) < np.abs(data.action[::50]).mean(axis=0)).all()
+
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    said = pars("export", "run", "--out", "policy", "--fallback", "50,0,0")
+    assert said.code == 0, said
+    np.testing.assert_array_equal(load_policy("policy")(data.obs[::50]), in_units)
+    page = Path("policy/passport.html").read_text()
+    assert "From 12 inputs it sets valve_pct, torque_cmd and fan_setpoint." in page and "O2 (ppm)" in page

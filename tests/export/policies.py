@@ -12,7 +12,8 @@ import numpy as np
 
 from pars import testing
 from pars.algos import ALGORITHMS
-from pars.export.policy import Policy, policy_of
+from pars.export.load import policy_of
+from pars.export.policy import Policy
 from pars.testing import tiny
 from pars.training.program import state_shapes
 from pars.units import Output

@@ -17,6 +17,7 @@ from tyro.conf import arg
 
 import pars
 from pars.cli.data import DATA_COMMANDS
+from pars.cli.deliver import DELIVERY
 from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words
@@ -214,6 +215,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "eval": evaluate,
     "report": report,
     "judge": judge,
+    **DELIVERY,
     "algos": algos,
     "tasks": tasks,
     "demo": demo,

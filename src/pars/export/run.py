@@ -1,0 +1,63 @@
+"""Runs the policy beside this file with numpy and onnxruntime alone:  python run.py observations.csv > actions.csv
+
+The CSV's first line names its columns, which are found by the names in contract.json. The column `flag` says how it
+went: 0 well, 1 on a number outside of what training saw, 2 a number was missing or infinite and this is the fallback.
+"""
+
+import csv
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+OK, OUT_OF_RANGE, FELL_BACK = 0, 1, 2
+
+
+class Policy:
+    def __init__(self, folder: Path | str) -> None:
+        folder = Path(folder)
+        self.contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
+        model = (folder / "policy.onnx").read_bytes()
+        if hashlib.sha256(model).hexdigest() != self.contract["files"]["policy.onnx"]["sha256"]:
+            raise SystemExit(
+                f"{folder}: policy.onnx is not the file that contract.json describes; copy the folder anew"
+            )
+        self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        inputs, outputs = self.contract["inputs"], self.contract["outputs"]
+        self.inputs, self.outputs = [x["name"] for x in inputs], [x["name"] for x in outputs]
+        self.low = np.array([-np.inf if x["low"] is None else x["low"] for x in inputs], np.float32)
+        self.high = np.array([np.inf if x["high"] is None else x["high"] for x in inputs], np.float32)
+        self.fallback = np.array(self.contract["fallback"], np.float32)
+
+    def act(self, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """obs [N, inputs] -> action [N, outputs], flag [N]: OK, OUT_OF_RANGE or FELL_BACK."""
+        obs = np.asarray(obs, np.float32)
+        if obs.ndim != 2 or obs.shape[1] != len(self.inputs):
+            raise ValueError(f"the policy takes [N, {len(self.inputs)}]: {', '.join(self.inputs)}")
+        early = self.contract["history"] > 1  # rows of NaN are from before the episode
+        bad = (np.isinf(obs) if early else ~np.isfinite(obs)).any(axis=1)
+        action = self.session.run(None, {"obs": obs if early else np.where(np.isfinite(obs), obs, 0)})[0]
+        bad |= ~np.isfinite(action).all(axis=1)
+        out = ((obs < self.low) | (obs > self.high)).any(axis=1)
+        flag = np.where(bad, FELL_BACK, np.where(out, OUT_OF_RANGE, OK))
+        return np.where(bad[:, None], self.fallback, action), flag
+
+
+def main() -> None:
+    policy = Policy(Path(__file__).parent)
+    with open(sys.argv[1], newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if rows and (absent := [name for name in policy.inputs if name not in rows[0]]):
+        raise SystemExit(f"{sys.argv[1]} has no column {absent[0]!r}; the policy takes {', '.join(policy.inputs)}")
+    obs = [[float(row[name] or "nan") for name in policy.inputs] for row in rows]
+    action, flag = policy.act(np.reshape(obs, (-1, len(policy.inputs))))
+    table = csv.writer(sys.stdout)
+    table.writerow([*policy.outputs, "flag"])
+    table.writerows([*map(float, one), int(mark)] for one, mark in zip(action, flag))
+
+
+if __name__ == "__main__":
+    main()
