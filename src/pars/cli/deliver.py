@@ -1,4 +1,4 @@
-"""`pars export`, as thin as the subcommands in main.py."""
+"""`pars export` and `pars replay`, as thin as the subcommands in main.py."""
 
 from __future__ import annotations
 
@@ -49,6 +49,42 @@ def export(
     print(f"passport: {made.folder / 'passport.html'}")
 
 
+def replay(
+    run: Positional[Path],
+    data: str,
+    episode: int = 0,
+    member: int = 0,
+    map: str | None = None,
+    action_range: str | None = None,
+    out: Path | None = None,
+    imports: Import = (),
+) -> None:
+    """Show an episode of logs beside what the policy would have done in each of its rows, and the critic's opinion.
+
+    `pars replay runs/mine --data logs.hdf5 --episode 7`
+
+    Args:
+        run: A folder that `pars train` wrote.
+        data: Logs, as `pars train --data` takes them.
+        episode: Which of their episodes, counted from 0.
+        member: Whose policy; those of the run's other members are shown as a band.
+        map: Our names to the names in your file, as of `pars train`.
+        action_range: Of the actions in the logs, as of `pars train`.
+        out: The page to write; by default RUN/replay-EPISODE.html.
+    """
+    from pars import api
+    from pars.cli import commands
+    from pars.data.formats.mapping_file import reading
+    from pars.export import replay as replays
+
+    commands.import_modules(imports)
+    dataset = api.open_dataset(data, None, mapping=reading(map), action_range=action_range)
+    found = replays.replay(run, dataset, episode, member)
+    outputs = zip(found.restored.outputs, replays.apart(found))
+    print("apart: " + ", ".join(f"{one.name} {share:.1f}% of its range" for one, share in outputs))
+    print(f"page: {replays.write_page(found, out or run / f'replay-{episode}.html')}")
+
+
 def _numbers(text: str) -> list[float]:
     """`50,0,1500`. Raises UsageError."""
     from pars.errors import UsageError
@@ -59,4 +95,4 @@ def _numbers(text: str) -> list[float]:
         raise UsageError(f"--fallback {text}: write a number for every action, as in 50,0,1500") from None
 
 
-DELIVERY: dict[str, Callable[..., None]] = {"export": export}
+DELIVERY: dict[str, Callable[..., None]] = {"export": export, "replay": replay}

@@ -132,7 +132,7 @@ def _limits(restored: Restored, contract: Contract) -> str:
     card = restored.description["dataset"]["card"]
     points = [
         "On an input outside of the ranges above, or on several at values that never came together in the data.",
-        "Where its actions are far from what was ever done in a like state.",
+        "Where its actions are far from what was ever done in a like state: pars replay shows that on logs of yours.",
     ]
     if contract["task"] is None:
         points.append("In closed loop before it was tried: no simulator was there to measure its return.")
