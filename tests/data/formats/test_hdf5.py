@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from pars.data.formats import hdf5
+from pars.data.formats.files import read_columns
 from pars.errors import DataError
+from tests.data.files import columns, write_hdf5
 
 RNG = np.random.default_rng(0)
 SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {  # of the array, of a chunk
@@ -74,6 +76,23 @@ def test_chunks_that_could_not_be_packed_are_read(tmp_path: Path) -> None:
         item = file.create_dataset("x", data=array, chunks=(10,), compression="gzip")
         item.id.write_direct_chunk((10,), array[10:20].tobytes(), filter_mask=1)
     np.testing.assert_array_equal(read(tmp_path / "a.hdf5", 40), array)
+
+
+def test_a_damaged_group_or_name_and_a_type_that_numpy_lacks_are_one_line(tmp_path: Path) -> None:
+    path = write_hdf5(tmp_path / "a.hdf5", columns())
+    content = path.read_bytes()
+    for old, new in {b"rewards\0": b"\xffewards\0", b"HEAP": b"HEAQ", b"SNOD": b"SNOE"}.items():
+        assert old in content
+        path.write_bytes(content.replace(old, new))
+        with pytest.raises(DataError, match=r"a.hdf5: (this HDF5 file is damaged|no 'rewards')") as caught:
+            read_columns(path)
+        assert "\n" not in str(caught.value)
+    path.write_bytes(content)
+    with h5py.File(path, "a") as file:
+        del file["rewards"]
+        h5py.h5d.create(file.id, b"rewards", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((200,)))
+    with pytest.raises(DataError, match=r"a.hdf5: this HDF5 file is damaged, or holds what NumPy has no type for"):
+        read_columns(path)
 
 
 @pytest.mark.parametrize("packing", ["gzip", "shuffled"])

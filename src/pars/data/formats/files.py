@@ -246,7 +246,7 @@ def _contents(
     """The open file; what a table lacks is added to `missing`."""
     if form == "hdf5":
         with hdf5.opened(path) as file:
-            names = [*file, *(name for name in (hdf5.names(file) if mapping else []) if "/" in name)]
+            names = [*hdf5.top(file), *(name for name in (hdf5.names(file) if mapping else []) if "/" in name)]
             below = hdf5.names(file, INFOS) if infos else []
             yield Contents(names, lambda name: hdf5.column(path, file, name), below)
     elif form == "npz":

@@ -1,7 +1,10 @@
 """Columns of an HDF5 file, all values inside the file: links, external storage and virtual datasets are refused."""
 
 import contextlib
+import errno
 import itertools
+import os
+import traceback
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +17,7 @@ from pars.data.cache import writing
 from pars.data.formats.layout import Column, plain_numbers, plausible
 from pars.data.formats.mapping import natural
 from pars.data.parallel import in_order
-from pars.errors import DataError
+from pars.errors import DataError, printable
 
 INSIDE, ELSEWHERE, ABSENT = "inside", "elsewhere", "absent"
 PLAIN, GZIP, SHUFFLED = (), (h5py.h5z.FILTER_DEFLATE,), (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE)
@@ -30,7 +33,26 @@ def opened(path: Path) -> Iterator[Any]:
     except (OSError, RuntimeError) as error:
         raise DataError(f"{path}: this HDF5 file is truncated or damaged; copy or download it again") from error
     with file:
-        yield file
+        try:
+            yield file
+        except (RuntimeError, KeyError, TypeError) as error:
+            if not _of_library(error):
+                raise
+            raise DataError(
+                f"{path}: this HDF5 file is damaged, or holds what NumPy has no type for ({printable(error)}); copy or "
+                "write it again"
+            ) from error
+
+
+def _of_library(error: BaseException) -> bool:
+    """Whether an error was raised inside h5py, which tells of damage in whatever class suits the place."""
+    frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return "h5py" in Path(frames[-1]).parts
+
+
+def top(file: Any) -> list[str]:
+    """Names at the top of the file; those that are no text, as damage makes them, are left out."""
+    return [name for name in file if isinstance(name, str)]
 
 
 def names(file: Any, below: str = "") -> list[str]:
@@ -172,7 +194,11 @@ def column(path: Path, file: Any, key: str) -> Column:
 
 def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
     """Write columns and attributes as HDF5, all or nothing. Raises ResourceError if that is impossible."""
-    with writing(path) as aside, h5py.File(aside, "w") as file:
-        for key, values in columns.items():
-            file.create_dataset(key, data=values, compression="gzip", compression_opts=1, shuffle=True)
-        file.attrs.update(attributes)
+    with writing(path) as aside:
+        try:
+            with h5py.File(aside, "w") as file:
+                for key, values in columns.items():
+                    file.create_dataset(key, data=values, compression="gzip", compression_opts=1, shuffle=True)
+                file.attrs.update(attributes)
+        except RuntimeError as error:  # HDF5's own word for a disk that fails while a file is closed
+            raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})") from error

@@ -72,7 +72,7 @@ def in_folder(folder: Path) -> Path | None:
 
 def episodes(file: Any) -> list[str]:
     """Names of the episode groups, in the order of their numbers."""
-    return sorted((name for name in file if re.fullmatch(r"episode_\d+", name)), key=natural)
+    return sorted((name for name in hdf5.top(file) if re.fullmatch(r"episode_\d+", name)), key=natural)
 
 
 def action_range(path: Path, file: Any) -> ActionRange | None:
