@@ -13,7 +13,7 @@ NONE = [ $$? = 5 -a -n "$(PYTEST_ARGS)" ] # what was asked for selects no test o
 UV_COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench lock clean
+.PHONY: help setup demo test torture check format bench lock clean
 
 help: ## this list
 	@echo "make TARGET, one of:"
@@ -31,6 +31,10 @@ demo: $(READY) ## the demo (DEMO=short: a shorter one)
 test: $(READY) ## the tests, in two processes (PYTEST_ARGS="--slow": the longer tier too; "-n 0": in one process)
 	@$(PY) -m pytest -n 2 --dist worksteal --quick-compile $(PYTEST_ARGS) || $(NONE)
 	@$(PY) -m pytest -n 2 --dist worksteal -m shipped $(PYTEST_ARGS) || $(NONE)
+
+torture: $(READY) ## kills, failing disks, flipped bits, random files, to docs/reliability.md (hours; PARTS="saves --minutes 5")
+	@$(PY) -m tests.torture $(PARTS)
+	@$(PY) -m tests.torture --write
 
 check: $(READY) ## formatting, lint and types
 	@$(PY) -m ruff format --check .

@@ -1,0 +1,57 @@
+"""docs/reliability.md: what is promised, and what trying it gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HEAD = """# Reliability
+
+What is promised of runs and data, and what was tried to break it. The figures are written by `python -m tests.torture
+--write`.
+
+```sh notest
+make torture
+```
+
+runs everything (hours; `python -m tests.torture saves --minutes 5` one part for so long; Linux, gcc). `make test`
+runs a little of it.
+
+## Promised
+
+- **A checkpoint that was saved is there**, after a kill at any moment, a full disk or an error of the disk. At most
+  the work since the newest one is lost: two minutes, or the interval between two evaluations if one was given up on a
+  signal.
+- **A run that is continued ends bit for bit** where an undisturbed one ends, on the same machine and number of cores.
+- **Nothing that was damaged is used without a word**: SHA-256 of the arrays, of the logs as far as a checkpoint
+  stands on them, of every manifest, `run.json`, `status.json` and of converted data. What has none is harmless:
+  wall-clock figures (`timing.csv`), TensorBoard's events, pictures for the report. Of `metrics.csv` a report reads
+  what it can and says what it leaves out.
+- **A folder from elsewhere is data**: nothing in it is executed, links are not followed, nothing outside of it is
+  written, and nothing in it that has another name than pars gives is deleted.
+- **An error is one line** with one of the [exit codes](guide.md#exit-codes). What the system refuses is 7, with the
+  file and the number.
+- **A signal is answered within ten seconds**, also in an evaluation; a second one ends at once.
+
+## Not promised
+
+- Checksums find damage; they are no signatures. Whoever can write to the folder can write checksums that fit.
+- Converted data that rots on the disk without a change of its size or times is found with `--verify always` alone.
+- Network disks whose `fsync` or `flock` do not keep their word; two machines that write to one folder there.
+- Bits on a GPU: a continued run is as exact as the GPU's own sums are.
+
+## Tried
+"""
+
+
+def write(results: Path, target: Path) -> None:
+    """Make the page of the results that `python -m tests.torture` kept."""
+    known: dict[str, Any] = json.loads(results.read_text())
+    lines = [HEAD, "| what | tried | results | wrong |", "|---|---|---|---|"]
+    for part in known.values():
+        for tally in part["tallies"]:
+            outcomes = ", ".join(f"{count:,} {name}" for name, count in sorted(tally["outcomes"].items()))
+            lines.append(f"| {tally['what']} | {tally['tried']:,} | {outcomes} | {len(tally['faults'])} |")
+    dates = ", ".join(f"{name} {part['date']} ({part['seconds'] / 60:.1f} min)" for name, part in known.items())
+    target.write_text("\n".join([*lines, "", f"Dates: {dates}.", ""]), encoding="utf-8")
