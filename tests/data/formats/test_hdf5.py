@@ -12,7 +12,7 @@ import pytest
 
 from pars.data.formats import hdf5
 from pars.data.formats.files import read_columns
-from pars.errors import DataError
+from pars.errors import DataError, ResourceError
 from tests.data.files import columns, write_hdf5
 
 RNG = np.random.default_rng(0)
@@ -93,6 +93,20 @@ def test_a_damaged_group_or_name_and_a_type_that_numpy_lacks_are_one_line(tmp_pa
         h5py.h5d.create(file.id, b"rewards", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((200,)))
     with pytest.raises(DataError, match=r"a.hdf5: this HDF5 file is damaged, or holds what NumPy has no type for"):
         read_columns(path)
+
+
+def test_what_does_not_come_back_as_it_was_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after an error of the disk that HDF5 keeps to itself."""
+    hdf5.write(tmp_path / "a.hdf5", columns(), {"made": "here"})
+    real = h5py.Group.create_dataset
+
+    def lost(file: Any, key: str, data: np.ndarray, **how: Any) -> Any:
+        return real(file, key, data=np.zeros_like(data), **how)
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", lost)
+    with pytest.raises(ResourceError, match=r"cannot write .*b.hdf5: Input/output error \(observations came back chan"):
+        hdf5.write(tmp_path / "b.hdf5", columns(), {})
+    assert not (tmp_path / "b.hdf5").exists()
 
 
 @pytest.mark.parametrize("packing", ["gzip", "shuffled"])

@@ -193,12 +193,23 @@ def column(path: Path, file: Any, key: str) -> Column:
 
 
 def write(path: Path, columns: Mapping[str, np.ndarray], attributes: Mapping[str, Any]) -> None:
-    """Write columns and attributes as HDF5, all or nothing. Raises ResourceError if that is impossible."""
+    """Write columns and attributes as HDF5, all or nothing, and read them again: HDF5 keeps some errors of a disk to
+    itself. Raises ResourceError if that is impossible."""
     with writing(path) as aside:
         try:
             with h5py.File(aside, "w") as file:
                 for key, values in columns.items():
                     file.create_dataset(key, data=values, compression="gzip", compression_opts=1, shuffle=True)
                 file.attrs.update(attributes)
+            _check_written(aside, columns)
         except RuntimeError as error:  # HDF5's own word for a disk that fails while a file is closed
             raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({error})") from error
+
+
+def _check_written(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Raises OSError if columns are not what they should be."""
+    with h5py.File(path, "r") as file:
+        for key, wanted in columns.items():
+            found, values = file[key][()], np.asarray(wanted)
+            if found.dtype != values.dtype or found.shape != values.shape or found.tobytes() != values.tobytes():
+                raise OSError(errno.EIO, f"{os.strerror(errno.EIO)} ({key} came back changed)")
