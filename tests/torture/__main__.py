@@ -25,12 +25,13 @@ WHOLE: dict[str, dict[str, Any]] = {
     "saves": dict(tries=200),
     "conversions": dict(tries=50),
     "commands": dict(tries=200),
+    "whole": dict(tries=60),
     "fuzz": dict(share=1.0),
 }
 
 
 def parts(root: Path) -> dict[str, Callable[..., Any]]:
-    from tests.torture import faults, flips, kills
+    from tests.torture import faults, flips, kills, whole
 
     def fuzzed(budget: Any, share: float) -> Any:
         from tests.torture import fuzz  # wants hypothesis
@@ -43,6 +44,7 @@ def parts(root: Path) -> dict[str, Callable[..., Any]]:
         "saves": lambda budget, **how: [kills.saving(root, budget, **how)],
         "conversions": lambda budget, **how: [kills.converting(root, budget, **how)],
         "commands": lambda budget, **how: [kills.commands(root, budget, **how)],
+        "whole": lambda budget, **how: whole.run(root, budget, **how),
         "fuzz": fuzzed,
     }
 
