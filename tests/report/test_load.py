@@ -91,6 +91,7 @@ def test_folders_that_are_no_run(tmp_path: Path):
         ('{"format": 4}', "has format 4, this version of pars reads 1, 2, 3"),
         ('{"format": 1, "algorithm": "pars", "members": []}', "names no members"),
         ('{"format": 1, "algorithm": "pars", "members": [3]}', "names no members"),
+        ('{"format": 1, "algorithm": "pars", "members": [{"seed": []}]}', "names no members"),
     ],
 )
 def test_damaged_run_json_is_one_line(tmp_path: Path, text: str, reason: str):

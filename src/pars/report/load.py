@@ -123,7 +123,7 @@ def _dict(info: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _members(path: Path, info: dict[str, Any]) -> list[Member]:
     raw = info.get("members")
-    if not isinstance(raw, list) or not raw or not all(isinstance(m, dict) and "seed" in m for m in raw):
+    if not isinstance(raw, list) or not raw or not all(isinstance(m, dict) and type(m.get("seed")) is int for m in raw):
         raise CheckpointError(f"{path} names no members (a list of objects with a seed); restore it or train again")
     return [Member(int(m["seed"]), {k: v for k, v in _dict(m, "settings").items() if k != "seed"}) for m in raw]
 

@@ -166,8 +166,10 @@ def _check_types(description: Mapping[str, Any]) -> None:
         if not isinstance(description.get(name, kind()), kind):
             raise ValueError(f"its {name} is a {type(description[name]).__name__}")
     for member in description.get("members", []):
-        if not isinstance(member, dict) or not isinstance(member.get("settings"), dict):
-            raise ValueError("a member has no settings")
+        if not isinstance(member, dict) or not isinstance(member.get("settings"), dict) or "seed" not in member:
+            raise ValueError("a member has no seed or no settings")
+        if type(member["seed"]) is not int:
+            raise ValueError(f"a member's seed is a {type(member['seed']).__name__}")
 
 
 def check_description(path: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:

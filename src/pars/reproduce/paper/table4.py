@@ -39,7 +39,12 @@ TABLE4 = Grid(
     arms=(PARS, *GOALS),
     published=published,
     show=show,
-    small=Small(tasks=("pointmaze-umaze-diverse",), steps_scale=0.02, episodes=20, settings={"token_width": 64, "batch_size": 256}),
+    small=Small(
+        tasks=("pointmaze-umaze-diverse",),
+        steps_scale=0.02,
+        episodes=20,
+        settings={"token_width": 64, "batch_size": 256},
+    ),
     notes=(
         "The goal-conditioned methods see where to go and none of the rewards, PARS the rewards and no goal.",
         "Each trains as long as its own recipe says: 80,000 steps of 512 rows, HIQL a million of 1,024, GCPC 52,000 "
