@@ -32,7 +32,7 @@ runs a little of it.
   written, and nothing in it that has another name than pars gives is deleted.
 - **An error is one line** with one of the [exit codes](guide.md#exit-codes). What the system refuses is 7, with the
   file and the number.
-- **A signal is answered within ten seconds**, also in an evaluation; a second one ends at once.
+- **A signal is answered within ten seconds** where the processor is not shared with much else, also in an evaluation.
 
 ## Not promised
 
@@ -42,6 +42,9 @@ runs a little of it.
 - Bits on a GPU: a continued run is as exact as the GPU's own sums are.
 
 ## Tried
+
+Each part until nothing was left to try, or for the time below. "Harmless": what was used afterwards was what it had
+been; converted data that was damaged is made again.
 """
 
 
@@ -50,7 +53,7 @@ def write(results: Path, target: Path) -> None:
     known: dict[str, Any] = json.loads(results.read_text())
     lines = [HEAD, "| what | tried | results | wrong |", "|---|---|---|---|"]
     for part in known.values():
-        for tally in part["tallies"]:
+        for tally in (one for one in part["tallies"] if one["tried"]):
             outcomes = ", ".join(f"{count:,} {name}" for name, count in sorted(tally["outcomes"].items()))
             lines.append(f"| {tally['what']} | {tally['tried']:,} | {outcomes} | {len(tally['faults'])} |")
     dates = ", ".join(f"{name} {part['date']} ({part['seconds'] / 60:.1f} min)" for name, part in known.items())
