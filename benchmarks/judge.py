@@ -116,7 +116,9 @@ def ways(records: Sequence[Row]) -> dict[str, np.ndarray]:
     found = {name: np.array([one[name]["estimate"] for one in records]) for name in ESTIMATORS}
     for name in ("fqe", "dr"):
         flagged = np.array([bool(one[name]["flags"]) for one in records])
-        found[f"{name}, trusted first"] = found[name] - flagged * (1.0 + np.ptp(found[name]))
+        low = np.array([one[name]["low"] for one in records])
+        behind = low - low.max() + found[name].min() - 1.0  # below all that are trusted
+        found[f"{name}, trusted first"] = np.where(flagged, behind, found[name])
     found["fqe, lower bound"] = np.array([one["fqe"]["low"] for one in records])
     found["last step"] = np.array([float(one["step"]) for one in records])
     found["least TD error"] = -np.array([one["td_error"] for one in records])

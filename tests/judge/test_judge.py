@@ -85,6 +85,8 @@ def test_the_order_and_what_is_said():
     places = ranked(judged(), "dr")
     trusts = [place.said.trust for place in places]
     assert trusts == sorted(trusts, reverse=True)
+    behind = [place.said.low for place in places if not place.said.trust]
+    assert behind == sorted(behind, reverse=True)
     lines = verdict(judged(), places)
     assert lines[0].startswith(("Pick pars", "None of 6")) and "In the simulator (2 episodes each)" in lines[2]
     header, rows = table(judged(), places)

@@ -24,13 +24,18 @@ class Place(NamedTuple):
 
 
 def ranked(judged: Judgement, estimator: str = DEFAULT) -> list[Place]:
-    """Policies that can be trusted first, each sorted by its estimate. Raises UsageError where none has one."""
+    """Policies that can be trusted first, by their estimates, then the others by what they are worth at least. Raises
+    UsageError where none has an estimate."""
     if estimator not in ESTIMATORS:
         raise UsageError(unknown("estimator", estimator, ESTIMATORS))
     known = [Place(one, said) for one in judged.policies if (said := one.by(estimator)) is not None]
     if not known:
         raise UsageError(f"estimator {estimator}: none of the methods has critics of its own; use {DEFAULT}")
-    return sorted(known, key=lambda place: (not place.said.trust, -place.said.estimate))
+    return sorted(known, key=lambda place: (not place.said.trust, -_worth(place.said)))
+
+
+def _worth(said: Estimate) -> float:
+    return said.estimate if said.trust else said.low
 
 
 def verdict(judged: Judgement, places: Sequence[Place]) -> list[str]:
@@ -39,7 +44,7 @@ def verdict(judged: Judgement, places: Sequence[Place]) -> list[str]:
     interval = f"{number(best.said.estimate)} [{number(best.said.low)} {number(best.said.high)}]"
     mean, spread = judged.returns.mean(), judged.returns.std()
     if not best.said.trust:
-        first = f"None of {len(places)} policies can be trusted; the highest estimate is {best.policy.name.label}'s"
+        first = f"None of {len(places)} policies can be trusted; the highest lower bound is {best.policy.name.label}'s"
     elif measured:  # what the data returned began elsewhere
         first = f"Pick {best.policy.name.label}: {interval}"
     elif best.said.low > mean:
