@@ -47,14 +47,14 @@ class Policy:
         width = rows.shape[-1] * self.history
         rows = rows.reshape(-1, width)
         if self.goals:
-            wanted = self._rows(goal, "numbers of a goal", "goals", self.goals)
+            wanted, own = self._rows(goal, "numbers of a goal", "goals", self.goals), lead
             try:
-                lead = np.broadcast_shapes(lead, wanted.shape[:-1])
+                lead = np.broadcast_shapes(own, wanted.shape[:-1])
             except ValueError:
                 raise ObservationError(
                     f"goals of shape {wanted.shape} do not fit observations {np.shape(obs)}"
                 ) from None
-            rows = np.broadcast_to(rows.reshape(*np.shape(obs)[:-1], width), (*lead, width)).reshape(-1, width)
+            rows = np.broadcast_to(rows.reshape(*own, width), (*lead, width)).reshape(-1, width)
             wanted = np.broadcast_to(wanted, (*lead, len(self.goals))).reshape(-1, len(self.goals))
             rows = np.concatenate([rows, wanted], axis=1)
         return np.asarray(self.program(rows), np.float32).reshape(*lead, len(self.outputs))

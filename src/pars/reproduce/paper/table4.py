@@ -43,7 +43,7 @@ TABLE4 = Grid(
         tasks=("pointmaze-umaze-diverse",),
         steps_scale=0.02,
         episodes=20,
-        settings={"token_width": 64, "batch_size": 256},
+        settings={"batch_size": 256, "actor_hidden": (256, 256), "token_width": 64},
     ),
     notes=(
         "The goal-conditioned methods see where to go and none of the rewards, PARS the rewards and no goal.",
