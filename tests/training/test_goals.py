@@ -45,9 +45,9 @@ def test_a_policy_is_called_with_a_goal() -> None:
     assert policy(obs[:0], np.ones(2)).shape == (0, 2)
     for seen, words in (
         ((obs,), "needs a goal; call it with"),
-        ((obs, np.ones(3)), r"sees goals of 2 numbers, not shape \(3,\)"),
+        ((obs, np.ones(3)), r"sees 2 numbers of a goal \(policy.goals\), not shape \(3,\)"),
         ((obs[:, :3], np.ones(2)), r"sees 4 observations \(policy.inputs\), not shape \(5, 3\)"),
-        ((obs, np.ones((4, 2))), r"\(4,\) goals for \(5,\) observations; give one goal"),
+        ((obs, np.ones((4, 2))), r"goals of shape \(4, 2\) do not fit observations \(5, 4\)"),
     ):
         with pytest.raises(UsageError, match=words):
             policy(*seen)
