@@ -197,7 +197,7 @@ def test_a_policy_with_a_history_sees_nan_before_the_episode(tmp_path: Path) -> 
     young[:-1] = np.nan
     np.testing.assert_allclose(policy(young), policy(obs))  # the mean of what is there
     assert policy(np.stack([obs, young])).shape == (2, 2)
-    with pytest.raises(UsageError, match=rf"sees the last {toys.HISTORY} times 4 observations .*not shape \(4,\)"):
+    with pytest.raises(UsageError, match=rf"sees a history \[{toys.HISTORY}, 4\] .*, not shape \(4,\)"):
         policy(obs[0])
 
 
