@@ -11,11 +11,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from pars.export.program import INPUT, Op, Program, simplified
 from pars.export.steps import STEPS, Place, Unwritten
 from pars.nn.spread import as_written, trace_once
+from pars.nn.walk import aval, walk
 from pars.system import processors
 
 INLINED = {
@@ -67,11 +68,6 @@ def inward(bounds: Any, sign: int) -> np.ndarray:
     return np.where(outside, np.nextafter(near, np.float32(sign * np.inf)), near)
 
 
-def aval(variable: Any) -> Any:
-    """Shape and dtype of a value of a traced program."""
-    return variable.aval
-
-
 class Tape:
     """The operations of a traced program (leaves, obs) -> action, in their order."""
 
@@ -90,12 +86,7 @@ class Tape:
         return known
 
     def _walk(self, program: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
-        values = dict(zip([*program.constvars, *program.invars], [*consts, *args], strict=True))
-        read = lambda x: np.asarray(x.val, aval(x).dtype) if isinstance(x, Literal) else values[x]  # noqa: E731
-        for equation in program.eqns:
-            given = [read(x) for x in equation.invars]
-            values |= zip(equation.outvars, self._apply(equation, given), strict=True)
-        return [read(x) for x in program.outvars]
+        return walk(program, consts, args, self._apply, np.asarray)
 
     def _apply(self, equation: JaxprEqn, given: list[Any]) -> Sequence[Any]:
         name, params = equation.primitive.name, equation.params

@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 from pars.nn.spread import trace_once
+from pars.nn.walk import aval, walk
 from pars.system import processors
 
 ROWS = 4  # of a product: what BLAS's innermost loops take at once, whatever the processor
@@ -125,12 +126,7 @@ class Tape:
         return places if len(places) > 1 else [slice(places[0], places[0] + 1)]  # which gives a list of one
 
     def _walk(self, program: Jaxpr, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
-        values = dict(zip([*program.constvars, *program.invars], [*consts, *args], strict=True))
-        read = lambda x: jnp.asarray(x.val, _aval(x).dtype) if isinstance(x, Literal) else values[x]  # noqa: E731
-        for equation in program.eqns:
-            given = [read(x) for x in equation.invars]
-            values |= zip(equation.outvars, self._apply(equation, given), strict=True)
-        return [read(x) for x in program.outvars]
+        return walk(program, consts, args, self._apply, jnp.asarray)
 
     def _apply(self, equation: JaxprEqn, given: list[Any]) -> Sequence[Any]:
         name, params = equation.primitive.name, equation.params
@@ -140,7 +136,7 @@ class Tape:
         if not any(isinstance(x, Place) for x in given):
             results = equation.primitive.bind(*given, **params)
             return results if equation.primitive.multiple_results else [results]
-        takes, gives = [*map(_aval, equation.invars)], [*map(_aval, equation.outvars)]
+        takes, gives = [*map(aval, equation.invars)], [*map(aval, equation.outvars)]
         if name not in CALLS or any(x.dtype != np.float32 for x in takes + gives):
             raise Untranslated
         if name == "concatenate" and not all(isinstance(x, Place) for x in given):  # what is known has fewer rows
@@ -157,11 +153,6 @@ class Tape:
         """A known value as it meets others of `rank` axes behind that of the blocks. -> its place, from -1 down"""
         self._known.append(value.reshape((1,) * (1 + rank - value.ndim) + value.shape))
         return -len(self._known)
-
-
-def _aval(variable: Any) -> Any:
-    """Shape and dtype of a value of the program."""
-    return variable.aval
 
 
 Shape = tuple[int, ...]
