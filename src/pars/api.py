@@ -24,6 +24,7 @@ from pars.errors import TaskError, UsageError
 from pars.training import estimate
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
+from pars.training.kept import moment
 from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
 from pars.training.lengths import make_plan
 from pars.training.named_goals import with_goals
@@ -66,6 +67,8 @@ def train(
     data_in: DataIn = "auto",
     overlap: bool | None = None,
     keep_policies: bool = False,
+    action_limits: str | None = None,
+    stop_below: float | None = None,
     holdout: float | None = None,
     start_from: Path | str | None = None,
     start_seed: int | None = None,
@@ -103,6 +106,10 @@ def train(
         holdout: a share of the episodes, such as 0.1, that nothing trains on: TD error and action error on them are
             among the metrics, beside those on rows of training.
         keep_policies: of every evaluation, not of the last ones alone, so that all can be judged (pars.judge).
+        action_limits: what actions are kept within online and in evaluations, in units, "0..80,-1..1" or one
+            "LOW..HIGH" for all; a policy of such a run keeps to it.
+        stop_below: the online phase ends at the first evaluation whose mean score is below; the same call goes on
+            only with a lower one. Policies of all evaluations are kept.
         start_from: a run of the same algorithms and seeds: with online_steps, of the same data and offline settings,
             go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
@@ -114,7 +121,10 @@ def train(
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
     options = dict(physics=physics, goal=goal, env_args=env_args, env_timeout=env_timeout, action_range=action_range)
+    options["action_limits"] = action_limits
     tasks = _tasks(task, data, options)
+    if stop_below is not None and not (online_steps and np.isfinite(stop_below)):
+        raise UsageError(f"stop_below={stop_below}: is a score that ends an online phase; it goes with online steps")
     lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
     lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
@@ -159,7 +169,7 @@ def train(
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
     if not quiet and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
         view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
-    how = How(view, Stop(), probes, data_in, overlap, keep_policies)
+    how = How(view, Stop(), probes, data_in, overlap, keep_policies, stop_below)
     train_runs(requests, how, command, out if len(requests) > 1 else None)
     return out
 
@@ -299,18 +309,23 @@ class Result(NamedTuple):
 
 
 def evaluate(
-    run: Path | str, episodes: int | None = None, first_episode: int = 0, env_timeout: float | None = None
+    run: Path | str,
+    episodes: int | None = None,
+    first_episode: int = 0,
+    env_timeout: float | None = None,
+    at: str | None = None,
 ) -> list[Result]:
     """Run the deterministic policies of every group's newest checkpoint, `episodes` each (default: the task's number).
 
-    Evaluation episodes are numbered and start alike in every run; `first_episode` counts on to fresh ones.
+    Evaluation episodes are numbered and start alike in every run; `first_episode` counts on to fresh ones. `at` is the
+    step, such as "20000" or "online-500", of policies that are kept, in the place of the newest.
     """
     if min(1 if episodes is None else episodes, first_episode + 1) < 1:
         raise UsageError(f"{episodes} episodes from {first_episode} on; give at least one, counted from 0")
     check_whole("episodes", episodes, 1, MOST_EPISODES)
     results = []
     for folder in run_folders(run):
-        there = restore(folder)
+        there = restore(folder, moment(folder, at))
         task = task_of(there.description, env_timeout)
         if task is None:
             raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")

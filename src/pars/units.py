@@ -67,17 +67,17 @@ def of_dict(known: Any) -> ActionRange | None:
     return ActionRange.of(known["low"], known["high"], str(known["source"])) if known else None
 
 
-def parse_range(text: str, width: int) -> ActionRange:
+def parse_range(text: str, width: int, option: str = "--action-range") -> ActionRange:
     """`0..100,-5..5,0..3000`, or one range for all `width` dimensions. Raises UsageError."""
-    parts = text.split(",")
+    parts, also = text.split(","), f", or {SCALED}" if option == "--action-range" else ""
     found = [re.fullmatch(rf"\s*({NUMBER})\.\.({NUMBER})\s*", part) for part in parts]
     if not all(found):
-        raise UsageError(f"--action-range {text}: write LOW..HIGH for every action, as in 0..100,-5..5, or {SCALED}")
+        raise UsageError(f"{option} {text}: write LOW..HIGH for every action, as in 0..100,-5..5{also}")
     pairs = [(float(one[1]), float(one[2])) for one in found if one]
     if len(pairs) == 1:
         pairs *= width
     if len(pairs) != width:
-        raise UsageError(f"--action-range {text}: has {len(pairs)} ranges, and there are {width} actions")
+        raise UsageError(f"{option} {text}: has {len(pairs)} ranges, and there are {width} actions")
     if empty := [f"{low:g}..{high:g}" for low, high in pairs if not low < high]:
-        raise UsageError(f"--action-range {text}: {empty[0]} is empty; write the lower bound first")
+        raise UsageError(f"{option} {text}: {empty[0]} is empty; write the lower bound first")
     return ActionRange.of([low for low, _ in pairs], [high for _, high in pairs], "given")

@@ -16,7 +16,7 @@ from pars.export.load import policy_of
 from pars.export.policy import Policy
 from pars.testing import tiny
 from pars.training.program import state_shapes
-from pars.units import Output
+from pars.units import ActionRange, Output
 
 OUTPUTS = (Output("valve_pct", 0.0, 100.0), Output("torque_Nm", -5.0, 5.0))
 INPUTS = ("temp_C", "pressure_bar", "flow, l/s", "level")
@@ -34,7 +34,9 @@ def restored(name: str, **settings: Any) -> Any:
     state = jax.tree.map(lambda x: (0.5 * rng.normal(size=(1, *x.shape))).astype(x.dtype), shapes)
     state = state._replace(norm=jax.tree.map(lambda x: np.abs(x) + np.float32(0.5), state.norm))
     spec = spec._replace(goal_dim=2)
-    return SimpleNamespace(algo=algo, configs=[cfg], state=state, inputs=INPUTS, outputs=OUTPUTS, spec=spec, seeds=[0])
+    scale = ActionRange.of([one.low for one in OUTPUTS], [one.high for one in OUTPUTS], "")
+    wires = dict(inputs=INPUTS, outputs=OUTPUTS, scale=scale)
+    return SimpleNamespace(algo=algo, configs=[cfg], state=state, spec=spec, seeds=[0], **wires)
 
 
 @cache

@@ -48,6 +48,17 @@ def test_a_folder_has_the_policy_and_says_what_it_is() -> None:
     assert contract["run"]["settings"]["actor_hidden"] == [8, 8]
 
 
+def test_an_earlier_policy_is_delivered_with_what_was_known_then(tmp_path: Path) -> None:
+    run = runs.finished_run()
+    made = export(run, tmp_path / "early", at="online-20")
+    then, told = load_policy(made.folder), json.loads((made.folder / CONTRACT).read_text())
+    obs = np.random.default_rng(0).normal(size=(50, 4))
+    assert (told["run"]["phase"], told["run"]["step"]) == ("online", 20)
+    assert not np.array_equal(then(obs), load_policy(run)(obs))
+    passport = (made.folder / "passport.html").read_text()
+    assert "online step 20" in passport and "online step 30" not in passport
+
+
 def test_a_folder_is_loaded_without_jax() -> None:
     absent = "import sys; sys.modules['jax'] = None\n"
     code = f"{absent}from pars import load_policy; print(load_policy({str(delivered())!r})([0] * 4).shape)"

@@ -23,7 +23,7 @@ from pars.export.policy import Policy
 from pars.export.program import Program
 from pars.export.steps import Unwritten
 from pars.export.trace import inward, trace
-from pars.units import Output
+from pars.units import ActionRange, Output
 from tests import runs
 from tests.export import policies
 
@@ -64,11 +64,15 @@ def a_look_up(weights: list[Any], x: Any) -> Any:
     return jnp.take_along_axis(x.reshape(3, 4)[:, :2], places[:, None] % 3, axis=0)[1] / 10
 
 
+def box(width: int) -> ActionRange:
+    return ActionRange.of([-1.0] * width, [1.0] * width, "")
+
+
 @pytest.mark.parametrize("act", [attention, a_loop, a_look_up, lambda weights, x: jnp.array([0.5, -2.0])])
 def test_other_networks_can_be_written_too(act: Callable[..., Any]) -> None:
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=(4, 4)).astype(np.float32) for _ in range(3)]
-    program = trace(act, weights, lambda i: weights[i], 12, [-1.0, -1.0], [1.0, 1.0])
+    program = trace(act, weights, lambda i: weights[i], 12, box(2), box(2))
     x = rng.normal(size=(7, 12)).astype(np.float32)
     x[0, :4] = np.nan if act is attention else 0.0
     wanted = [np.clip(act([*map(jnp.asarray, weights)], jnp.asarray(row)), -1, 1) for row in x]
@@ -82,7 +86,7 @@ def test_what_cannot_be_written_says_which_step() -> None:
         (lambda weights, x: (x[:1].astype(jnp.int32) // 2).astype(jnp.float32), "a step .div."),
     ):
         with pytest.raises(Unwritten, match=why):
-            trace(act, [], lambda i: np.zeros(0), 4, [-1.0], [1.0])
+            trace(act, [], lambda i: np.zeros(0), 4, box(1), box(1))
 
 
 def test_a_policy_that_cannot_be_written_acts_by_jax(monkeypatch: pytest.MonkeyPatch) -> None:

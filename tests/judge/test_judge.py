@@ -96,6 +96,22 @@ def test_the_order_and_what_is_said():
         ranked(judged(), "fqp")
 
 
+def test_the_policy_that_is_picked_can_be_had():
+    (first, *_), (early, *_) = ranked(judged()), list(candidates([kept_run()]))
+    line = verdict(judged(), [first._replace(said=replace(first.said, flags=[]))])[-1]
+    name = first.policy.name
+    group, member = runs.group(kept_run()), int(name.member[-1])
+    assert line == f"To deliver it: pars export {group} --member {member} --at offline-{name.step}"
+    obs = np.asarray(runs.few_rows().columns.obs[:5])
+    np.testing.assert_array_equal(early.actions(obs)[1], load_policy(group, 1, at="20")(obs))
+    (then,), (now,) = api.evaluate(group, 1, at="offline-20"), api.evaluate(group, 1)
+    assert (then.position.step, now.position.step) == (20, 60)
+    with pytest.raises(CheckpointError, match="no policies at 21; it has offline-20, offline-40, offline-60 "):
+        load_policy(group, at="21")
+    with pytest.raises(UsageError, match="at 'last': give a step"):
+        load_policy(group, at="last")
+
+
 def test_the_page_is_whole_and_loads_nothing():
     text = render(judged(), "fqe")
     page = Page(text)
@@ -109,7 +125,8 @@ def test_without_a_simulator_the_data_is_what_policies_are_held_against():
         replace(one, estimates=[replace(said, flags=[], low=9.0) for said in one.estimates]) for one in alone.policies
     ]
     assert len(verdict(alone, ranked(alone))) == 2
-    (first, second) = verdict(alone, ranked(replace(alone, policies=sure)))
+    (first, second, third) = verdict(alone, ranked(replace(alone, policies=sure)))
+    assert third.startswith("To deliver it: pars export ")
     assert first.endswith("better than what made the data.") and "where the data's episodes begin" in second
     assert "Estimates and the data's own return" in Page(render(alone, "fqe")).text
 

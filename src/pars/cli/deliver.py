@@ -14,6 +14,7 @@ def export(
     run: Positional[Path],
     member: int = 0,
     out: Path | None = None,
+    at: str | None = None,
     fallback: str | None = None,
     check: bool = False,
     imports: Import = (),
@@ -27,6 +28,7 @@ def export(
     Args:
         run: A folder that `pars train` wrote; with --check one that `pars export` wrote.
         member: Which of the run's members.
+        at: The step of a policy that is kept, such as 20000 or online-500; by default the newest.
         out: The folder to write; by default RUN/policy. One of `pars export` is replaced.
         fallback: Action where there is no observation to act on, such as 50,0,1500 in units; by default the middles of
             the ranges.
@@ -38,13 +40,13 @@ def export(
 
     commands.import_modules(imports)
     if check:
-        if out or fallback or member:
+        if out or fallback or member or at:
             raise UsageError("--check looks at a policy folder and takes no other option")
         found = folder.check(run)
         print(f"{run}: whole and unchanged, {found.contract['sha256'][:12]}: {found.policy}")
         return
     numbers = None if fallback is None else _numbers(fallback)
-    made = folder.export(run, out or run / "policy", member, numbers)
+    made = folder.export(run, out or run / "policy", member, numbers, at)
     print(f"policy: {made.folder}, {len(made.files)} files; ONNX Runtime acts alike to {made.apart:.1g} of the range")
     print(f"passport: {made.folder / 'passport.html'}")
 
@@ -54,6 +56,7 @@ def replay(
     data: str,
     episode: int = 0,
     member: int = 0,
+    at: str | None = None,
     map: str | None = None,
     action_range: str | None = None,
     out: Path | None = None,
@@ -68,6 +71,7 @@ def replay(
         data: Logs, as `pars train --data` takes them.
         episode: Which of their episodes, counted from 0.
         member: Whose policy; those of the run's other members are shown as a band.
+        at: The step of policies that are kept, as of `pars export`.
         map: Our names to the names in your file, as of `pars train`.
         action_range: Of the actions in the logs, as of `pars train`.
         out: The page to write; by default RUN/replay-EPISODE.html.
@@ -79,7 +83,7 @@ def replay(
 
     commands.import_modules(imports)
     dataset = api.open_dataset(data, None, mapping=reading(map), action_range=action_range)
-    found = replays.replay(run, dataset, episode, member)
+    found = replays.replay(run, dataset, episode, member, at)
     outputs = zip(found.restored.outputs, replays.apart(found))
     print("apart: " + ", ".join(f"{one.name} {share:.1f}% of its range" for one, share in outputs))
     print(f"page: {replays.write_page(found, out or run / f'replay-{episode}.html')}")

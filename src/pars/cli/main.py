@@ -57,6 +57,8 @@ def train(
     eval_episodes: int | None = None,
     out: Path | None = None,
     keep_policies: bool = False,
+    action_limits: str | None = None,
+    stop_below: float | None = None,
     holdout: float | None = None,
     start_from: Path | None = None,
     start_seed: int | None = None,
@@ -114,6 +116,10 @@ def train(
         out: Folder of the run; by default runs/ALGO-TASK-HASH.
         holdout: A share of the episodes, such as 0.1, that nothing trains on, to measure errors on them.
         keep_policies: Keep the policies of every evaluation, so that `pars judge` can choose among them.
+        action_limits: What actions are kept within online and in evaluations, in units: 0..80,-1..1, or one LOW..HIGH
+            for all.
+        stop_below: End the online phase at the first evaluation whose mean score is below this; the policies of all
+            evaluations are kept.
         start_from: A run of the same algorithm and seeds to begin with: online, with the same data and offline
             settings; without --online-steps offline anew, on any data.
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
@@ -149,6 +155,8 @@ def train(
         eval_episodes=eval_episodes,
         out=out,
         keep_policies=keep_policies,
+        action_limits=action_limits,
+        stop_below=stop_below,
         holdout=holdout,
         start_from=start_from,
         start_seed=start_seed,

@@ -28,6 +28,7 @@ def evaluate(
     env_timeout: float | None,
     csv_file: Path | None = None,
     json_file: Path | None = None,
+    at: str | None = None,
 ) -> None:
     if env:
         named = {read_description(folder)["task"] for folder in run_folders(run)}
@@ -35,7 +36,7 @@ def evaluate(
             raise UsageError(f"--env {env}: the run's is {', '.join(map(str, named))}; name that, or leave it out")
         find_here(env)
         make_task(env)  # imports its module, which the user trusts
-    results = api.evaluate(run, episodes, first_episode, env_timeout)
+    results = api.evaluate(run, episodes, first_episode, env_timeout, at)
     write_records([row for result in results for row in every_episode(result)], csv_file, json_file)
     tasks = dict.fromkeys(result.task.id for result in results)
     for task in tasks:

@@ -13,18 +13,20 @@ def evaluate(
     run: Positional[Path],
     episodes: int | None = None,
     first_episode: int = 0,
+    at: str | None = None,
     env: str | None = None,
     env_timeout: float | None = None,
     csv: Path | None = None,
     json: Path | None = None,
     imports: Import = (),
 ) -> None:
-    """Evaluate the newest checkpoint of every member of a run.
+    """Evaluate every member of a run, at its newest checkpoint.
 
     Args:
         run: A folder that `pars train` wrote.
         episodes: Episodes of each member; by default the task's own number.
         first_episode: Evaluation episodes are numbered and always start alike; count from here for fresh ones.
+        at: The step of policies that are kept, such as 20000 or online-500, in the place of the newest.
         env: The run's environment once more, where a module of yours makes it: my_package:MyEnv-v0.
         env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
         csv: Write a table of all episodes to this file, one a line.
@@ -33,7 +35,7 @@ def evaluate(
     from pars.cli import commands, outcome
 
     commands.import_modules(imports)
-    outcome.evaluate(run, episodes, first_episode, env, env_timeout, csv, json)
+    outcome.evaluate(run, episodes, first_episode, env, env_timeout, csv, json, at)
 
 
 def report(runs: Positional[tuple[Path, ...]], out: Path | None = None) -> None:

@@ -83,9 +83,16 @@ class Task:
     make: MakeEnv
     goal_dim: int = 0  # width of the goals that policies may be shown; 0: the task has none
     action_range: ActionRange | None = None  # what actions in [-1, 1] are mapped to; None: they are the task's own
+    limits: ActionRange | None = None  # of [-1, 1], what actions are kept within; None: all of it
     options: tuple[tuple[str, str], ...] = ()  # what `make_task` was told besides the id
     modes: tuple[str, ...] = ("stock",)  # engine modes that there are
     goal_choices: tuple[str, ...] = ()  # when the goal is drawn; (): the task fixes it
+
+    def allowed(self, action: Array) -> Array:
+        """Actions [.., A] in [-1, 1] as they are taken: within the limits."""
+        if self.limits is None:
+            return action
+        return np.clip(action, np.asarray(self.limits.low, np.float32), np.asarray(self.limits.high, np.float32))
 
     def score(self, returns: Array) -> Array:
         """Normalised score 100 (R - low) / (high - low) of undiscounted, unscaled returns, any shape."""

@@ -14,7 +14,7 @@ from pars.envs.locomotion import locomotion
 from pars.envs.ogbench import CELLS, ogbench_antmaze
 from pars.envs.pointmaze import pointmaze
 from pars.errors import UsageError, unknown
-from pars.units import SCALED
+from pars.units import SCALED, ActionRange, parse_range
 
 # How data was collected; the evaluation is the same for all protocols of a map.
 POINTMAZE = {
@@ -77,6 +77,7 @@ def make_task(
     env_args: Mapping[str, Any] | str | None = None,
     env_timeout: float | None = None,
     action_range: str | None = None,
+    action_limits: str | None = None,
 ) -> Task:
     """The task of an id of `TASKS` or of Gymnasium.
 
@@ -87,9 +88,32 @@ def make_task(
         env_args: of Gymnasium's, keyword arguments of the environment: a dict, or its JSON, as runs keep it.
         env_timeout: of Gymnasium's, seconds that one reset or step may take; 0: any time.
         action_range: of a Gymnasium environment, see `gym_task`.
+        action_limits: what actions are kept within, in the task's units, "0..80,-1..1" or one "LOW..HIGH" for all.
 
     Raises UsageError (unknown id, option that the task has not) or TaskError (cannot be made).
     """
+    task = _made(task_id, physics, goal, env_args, env_timeout, action_range)
+    return task if action_limits is None else limited(task, action_limits)
+
+
+def limited(task: Task, text: str) -> Task:
+    """The task with actions that are kept within limits. Raises UsageError."""
+    asked = parse_range(text, task.action_dim, "--action-limits")
+    units = task.action_range or ActionRange.of([-1.0] * task.action_dim, [1.0] * task.action_dim, "")
+    inside = ActionRange.of(units.to_scaled(asked.low), units.to_scaled(asked.high), "given")
+    if any(low >= high for low, high in zip(inside.low, inside.high)):
+        raise UsageError(f"--action-limits {text}: leaves no action; those of {task.id} are in {units}")
+    return replace(task, limits=inside, options=(*task.options, ("action_limits", text)))
+
+
+def _made(
+    task_id: str,
+    physics: str | None,
+    goal: str | None,
+    env_args: Mapping[str, Any] | str | None,
+    env_timeout: float | None,
+    action_range: str | None,
+) -> Task:
     options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
     if env_timeout is not None and not 0 <= env_timeout < float("inf"):
         raise UsageError(f"--env-timeout {env_timeout}: seconds, a number from 0 (any time) on")

@@ -16,6 +16,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from pars.config import to_dict
+from pars.core import ONLINE
 from pars.errors import CheckpointError, ResourceError, UsageError
 from pars.export import contract as contracts
 from pars.export.c_file import to_c
@@ -25,7 +26,7 @@ from pars.export.policy import Policy
 from pars.export.program import INPUT, Program
 from pars.packing import width
 from pars.training.folder import REPLAY
-from pars.training.restore import Restored, only_folder, restore
+from pars.training.restore import Restored, member_of
 
 ROWS = 1000  # on which the model is held against the policy
 FAR = 1e-5  # of an output's range, that they may differ by
@@ -41,19 +42,21 @@ class Export:
     apart: float
 
 
-def export(run: Path | str, out: Path, member: int = 0, fallback: Sequence[float] | None = None) -> Export:
+def export(
+    run: Path | str, out: Path, member: int = 0, fallback: Sequence[float] | None = None, at: str | None = None
+) -> Export:
     """Write the policy of one member of a run to the folder `out`, which must be new or one of `export`'s own.
 
     Raises UsageError, CheckpointError, ResourceError (also where a package of the extra `export` is missing).
 
     Args:
         fallback: action where there is no observation to act on, in units; by default the middle of each range.
+        at: the step of a policy that is kept, see `load_policy`.
     """
     _needs_packages()
     if out.exists() and not (out / CONTRACT).exists():
         raise UsageError(f"--out {out}: is there already and is no policy folder; name another")
-    restored = restore(only_folder(run))
-    restored.check_member(member)
+    restored = member_of(run, member, at)
     policy = policy_of(restored, member)
     program = policy.program
     if not isinstance(program, Program):
@@ -95,14 +98,16 @@ def chosen_fallback(policy: Policy, given: Sequence[float] | None) -> list[float
 
 
 def ranges(restored: Restored, member: int) -> Ranges:
-    """Least and greatest [O] of every observation in training: in the data, and in what the member met online."""
+    """Least and greatest [O] of every observation in training: in the data, and in what the member had met online."""
     obs = restored.description["dataset"]["card"].get("obs")
     low, high = (np.array(obs[name]) for name in ("min", "max")) if obs else (None, None)
     log = restored.folder / REPLAY
-    if log.is_file() and (size := log.stat().st_size):
+    steps = restored.position.step if restored.position.phase == ONLINE else 0
+    if steps and log.is_file() and log.stat().st_size:
         extra = tuple((name, tuple(shape)) for name, shape in restored.description.get("columns") or [])
         whole = len(restored.seeds) * (width(restored.spec, extra) + 1)  # one environment step of all members
-        rows = np.memmap(log, np.float32, "r")[: size // 4 // whole * whole]
+        kept = np.memmap(log, np.float32, "r")
+        rows = kept[: min(steps, len(kept) // whole) * whole]
         met = rows.reshape(-1, len(restored.seeds), whole // len(restored.seeds))[:, member, : restored.spec.obs_dim]
         if len(met):
             low = met.min(axis=0) if low is None else np.minimum(low, met.min(axis=0))

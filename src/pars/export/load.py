@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     from pars.training.restore import Restored
 
 
-def load_policy(run: Path | str, member: int = 0) -> Policy:
+def load_policy(run: Path | str, member: int = 0, at: str | None = None) -> Policy:
     """The policy of one member of a run: of its group's folder, or of a run that has just one group; or the policy of a
-    folder that `pars export` wrote. Needs neither data nor a simulator. Raises the errors of pars.errors."""
-    if (Path(run) / CONTRACT).exists():
-        return read_folder(Path(run)).policy
-    from pars.training.restore import only_folder, restore
+    folder that `pars export` wrote. Needs neither data nor a simulator. Raises the errors of pars.errors.
 
-    restored = restore(only_folder(run))
-    restored.check_member(member)
-    return policy_of(restored, member)
+    at: the step, "20000" or "online-500", of a policy that is kept; by default the newest.
+    """
+    if (Path(run) / CONTRACT).exists():
+        if at:
+            raise UsageError(f"{run} holds one policy: at={at} is for runs")
+        return read_folder(Path(run)).policy
+    from pars.training.restore import member_of
+
+    return policy_of(member_of(run, member, at), member)
 
 
 def policy_of(restored: Restored, member: int) -> Policy:
@@ -66,7 +69,8 @@ def traced(restored: Restored, member: int) -> Program:
     shapes = [jax.ShapeDtypeStruct(x.shape[i >= count :], x.dtype) for i, x in enumerate(stored)]
     fetch = lambda i: np.asarray(stored[i]) if i < count else np.asarray(stored[i])[member]  # noqa: E731
     inputs = width * history + (restored.spec.goal_dim if sees.goal else 0)
-    return trace(act, shapes, fetch, inputs, [one.low for one in outputs], [one.high for one in outputs])
+    limits = ActionRange.of([one.low for one in outputs], [one.high for one in outputs], "")
+    return trace(act, shapes, fetch, inputs, restored.scale, limits)
 
 
 class Compiled:
@@ -76,14 +80,14 @@ class Compiled:
         self.why, self._sees = why, restored.algo.sees
         self._width = len(restored.inputs)
         self._act = restored.policies.member(member)
-        low, high = zip(*((one.low, one.high) for one in restored.outputs))
-        self._range = ActionRange.of(low, high, "")
+        self._scale, self._limits = restored.scale, np.array([(one.low, one.high) for one in restored.outputs]).T
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         end = self._width * self._sees.history
         obs = rows[:, :end].reshape(len(rows), self._sees.history, self._width)
         obs = obs if self._sees.history > 1 else obs[:, 0]
-        return self._range.to_units(self._act((obs, rows[:, end:]) if self._sees.goal else obs))
+        action = self._scale.to_units(self._act((obs, rows[:, end:]) if self._sees.goal else obs))
+        return np.clip(action, *self._limits)
 
     def __reduce__(self) -> Any:
         raise UsageError(f"cannot pickle this policy: {self.why}; load it anew with load_policy")

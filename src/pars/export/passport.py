@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pars.report.load import read_run
@@ -31,7 +30,7 @@ def passport(restored: Restored, member: int, contract: Contract, apart: float) 
         _head(restored, contract),
         html.section("What goes in", _inputs(contract), html.note(_BEYOND)),
         html.section("What comes out", _outputs(contract), html.note(_FALLBACK)),
-        html.section("How good it is", _estimates(restored, member), _measured(restored.folder, member)),
+        html.section("How good it is", _estimates(restored, member), _measured(restored, member)),
         html.section("Where not to trust it", _limits(restored, contract)),
         html.section("What it was trained on", html.definitions(_training(restored, contract))),
         html.section("How to run it", *_running(contract), html.note(_alike(apart))),
@@ -114,12 +113,14 @@ def _estimates(restored: Restored, member: int) -> str:
     return html.note(text) + html.table(header, shown, [not one["trust"] for one in own])
 
 
-def _measured(folder: Path, member: int) -> str:
-    """The newest of what training logged about this member."""
+def _measured(restored: Restored, member: int) -> str:
+    """The newest of what training had logged about this member."""
+    courses, here = [phase.name for phase in restored.algo.course], restored.position
     newest: dict[str, tuple[str, str, str]] = {}
-    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+    with open(restored.folder / "metrics.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["member"] == str(member) and row["name"] in TOLD:
+            when = (courses.index(row["phase"]), int(row["step"]))
+            if row["member"] == str(member) and row["name"] in TOLD and when <= (here.number, here.step):
                 newest[row["name"]] = (row["phase"], row["step"], row["value"])
     shown = [
         [METRICS[name].title, f"{float(value):.4g}", f"{phase} step {int(step):,}", METRICS[name].text]

@@ -20,7 +20,7 @@ from pars.nn.nets import apply_ensemble
 from pars.report.charts.plot import COLORS, HALF, Picture, figure, legend, line_style, picture, style, to_csv
 from pars.report.pages import html
 from pars.system import write_whole
-from pars.training.restore import Restored, only_folder, restore
+from pars.training.restore import Restored, member_of
 
 Array = np.ndarray
 
@@ -40,10 +40,9 @@ class Replay:
     outside: Array  # [T, O] bool, of what training saw
 
 
-def replay(run: Path | str, dataset: Dataset, episode: int, member: int = 0) -> Replay:
-    """Raises UsageError, DataError, CheckpointError."""
-    restored = restore(only_folder(run))
-    restored.check_member(member)
+def replay(run: Path | str, dataset: Dataset, episode: int, member: int = 0, at: str | None = None) -> Replay:
+    """at: the step of policies that are kept, see `load_policy`. Raises UsageError, DataError, CheckpointError."""
+    restored = member_of(run, member, at)
     _check_columns(restored, dataset)
     rows = _rows(dataset, episode)
     columns = dataset.columns
@@ -51,8 +50,7 @@ def replay(run: Path | str, dataset: Dataset, episode: int, member: int = 0) -> 
     done = dataset.action_range.to_units(scaled) if dataset.action_range else scaled
     order = [member, *(i for i in range(len(restored.seeds)) if i != member)]
     would = np.stack([_acts(policy_of(restored, i), restored, obs) for i in order])
-    low, high = np.array([(one.low, one.high) for one in restored.outputs]).T
-    own = 2.0 * (would[0] - low) / (high - low) - 1.0
+    own = restored.scale.to_scaled(would[0])
     seen = ranges(restored, member)
     outside = np.zeros(obs.shape, bool) if seen is None else (obs < seen[0]) | (obs > seen[1])
     q_done, q_would = (_values(restored, member, obs, action) for action in (scaled, own))

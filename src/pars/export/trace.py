@@ -18,6 +18,7 @@ from pars.export.steps import STEPS, Place, Unwritten
 from pars.nn.spread import as_written, trace_once
 from pars.nn.walk import aval, walk
 from pars.system import processors
+from pars.units import ActionRange
 
 INLINED = {
     *("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2"),
@@ -29,7 +30,9 @@ Act = Callable[[list[Any], Any], Any]
 Fetch = Callable[[int], np.ndarray]
 
 
-def trace(act: Act, shapes: Sequence[Any], fetch: Fetch, inputs: int, low: Any, high: Any) -> Program:
+def trace(
+    act: Act, shapes: Sequence[Any], fetch: Fetch, inputs: int, scale: ActionRange, limits: ActionRange
+) -> Program:
     """`act(leaves, obs [inputs]) -> action [A] in [-1, 1]` as a Program that gives actions in units.
 
     Raises Unwritten if it takes a step that has no operation.
@@ -37,14 +40,15 @@ def trace(act: Act, shapes: Sequence[Any], fetch: Fetch, inputs: int, low: Any, 
     Args:
         shapes: of the leaves.
         fetch: number of a leaf -> its array; called for those that `act` reads.
-        low, high: [A] bounds in units, which no action leaves.
+        scale: what [-1, 1] stands for in units.
+        limits: in units, which no action leaves.
     """
-    low, high = (np.asarray(x, np.float64) for x in (low, high))
+    low, high = (np.asarray(x, np.float64) for x in (scale.low, scale.high))
 
     def in_units(leaves: list[Any], obs: Any) -> Any:
         action = jnp.clip(act(leaves, obs).reshape(-1).astype(jnp.float32), -1.0, 1.0)
         middle, half = (np.asarray(x, np.float32) for x in ((low + high) / 2, (high - low) / 2))
-        return jnp.clip(middle + half * action, inward(low, 1), inward(high, -1))
+        return jnp.clip(middle + half * action, inward(limits.low, 1), inward(limits.high, -1))
 
     token = as_written.set(True)
     try:

@@ -58,7 +58,15 @@ def verdict(judged: Judgement, places: Sequence[Place]) -> list[str]:
         f"own return is {number(mean)} (standard deviation {number(spread)}, n = {judged.episodes}), on "
         f"{judged.rows:,} rows of {judged.data}.",
     ]
-    return lines + against_truth(places)
+    return [*lines, *against_truth(places), *([f"To deliver it: {delivery(best)}"] if best.said.trust else [])]
+
+
+def delivery(place: Place) -> str:
+    """The command that writes this policy to a folder."""
+    name = place.policy.name
+    group, _, number = name.member.rpartition("/")
+    folder = name.run if name.run.name == group else name.run / group
+    return f"pars export {folder} --member {number} --at {name.phase}-{name.step}"
 
 
 def against_truth(places: Sequence[Place]) -> list[str]:

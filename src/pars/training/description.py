@@ -78,10 +78,16 @@ def describe(
 
 
 def _outputs(dataset: Dataset, task: Task | None) -> list[dict[str, Any]]:
-    """Name and bounds of every action, in the units of the environment or of the data."""
+    """Name and bounds of every action, in the units of the environment or of the data, and what it is kept within."""
     known = (task.action_range if task else None) or dataset.action_range
     bounds = zip(known.low, known.high) if known else [(-1.0, 1.0)] * dataset.action_dim
-    return [{"name": dataset.name_of("actions", i), "low": a, "high": b} for i, (a, b) in enumerate(bounds)]
+    found: list[dict[str, Any]] = [
+        {"name": dataset.name_of("actions", i), "low": a, "high": b} for i, (a, b) in enumerate(bounds)
+    ]
+    if task and task.limits:
+        for one, *limits in zip(found, task.limits.low, task.limits.high):
+            one["limits"] = [one["low"] + (x + 1.0) / 2.0 * (one["high"] - one["low"]) for x in limits]
+    return found
 
 
 def _varied(group: Group) -> list[str]:

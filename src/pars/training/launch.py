@@ -27,6 +27,7 @@ from pars.training.parts import make_group
 from pars.training.plan import Group, How, Job, Plan, Request, rounded
 from pars.training.restore import group_folders
 from pars.training.run import run_jobs
+from pars.training.stop_rule import STOPPED
 from pars.training.teams import in_step, populations, shown, teams
 
 Axes = Mapping[str, Sequence[Any]]
@@ -190,8 +191,8 @@ def _train(jobs: Sequence[Job], how: How) -> list[str]:
             _check_longer(job, there["plan"], how)
         if finished(job.folder, job.description):
             how.view.note(f"already finished: {job.folder}")
-        elif read_status(job.folder)["state"] == "diverged":
-            diverged.append(read_status(job.folder)["message"])
+        elif said := given_up(job.folder, how):
+            diverged.append(said)
         else:
             left.append(job)
     while left:
@@ -203,7 +204,7 @@ def _train(jobs: Sequence[Job], how: How) -> list[str]:
                 diverged += str(error).splitlines()
             finally:
                 how.view.close()
-        left = [job for job in left if read_status(job.folder)["state"] not in ("finished", "diverged")]
+        left = [job for job in left if not (finished(job.folder, job.description) or given_up(job.folder, how))]
     for message in diverged:
         how.view.note(message)
     return diverged
@@ -215,6 +216,13 @@ def finished(folder: Path, description: Mapping[str, Any]) -> bool:
     return bool(
         there and read_status(folder)["state"] == "finished" and not is_longer(description["plan"], there["plan"])
     )
+
+
+def given_up(folder: Path, how: How) -> str:
+    """Why the training in a group's `folder` does not go on: it diverged, or became too bad for the rule; else ""."""
+    status = read_status(folder)
+    below = how.stop_below is not None and status.get("score", how.stop_below) < how.stop_below
+    return str(status["message"]) if status["state"] == "diverged" or (status["state"] == STOPPED and below) else ""
 
 
 def _check_longer(job: Job, there: Mapping[str, Any], how: How) -> None:

@@ -93,7 +93,7 @@ class Job:
 
 @dataclass(frozen=True)
 class How:
-    """What changes nothing but speed and what is seen of a run.
+    """What changes nothing but speed, what is seen of a run, and when it is given up.
 
     Args:
         probes: names, see pars.probes.
@@ -101,6 +101,7 @@ class How:
         overlap: evaluate offline while the next block trains; None: where training leaves the processor free.
         stop: who may end it.
         keep_policies: of every evaluation, to be judged later.
+        stop_below: mean score of a group at which its online phase ends, see pars.training.stop_rule.
     """
 
     view: View
@@ -109,6 +110,12 @@ class How:
     data_in: DataIn = "auto"
     overlap: bool | None = None
     keep_policies: bool = False
+    stop_below: float | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether policies of every evaluation stay; also where the one before the last may be wanted."""
+        return self.keep_policies or self.stop_below is not None
 
     @property
     def overlaps(self) -> bool:

@@ -19,10 +19,11 @@ from pars.errors import CheckpointError, UsageError
 from pars.training.checkpoint import Checkpoint, Position, latest
 from pars.training.earlier import of_today
 from pars.training.folder import read_description, tasks_below
+from pars.training.kept import moment
 from pars.training.plan import rounded
 from pars.training.policy import Policies
 from pars.training.program import state_shapes
-from pars.units import Output
+from pars.units import ActionRange, Output
 
 if TYPE_CHECKING:
     from pars.envs import Task
@@ -50,7 +51,8 @@ class Restored:
     spec: Spec
     state: State  # leaves [P, ..], as `Stored`
     inputs: tuple[str, ...]  # names of the observations
-    outputs: tuple[Output, ...]
+    outputs: tuple[Output, ...]  # as they leave the policy: within limits
+    scale: ActionRange  # what [-1, 1] stands for
 
     @property
     def position(self) -> Position:
@@ -111,14 +113,23 @@ def restore(folder: Path, saved: Checkpoint | None = None) -> Restored:
     return Restored(folder, algo, configs, seeds, description, saved, spec, state, *_wires(description))
 
 
-def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Output, ...]]:
-    """Inputs and outputs of a run's policies; those of earlier versions had no names and acted in [-1, 1]."""
+def member_of(run: Path | str, member: int, at: str | None = None) -> Restored:
+    """A run's only group, which has such a member, at a step (see `kept.moment`), by default its newest checkpoint."""
+    folder = only_folder(run)
+    restored = restore(folder, moment(folder, at))
+    restored.check_member(member)
+    return restored
+
+
+def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Output, ...], ActionRange]:
+    """Inputs, outputs and scale of a run's policies; those of earlier versions had no names and acted in [-1, 1]."""
     obs_dim, action_dim = description["spec"]
     inputs = description.get("inputs") or [{"name": f"observation {i}"} for i in range(obs_dim)]
     outputs = description.get("outputs") or [{"name": f"action {i}", "low": -1, "high": 1} for i in range(action_dim)]
-    return tuple(str(one["name"]) for one in inputs), tuple(
-        Output(str(one["name"]), float(one["low"]), float(one["high"])) for one in outputs
-    )
+    scale = ActionRange.of([one["low"] for one in outputs], [one["high"] for one in outputs], "")
+    limits = [one.get("limits") or (one["low"], one["high"]) for one in outputs]
+    bounds = [Output(str(one["name"]), float(low), float(high)) for one, (low, high) in zip(outputs, limits)]
+    return tuple(str(one["name"]) for one in inputs), tuple(bounds), scale
 
 
 def task_of(description: Mapping[str, Any], env_timeout: float | None = None) -> Task | None:

@@ -135,7 +135,7 @@ class Evaluator:
             if self.given_up or self.stop():
                 raise Interrupted("stopped during an evaluation; run the same command to continue")
             more = (np.asarray(episodes), steps) if self.sees.chance else ()
-            action = act(eyes.seen(p, e), *more).reshape(n, -1)
+            action = self.task.allowed(act(eyes.seen(p, e), *more).reshape(n, -1))
             result = env.step(running, action[running])
             if self.discount is not None:
                 discounted[running] += self.discount**steps * result.reward
@@ -217,7 +217,7 @@ class Interaction:
     def step(self, action: Array) -> tuple[Array, Array]:
         """Take action [P, A] or [P, n, A]; -> packed transitions [n, P, W] and whether each episode ended [n, P]. Ended
         ones restart."""
-        action = np.clip(np.asarray(action, np.float32).reshape(self.env.n, -1), -1.0, 1.0)
+        action = self.task.allowed(np.clip(np.asarray(action, np.float32).reshape(self.env.n, -1), -1.0, 1.0))
         before = self.eyes.obs.copy()
         result = self.env.step(np.arange(self.env.n), action)
         rows = pack(Transition(before, action, result.reward, result.obs, result.terminal.astype(np.float32)))
