@@ -17,7 +17,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields
 from functools import partial
@@ -132,7 +132,7 @@ class Contest:
     trial: Trial
     task: Task
     dataset: Dataset
-    score: Score
+    scores: dict[bool, Score]  # by whether policies see the goal
     folder: Path
     say: Say
     lost: set[str]
@@ -159,7 +159,7 @@ class Contest:
                 for one in [one for one in started if one is not None and one.entry.name not in self.lost]:
                     try:
                         seconds = one.side(every)
-                        found = self.score(policy(one.worker))
+                        found = self.scores[pair.algorithm.sees.goal](policy(one.worker))
                     except PeerError as error:
                         self._lose(one.entry, error)
                         continue
@@ -194,7 +194,10 @@ class Contest:
             algo = ALGORITHMS[pair.ours.algorithm]
             data, names = algo.data_for(cfg, self.dataset), [column.name for column in algo.columns_of(cfg)]
             five = map(np.ascontiguousarray, unpack(data.packed, data.obs_dim)[:5])
-            Data(*five, extra={name: np.asarray(data.extra[name], np.float32) for name in names}).write(path)
+            extra = {name: np.asarray(data.extra[name], np.float32) for name in names}
+            if algo.sees.goal:  # goals are drawn within episodes
+                extra["last"] = np.asarray(data.last, bool)
+            Data(*five, extra=extra).write(path)
         return path
 
     def run(self, pair: Pair) -> Iterator[Point]:
@@ -204,25 +207,28 @@ class Contest:
 
 
 def compete(
-    trial: Trial, pairs: Iterable[Pair], say: Say = print, each: Callable[[list[Point]], None] = lambda points: None
+    trial: Trial, pairs: Sequence[Pair], say: Say = print, each: Callable[[list[Point]], None] = lambda points: None
 ) -> list[Point]:
     """All evaluations of all pairs; `each` is called with those so far after every evaluation."""
     task = make_task(trial.task)
     dataset = open_dataset(trial.data, task, columns=COLUMNS)
-    evaluator = Evaluator(task, 1, trial.episodes)
+    asked = {pair.algorithm.sees.goal: pair.algorithm.sees for pair in pairs}
+    evaluators = {goal: Evaluator(task, 1, trial.episodes, sees=sees) for goal, sees in asked.items()}
     points: list[Point] = []
 
-    def score(act: Act) -> float:
+    def score(evaluator: Evaluator, act: Act) -> float:
         return float(task.score(evaluator(act).returns).mean())
 
+    scores = {goal: partial(score, evaluator) for goal, evaluator in evaluators.items()}
     with tempfile.TemporaryDirectory(prefix="pars-scores-") as folder:
-        contest = Contest(trial, task, dataset, score, Path(folder), say, set())
+        contest = Contest(trial, task, dataset, scores, Path(folder), say, set())
         for pair in pairs:
             for point in contest.run(pair):
                 points.append(point)
                 say(point.line())
                 each(points)
-    evaluator.close()
+    for evaluator in evaluators.values():
+        evaluator.close()
     return points
 
 

@@ -105,8 +105,13 @@ def options(entry: Entry, goal: Goal) -> dict[str, Any]:
 
 
 def policy(worker: Worker) -> Act:
-    """What its process answers, for an `Evaluator` of one member."""
-    return lambda obs: np.asarray(worker.ask("act", obs=obs[0].tolist())["action"], np.float32)[None]
+    """What its process answers, for an `Evaluator` of one member. A goal that is seen goes beside the observation."""
+
+    def act(seen: Any) -> np.ndarray:
+        rows = np.concatenate(seen, axis=-1) if isinstance(seen, tuple) else seen
+        return np.asarray(worker.ask("act", obs=rows[0].tolist())["action"], np.float32)[None]
+
+    return act
 
 
 def reach(worker: Worker, plan: Plan, score: Callable[[Act], float], target: float, limit: float) -> Outcome:

@@ -13,6 +13,7 @@ from benchmarks.flops import Shape
 from benchmarks.peers.catalog import ADAPTERS, CORL_TD3_BC, OURS, TD3_BC, Entry, Settings
 from pars import presets
 from pars.algos import ALGORITHMS
+from pars.core import Algorithm
 
 Translate = Callable[[Any, int], Settings]  # (our config, action dimensions) -> settings of the peer's adapter
 
@@ -102,6 +103,41 @@ def svr(cfg: Any, actions: int) -> Settings:
     return _support(cfg) | own | {"snis": cfg.normalize_weights}
 
 
+def _goals(cfg: Any) -> Settings:
+    """Of OGBench's agents."""
+    sizes = {"actor_hidden_dims": list(cfg.actor_hidden), "value_hidden_dims": list(cfg.hidden)}
+    rates = {"lr": cfg.actor_lr, "discount": cfg.discount, "tau": cfg.polyak, "expectile": cfg.expectile}
+    here, later = cfg.current_share, cfg.future_share
+    drawn = {"value_p_curgoal": here, "value_p_trajgoal": later, "value_p_randomgoal": 1.0 - here - later}
+    return sizes | rates | drawn | {"goal_columns": list(cfg.goal_columns), "hierarchical": False}
+
+
+def _actors_goals(share: float) -> Settings:
+    return {"actor_p_trajgoal": share, "actor_p_randomgoal": 1.0 - share}
+
+
+def gcivl(cfg: Any, actions: int) -> Settings:
+    return _goals(cfg) | _actors_goals(cfg.actor_future_share) | {"alpha": cfg.advantage_scale}
+
+
+def gciql(cfg: Any, actions: int) -> Settings:
+    return _goals(cfg) | _actors_goals(cfg.actor_future_share) | {"alpha": cfg.bc_weight}
+
+
+def hiql(cfg: Any, actions: int) -> Settings:
+    scales = {"low_alpha": cfg.advantage_scale, "high_alpha": cfg.high_advantage_scale}
+    own = {"subgoal_steps": cfg.subgoal_steps, "rep_dim": cfg.representation, "hierarchical": True}
+    return _goals(cfg) | _actors_goals(cfg.high_future_share) | scales | own
+
+
+def _ogbench(title: str, ours: str, agent: str, translate: Translate, choice: str, **maze: Any) -> Pair:
+    """On AntMaze OGBench's settings, on PointMaze our preset's; their networks' activation and initial weights."""
+    alike = {"actor_activation": "gelu", "layer_norm": "after", "initializer": "xavier", "weight_max": 100.0}
+    known = presets.settings(ours, "pointmaze-medium-diverse", choice)
+    peer = Entry("ogbench", title, agent, ADAPTERS + "ogbench_jax", _uncounted, f"impls/agents/{agent}.py")
+    return Pair(_ours(title, ours), peer, translate, known | maze, alike, choice=choice)
+
+
 @dataclass(frozen=True)
 class Pair:
     ours: Entry
@@ -110,6 +146,12 @@ class Pair:
     maze: Settings  # of ours on PointMaze; elsewhere our preset's
     always: Settings  # of ours, for what the peer has fixed
     online: bool = False
+    choice: str = presets.PAPER  # of our presets
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """Ours."""
+        return ALGORITHMS[self.ours.algorithm]
 
     @property
     def title(self) -> str:
@@ -117,9 +159,14 @@ class Pair:
 
     def config(self, task: str, over: Settings) -> tuple[Settings, Any]:
         """Our settings for a task, those of `over` on top, and the config they make."""
-        base = self.maze if presets.family(task) == "pointmaze" else presets.settings(self.ours.algorithm, task)
-        settings = base | self.always | {"reward_norm": "none"} | over  # no adapter knows the dataset's returns
-        return settings, ALGORITHMS[self.ours.algorithm].configure(settings)
+        base = (
+            self.maze
+            if presets.family(task) == "pointmaze"
+            else presets.settings(self.ours.algorithm, task, self.choice)
+        )
+        raw = {"reward_norm": "none"}  # no adapter knows the dataset's returns
+        settings = base | self.always | ({} if self.algorithm.sees.goal else raw) | over
+        return settings, self.algorithm.configure(settings)
 
 
 TWO, THREE = (256, 256), (256, 256, 256)  # the widths of CORL's files, which most of them have fixed
@@ -200,4 +247,7 @@ PAIRS = (
         {"normalize_obs": False, "layer_norm": "before"},
         online=True,
     ),
+    _ogbench("GCIVL", "gc_iql", "gcivl", gcivl, "action_free", advantage_scale=10.0, expectile=0.9),
+    _ogbench("GCIQL", "gc_iql", "gciql", gciql, "ogbench"),
+    _ogbench("HIQL", "hiql", "hiql", hiql, presets.PAPER),
 )

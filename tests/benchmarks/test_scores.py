@@ -115,7 +115,7 @@ def test_updates_begin_after_random_steps() -> None:
 def test_columns_reach_both_sides(tmp_path: Path, made_up: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ALGORITHMS, "td3_bc", replace(ALGORITHMS["td3_bc"], columns=(Column("next_action"),)))
     contest = scores.Contest(
-        trial(), scores.make_task("pointmaze-umaze-fixed"), None, lambda act: 0.0, tmp_path, print, set()  # type: ignore[arg-type]
+        trial(), scores.make_task("pointmaze-umaze-fixed"), None, {}, tmp_path, print, set()  # type: ignore[arg-type]
     )  # fmt: skip
     contest.dataset = scores.open_dataset(trial().data, contest.task, columns=scores.COLUMNS)
     file = contest._file(made_up, made_up.config("pointmaze-umaze-fixed", {})[1])
@@ -178,6 +178,41 @@ def test_translations_by_hand() -> None:
     assert (theirs["behaviour_hidden"], theirs["behaviour_steps"], theirs["policy_freq"]) == (32, 7, 2)
     theirs = pairs.svr(cfg, 2)
     assert (theirs["alpha"], theirs["sample_std"], theirs["Q_min"], theirs["snis"]) == (0.25, 0.2, -20.0, True)
+
+
+def test_goals_are_translated_by_hand() -> None:
+    known = {pair.title: pair for pair in PAIRS if pair.algorithm.sees.goal}
+    _, cfg = known["GCIVL"].config("pointmaze-medium-diverse", {})
+    assert cfg.q_functions == 0 and cfg.layer_norm == "after" and cfg.hidden == (128, 128)
+    theirs = known["GCIVL"].translate(cfg, 2)
+    assert (theirs["alpha"], theirs["expectile"], theirs["value_p_trajgoal"]) == (10.0, 0.9, 0.5)
+    assert theirs["value_p_randomgoal"] == pytest.approx(0.3) and theirs["actor_p_randomgoal"] == pytest.approx(0.3)
+    assert theirs["goal_columns"] == [0, 1] and theirs["hierarchical"] is False
+    _, cfg = known["GCIQL"].config("antmaze-giant-v0", {})
+    theirs = known["GCIQL"].translate(cfg, 8)
+    assert (theirs["alpha"], theirs["discount"], theirs["actor_hidden_dims"]) == (0.3, 0.995, [512, 512, 512])
+    _, cfg = known["HIQL"].config("pointmaze-medium-diverse", {"high_advantage_scale": 3.0})
+    theirs = known["HIQL"].translate(cfg, 2)
+    assert (theirs["subgoal_steps"], theirs["high_alpha"], theirs["low_alpha"]) == (10, 3.0, 1.0)
+
+
+@pytest.mark.slow
+def test_a_goal_goes_beside_the_observation(tmp_path: Path) -> None:
+    from benchmarks.peers.adapters.ours import Adapter
+    from benchmarks.time_to_score import policy
+
+    pair = next(pair for pair in PAIRS if pair.title == "HIQL")
+    tiny = dict(hidden=(8, 8), actor_hidden=(8,), batch_size=8, representation=3)
+    contest = scores.Contest(trial(), scores.make_task("pointmaze-umaze-fixed"), None, {}, tmp_path, print, set())  # type: ignore[arg-type]
+    contest.dataset = scores.open_dataset(trial().data, contest.task)
+    settings, cfg = pair.config("pointmaze-umaze-fixed", tiny)
+    file = contest._file(pair, cfg)
+    adapter = Adapter(Job("", "hiql", "", str(file), 2, batch=8, settings=settings))
+    assert adapter.steps(2) == 2
+    worker = SimpleNamespace(ask=lambda what, obs: {"action": adapter.act(np.asarray(obs, np.float32)).tolist()})
+    obs, goal = np.zeros((1, 3, 4), np.float32), np.full((1, 3, 2), 0.5, np.float32)
+    wanted = adapter.learner.act((obs, goal), 0, explore=0.0)
+    np.testing.assert_allclose(policy(worker)((obs, goal)), wanted, rtol=1e-6)  # type: ignore[arg-type]
 
 
 def test_settings_of_the_environment() -> None:

@@ -29,10 +29,11 @@ class Adapter:
         algo = ALGORITHMS[job.algorithm]
         self.cfg: Any = algo.configure({"batch_size": job.batch, **options})
         spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
+        spec = spec._replace(first_obs=data.obs[0], goal_dim=self.cfg.goal_dim)
         extra = {column.name: data.extra[column.name] for column in algo.columns_of(self.cfg)}
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
-        self.learner.load(pack(Transition(*data[:-1])), extra)
+        self.learner.load(pack(Transition(*data[:-1])), extra, data.extra.get("last"))
         for phase, steps in [(one.name, one.steps(self.cfg)) for one in algo.before]:
             self.learner.start_interval(phase)
             self.learner.run(0, steps, steps, phase)
@@ -81,4 +82,8 @@ class Adapter:
         self.learner.act(self.interaction.obs, 0, explore=1.0)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
+        """obs [n, O], of methods that see goals with the goal [n, G] beside it."""
+        width = self.learner.spec.obs_dim
+        if self.learner.algo.sees.goal:
+            return self.learner.act((obs[None, :, :width], obs[None, :, width:]), 0, explore=0.0)[0]
         return self.learner.act(obs[None], 0, explore=0.0)[0]

@@ -149,13 +149,17 @@ def _training(restored: Restored, contract: Contract) -> list[tuple[str, Any]]:
         ("method", f"{contract['title']} ({restored.algo.paper})"),
         ("data", data.get("name")),
         ("rows", f"{data['rows']:,}"),
-        ("episodes", f"{card['episodes']:,}" if "episodes" in card else "not known"),
+        ("episodes", f"{card['episodes']:,}{_kept_out(data)}" if "episodes" in card else "not known"),
         ("fingerprint", data.get("fingerprint")),
         ("environment", contract["task"] or "none: trained on the data alone"),
         ("settings that the data decided", _decided(restored)),
         ("versions", ", ".join(f"{name} {number}" for name, number in contract["versions"].items())),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def _kept_out(data: Mapping[str, Any]) -> str:
+    return f", {data['holdout']:.0%} of them held out of training" if data.get("holdout") else ""
 
 
 def _decided(restored: Restored) -> str:

@@ -159,8 +159,8 @@ def _reward_warnings(rows: Rows) -> list[str]:
     """Too little to learn from."""
     low, high = rows.reward.min(), rows.reward.max()
     if low == high:
-        mend = "relabel them for a task, or train with bc"
-        return [f"all rewards are {low:g}: there is nothing to learn but the behaviour itself; {mend}"]
+        mend = "relabel them for a task, or train what looks at none: bc, or with goals hiql"
+        return [f"all rewards are {low:g}: there is nothing to learn from them; {mend}"]
     paid = rows.reward == high
     count = int(paid.sum())
     if count >= FEW_REWARDS or not (paid | (rows.reward == low)).all():
