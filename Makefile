@@ -13,7 +13,7 @@ NONE = [ $$? = 5 -a -n "$(PYTEST_ARGS)" ] # what was asked for selects no test o
 UV_COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test torture check format bench lock clean
+.PHONY: help setup demo test torture check format bench dist lock clean
 
 help: ## this list
 	@echo "make TARGET, one of:"
@@ -48,9 +48,15 @@ format: $(READY) ## mend formatting and what lint can mend
 bench: $(READY) ## speeds beside this machine's limits, to runs/bench (GPU=1: a GPU's table; PARTS="...": see --help)
 	@$(PY) -m benchmarks $(or $(PARTS),$(if $(filter-out 0,$(GPU)),gpu))
 
+dist: $(READY) ## wheel and sdist in dist/, checked by twine and tried in bare environments on 3.11, 3.12 and 3.13
+	@rm -rf dist
+	@$(PY) -m uv build --quiet --no-build-isolation --python $(PY) --out-dir dist
+	@bash scripts/check_dist.sh
+
 lock: $(READY) ## write requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade: newest versions)
 	export UV_CUSTOM_COMPILE_COMMAND="make lock" && \
 	$(UV_COMPILE) -o requirements/uv.txt requirements/uv.in && \
+	$(UV_COMPILE) -o requirements/release.txt requirements/release.in && \
 	$(UV_COMPILE) -o requirements/cpu.txt --extra dev pyproject.toml requirements/build.in && \
 	$(UV_COMPILE) -o requirements/gpu.txt --extra dev --extra gpu -c requirements/cpu.txt -c requirements/cuda.in pyproject.toml requirements/build.in
 

@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/ runs.
+"""Every code block of README.md, its neighbours and docs/ runs.
 
 `python` blocks run in a temporary folder, one namespace per file. What they print stands behind `# -> ` on the line of
 each `print`, with `...` for what may differ. In `sh` blocks every line is a `pars` command, in `console` blocks every
@@ -23,7 +23,7 @@ from pars.algos import ALGORITHMS
 from pars.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))] if path.exists()]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
