@@ -13,7 +13,7 @@ NONE = [ $$? = 5 -a -n "$(PYTEST_ARGS)" ] # what was asked for selects no test o
 UV_COMPILE := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test torture check format bench dist lock clean
+.PHONY: help setup demo test torture check format bench docs dist lock clean
 
 help: ## this list
 	@echo "make TARGET, one of:"
@@ -47,6 +47,10 @@ format: $(READY) ## mend formatting and what lint can mend
 
 bench: $(READY) ## speeds beside this machine's limits, to runs/bench (GPU=1: a GPU's table; PARTS="...": see --help)
 	@$(PY) -m benchmarks $(or $(PARTS),$(if $(filter-out 0,$(GPU)),gpu))
+
+docs: $(READY) ## README and docs/ as a site in build/docs, whole without a network; every link is checked
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
+	@echo "build/docs/index.html"
 
 dist: $(READY) ## wheel and sdist in dist/, checked by twine and tried in bare environments on 3.11, 3.12 and 3.13
 	@rm -rf dist

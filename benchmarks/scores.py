@@ -1,4 +1,4 @@
-"""Scores of ours beside the peers' own training: `python -m benchmarks scores`, see docs/peers.md.
+"""Scores of ours beside the peers' own training: `python -m benchmarks scores`, see docs/lab/peers.md.
 
 For each algorithm and seed, ours and the peer's training function train on one data file with the same settings, taking
 turns between evaluations; both are evaluated at the same steps, by us, in our environments, from the same starts.

@@ -9,7 +9,7 @@ PARS_SCORE_GOALS (maze,locomotion), PARS_SCORE_SEEDS (3), PARS_SCORE_SECONDS (30
 up, PARS_SCORE_EPISODES, PARS_SCORE_EVERY (gradient steps between evaluations), PARS_SCORE_ONLY (words, as
 PARS_PEERS_ONLY), PARS_SCORE_CSV. Of the twin PARS_SCORE_TASK (hopper-medium-v2), PARS_SCORE_DATA (its twin's file),
 PARS_SCORE_TARGET (50, normalised).
-Peers are found as docs/peers.md says.
+Peers are found as docs/lab/peers.md says.
 """
 
 from __future__ import annotations

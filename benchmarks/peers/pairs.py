@@ -1,6 +1,6 @@
 """Ours and a peer's training of the same algorithm: the pairs of `benchmarks.scores`, and our settings in their words.
 
-What a pair cannot share is in docs/peers.md; initialisers and the order of steps stay each side's own.
+What a pair cannot share is in docs/lab/peers.md; initialisers and the order of steps stay each side's own.
 """
 
 from __future__ import annotations

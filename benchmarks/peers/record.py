@@ -1,6 +1,6 @@
 """Run a peer's own loss functions once on small inputs and keep both: `python -m benchmarks.peers.record NAME OUT.npz`.
 
-Needs the peer's interpreter and the variable with its checkout, see docs/peers.md; what is in a file:
+Needs the peer's interpreter and the variable with its checkout, see docs/lab/peers.md; what is in a file:
 tests/algos/parity/README.md.
 """
 

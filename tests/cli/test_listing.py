@@ -47,13 +47,13 @@ def test_phases_and_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert listing.file(ALGORITHMS["cal_ql"]) == listing.file(ALGORITHMS["cql"])
 
 
-def test_the_readme_has_the_same_table() -> None:
-    readme = Path(__file__).resolve().parents[2] / "README.md"
-    rows = re.findall(r"^\| (`\w+`.*?) \|.*\| (.*?) \| (yes|no) \| (yes|no) \|$", readme.read_text("utf-8"), re.M)
+def test_the_page_has_the_same_table() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "algorithms.md"
+    rows = re.findall(r"^\| (`\w+`.*?) \|.*\| (.*?) \| (yes|no) \| (yes|no) \|$", page.read_text("utf-8"), re.M)
     found = {}
     for names, files, offline, online in rows:
         for name in re.findall(r"`(\w+)`", names):
-            found[name] = set(re.findall(r"\((src/pars/algos/\w+\.py)\)", files)), (offline, online)
+            found[name] = set(re.findall(r"\(\.\./(src/pars/algos/\w+\.py)\)", files)), (offline, online)
     assert found.keys() == ALGORITHMS.keys()
     for name, (files, phases) in found.items():
         algo = ALGORITHMS[name]

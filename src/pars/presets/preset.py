@@ -19,7 +19,7 @@ class Preset:
     """Published settings of an algorithm: differences from its defaults only.
 
     Layers, each over the one before: the config's defaults, family[family], robot[robot], task[dataset id], and of a
-    preset other than "paper" its choices[preset][dataset id or family].
+    preset other than "paper" its `choices[preset]` of the dataset id or the family.
     """
 
     source: str  # one line: where the values come from

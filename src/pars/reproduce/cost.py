@@ -1,7 +1,7 @@
 """What an experiment will cost: from the arithmetic of its programs and a quick measurement of this machine.
 
-An estimate, no promise: training at two thirds of the measured rate of matrix products (docs/performance.md has what
-programs reach), every evaluation episode to its time limit. While units run, their true times correct the rest.
+An estimate, no promise: training at two thirds of the measured rate of matrix products (docs/lab/performance.md has
+what programs reach), every evaluation episode to its time limit. While units run, their true times correct the rest.
 """
 
 from __future__ import annotations

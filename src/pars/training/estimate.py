@@ -1,7 +1,7 @@
 """How long a training will take: from the arithmetic of its programs and a quick measurement of this machine.
 
-An estimate, no promise: training at two thirds of the measured rate of matrix products (docs/performance.md has what
-programs reach), every evaluation episode to its time limit.
+An estimate, no promise: training at two thirds of the measured rate of matrix products (docs/lab/performance.md has
+what programs reach), every evaluation episode to its time limit.
 """
 
 from __future__ import annotations

@@ -1,0 +1,61 @@
+"""The docs site: every page has its place, names lead to lines, all that is public is told. `make docs` builds it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import pars
+from scripts import docs_site
+from tests.test_docs import PAGES, ROOT
+
+SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+
+
+def in_nav(found: Any) -> list[str]:
+    if isinstance(found, str):
+        return [found]
+    return [page for part in (found.values() if isinstance(found, dict) else found) for page in in_nav(part)]
+
+
+def test_every_page_has_its_place() -> None:
+    assert sorted(in_nav(SITE["nav"])) == sorted(docs_site.shown_at(page) for page in PAGES)
+
+
+def test_a_name_in_a_link_is_in_that_file() -> None:
+    """`losses.py#td_loss` leads to the lines of td_loss, on the site; the paper's equations are such links."""
+    seen = 0
+    for page in PAGES:
+        for link, name in re.findall(r"\]\(([^)\s#]+\.py)#(\w+)\)", page.read_text(encoding="utf-8")):
+            text = (page.parent / link).read_text(encoding="utf-8")
+            assert name in [node.name for node in docs_site.definitions(text)], f"{page.name}: no {name} in {link}"
+            seen += 1
+    assert seen > 20
+
+
+def test_all_that_is_public_is_told() -> None:
+    told = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in pars.__all__ if not re.search(rf"^::: pars\.{name}$|`pars\.{name}`", told, re.M)]
+
+
+def test_links_lead_to_pages_of_the_site() -> None:
+    assert docs_site.place("tutorials/logs.md", "https://elsewhere/x") is None
+    for uri, link, there in (
+        ("index.md", "docs/data.md", "data.md"),
+        ("lab/peers.md", "../../benchmarks/flops.py", "source/benchmarks/flops.py.md"),
+        ("data.md", "../README.md", "index.md"),
+    ):
+        path = docs_site.place(uri, link)
+        assert path and path.exists() and docs_site.shown_at(path) == there
+
+
+def test_a_file_is_shown_in_pieces_with_its_own_line_numbers(tmp_path: Path) -> None:
+    path = ROOT / "src" / "pars" / "rl" / "losses.py"
+    lines, shown = path.read_text(encoding="utf-8").splitlines(), docs_site.shown(path)
+    pieces = re.findall(r'^`{5}python linenums="(\d+)"\n(.*?)\n`{5}$', shown, re.M | re.S)
+    assert "\n".join(code for _, code in pieces).splitlines() == lines
+    start = next(int(number) for number, code in pieces if code.startswith("def td_loss"))
+    assert lines[start - 1].startswith("def td_loss") and "## td_loss {#td_loss}" in shown
