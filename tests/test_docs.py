@@ -7,7 +7,7 @@ set-up and long commands: there only the make targets, the subcommands of `pars`
 other languages (text, json) are not run.
 
 Pages show the networks that a user trains, their tests are about the words: what `pars train` and `pars.train` are not
-told of widths is small here, looks at states are left out, and figures are drawn without a PNG. Populations of the same
+told of widths is small here, looks at states are left out, and no figure becomes a file. Populations of the same
 algorithm and size share one program in a process: so pages keep to four members of `pars`, two of `td3_bc`.
 """
 
@@ -172,6 +172,7 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(tmp_path)
     for module in (pars, api):  # pars.train is found in api when it is first asked for
         monkeypatch.setattr(module, "train", train_small)
+    monkeypatch.setattr("pars.report.charts.plot.to_svg", lambda fig: "<svg></svg>")
     run_page(page.read_text(encoding="utf-8"), str(page), tmp_path)
 
 
