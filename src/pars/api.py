@@ -63,6 +63,7 @@ def train(
     goal: str | None = None,
     env_args: Mapping[str, Any] | None = None,
     env_timeout: float | None = None,
+    isolate: bool = False,
     probes: Sequence[str] = How.probes,
     data_in: DataIn = "auto",
     overlap: bool | None = None,
@@ -99,7 +100,7 @@ def train(
         action_range: of the actions in data of your own, "0..100,-5..5" or one "LOW..HIGH" for all, "scaled" if they
             are in [-1, 1] already; by default the environment's box, what the file says, or inferred and said.
         goal_columns: names of the observations that a goal gives, "x,y", for methods that are told one.
-        physics, goal, env_args, env_timeout: of the task, see `make_task`.
+        physics, goal, env_args, env_timeout, isolate: of the task, see `make_task`.
         data_in: "memory", "stream" (rows are fetched from the disk as they are needed, for data larger than memory) or
             "auto" (what fits); changes nothing but the speed.
         overlap: evaluate offline while training goes on; by default where that helps, which is beside a GPU.
@@ -120,7 +121,8 @@ def train(
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
-    options = dict(physics=physics, goal=goal, env_args=env_args, env_timeout=env_timeout, action_range=action_range)
+    options: dict[str, Any] = dict(physics=physics, goal=goal, env_args=env_args, action_range=action_range)
+    options |= dict(env_timeout=env_timeout, isolate=isolate)
     options["action_limits"] = action_limits
     tasks = _tasks(task, data, options)
     if stop_below is not None and not (online_steps and np.isfinite(stop_below)):
@@ -314,6 +316,7 @@ def evaluate(
     first_episode: int = 0,
     env_timeout: float | None = None,
     at: str | None = None,
+    isolate: bool = False,
 ) -> list[Result]:
     """Run the deterministic policies of every group's newest checkpoint, `episodes` each (default: the task's number).
 
@@ -326,7 +329,7 @@ def evaluate(
     results = []
     for folder in run_folders(run):
         there = restore(folder, moment(folder, at))
-        task = task_of(there.description, env_timeout)
+        task = task_of(there.description, env_timeout, isolate)
         if task is None:
             raise TaskError(f"{folder} was trained without an environment; there is nothing to evaluate it in")
         count = episodes or task.eval_episodes

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pars.envs import make_task
-from pars.envs.gym import _make
+from pars.envs.gym import make
 from pars.envs.locomotion import ROBOTS, Locomotion
 
 STOCK = {"halfcheetah": "HalfCheetah-v4", "hopper": "Hopper-v4", "walker2d": "Walker2d-v4"}
@@ -16,7 +16,7 @@ ONE = np.array([0])
 @pytest.mark.parametrize("name", ROBOTS)
 def test_stock_mode_is_gymnasiums_v4(name: str) -> None:
     """From equal states at every step; over many, the solver's last digits grow."""
-    theirs, ours = _make(STOCK[name]).unwrapped, make_task(f"{name}-medium-v2", physics="stock").make(1)
+    theirs, ours = make(STOCK[name]).unwrapped, make_task(f"{name}-medium-v2", physics="stock").make(1)
     rng, ended = np.random.default_rng(0), 0
     for episode in range(4):
         theirs.reset(seed=episode)

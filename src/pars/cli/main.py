@@ -24,7 +24,9 @@ from pars.cli.options import EnvArg, Fill, Import, Words
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
 
-FLAGS = tuple(f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies") for no in ("", "no-"))
+FLAGS = tuple(
+    f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies", "isolate") for no in ("", "no-")
+)
 
 EPILOG = (
     "Exit codes: 0 done, 2 usage, 3 data, 4 checkpoint or run folder, 5 environment, 6 divergence, 7 resources, 75 \
@@ -38,6 +40,7 @@ def train(
     env: str | None = None,
     env_arg: EnvArg = (),
     env_timeout: float | None = None,
+    isolate: bool = False,
     next_obs: Literal["shift", "file"] = "shift",
     map: str | None = None,
     fill: Fill | None = None,
@@ -93,6 +96,7 @@ def train(
             module of yours too, such as my_package:MyEnv-v0.
         env_arg: An argument of a Gymnasium environment, as JSON or text; may be repeated.
         env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
+        isolate: Step them in a process of their own, which native code of theirs may crash; the same numbers.
         next_obs: Next observations from the following row (as D4RL) or from the file's own column.
         map: Our names to the names in your file, such as obs=pos_*+vel_*,action=u,reward=r,terminal=done; or a file
             that holds them, NAME.toml.
@@ -136,6 +140,7 @@ def train(
         env=env,
         env_arg=env_arg,
         env_timeout=env_timeout,
+        isolate=isolate,
         next_obs=next_obs,
         map=map,
         fill=fill,

@@ -26,17 +26,20 @@ def evaluate(
     first_episode: int,
     env: str | None,
     env_timeout: float | None,
+    isolate: bool = False,
     csv_file: Path | None = None,
     json_file: Path | None = None,
     at: str | None = None,
 ) -> None:
     if env:
-        named = {read_description(folder)["task"] for folder in run_folders(run)}
+        described = [read_description(folder) for folder in run_folders(run)]
+        named = {one["task"] for one in described}
         if named != {env}:
             raise UsageError(f"--env {env}: the run's is {', '.join(map(str, named))}; name that, or leave it out")
         find_here(env)
-        make_task(env)  # imports its module, which the user trusts
-    results = api.evaluate(run, episodes, first_episode, env_timeout, at)
+        options = described[0].get("task_options", {})
+        make_task(env, **options, isolate=isolate)  # imports its module, which the user trusts, here or apart
+    results = api.evaluate(run, episodes, first_episode, env_timeout, at, isolate)
     write_records([row for result in results for row in every_episode(result)], csv_file, json_file)
     tasks = dict.fromkeys(result.task.id for result in results)
     for task in tasks:

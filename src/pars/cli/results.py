@@ -16,6 +16,7 @@ def evaluate(
     at: str | None = None,
     env: str | None = None,
     env_timeout: float | None = None,
+    isolate: bool = False,
     csv: Path | None = None,
     json: Path | None = None,
     imports: Import = (),
@@ -29,13 +30,14 @@ def evaluate(
         at: The step of policies that are kept, such as 20000 or online-500, in the place of the newest.
         env: The run's environment once more, where a module of yours makes it: my_package:MyEnv-v0.
         env_timeout: Seconds that one step of a Gymnasium environment may take; by default 300, 0: any time.
+        isolate: Step them in a process of their own, which native code of theirs may crash; the same numbers.
         csv: Write a table of all episodes to this file, one a line.
         json: The same as a list of objects.
     """
     from pars.cli import commands, outcome
 
     commands.import_modules(imports)
-    outcome.evaluate(run, episodes, first_episode, env, env_timeout, csv, json, at)
+    outcome.evaluate(run, episodes, first_episode, env, env_timeout, isolate, csv, json, at)
 
 
 def report(runs: Positional[tuple[Path, ...]], out: Path | None = None) -> None:

@@ -32,6 +32,8 @@ class Foreign:
     def __init__(self, env: "gymnasium.Env[Any, Any]", name: str, timeout: float = TIMEOUT) -> None:
         self.env, self._name, self._timeout = env, name, timeout
         self._shape = env.observation_space.shape or ()
+        space: Any = env.action_space
+        self.box = space.low, space.high  # of actions
         self._seed, self._step = 0, 0
 
     def reset(self, seed: int) -> Array:
@@ -50,6 +52,9 @@ class Foreign:
             raise self._fault(f"step returned {_shown(found)}", f"return {STEP}, as Gymnasium has it")
         obs, reward, terminal, truncated, _ = found
         return self._obs(obs), self._reward(reward), self._flag(terminal), self._flag(truncated)
+
+    def close(self) -> None:
+        self.env.close()
 
     def _obs(self, obs: Any) -> Array:
         try:

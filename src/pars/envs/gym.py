@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import json
 import warnings
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import mujoco
 import numpy as np
 
+from pars.envs.apart import Process, Remote, Spaces
 from pars.envs.base import GYM, Array, BatchEnv, StepResult, Task, clipped
 from pars.envs.foreign import TIMEOUT, Foreign
 from pars.errors import TaskError
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 DEFAULT_TIME_LIMIT = 1000  # actions, for environments that have no limit of their own
 EnvArgs = Mapping[str, Any]
 NO_ARGS: EnvArgs = MappingProxyType({})
+KNOWN: dict[tuple[str, str], Spaces] = {}  # by id and arguments, of those that were made in a process of their own
 
 
 class GymBatch:
@@ -36,13 +39,18 @@ class GymBatch:
         args: EnvArgs = NO_ARGS,
         timeout: float = TIMEOUT,
         action_range: ActionRange | None = None,
+        isolate: bool = False,
     ) -> None:
         if n < 1:
             raise ValueError(f"a batch needs at least one environment, got {n}")
         self.n = n
-        self._envs = [Foreign(_make(env_id, args), env_id, timeout) for _ in range(n)]
-        box: Any = self._envs[0].env.action_space
-        self._box, self._dtype = (box.low, box.high), box.dtype
+        self._envs: list[Foreign | Remote]
+        if isolate:
+            process = Process(env_id, n, args, timeout)
+            self._envs = [Remote(process, i) for i in range(n)]
+        else:
+            self._envs = [Foreign(make(env_id, args), env_id, timeout) for _ in range(n)]
+        self._box: tuple[Array, Array] = self._envs[0].box
         known = action_range or ActionRange.of(*self._box, "box")
         low, high = np.asarray(known.low), np.asarray(known.high)
         self._middle, self._half = (high + low) / 2, (high - low) / 2
@@ -55,7 +63,7 @@ class GymBatch:
         """One action for each of the environments `index` [k], action [k, A] in [-1, 1] (clipped)."""
         index = np.asarray(index)
         k = len(index)
-        scaled = np.clip((self._middle + clipped(action) * self._half).astype(self._dtype), *self._box)
+        scaled = np.clip((self._middle + clipped(action) * self._half).astype(self._box[0].dtype), *self._box)
         obs, reward = [], np.zeros(k, np.float32)
         terminal, truncated = np.zeros(k, bool), np.zeros(k, bool)
         for row, i in enumerate(index):
@@ -66,10 +74,10 @@ class GymBatch:
     def close(self) -> None:
         """Close all environments."""
         for one in self._envs:
-            one.env.close()
+            one.close()
 
 
-def _make(env_id: str, args: EnvArgs = NO_ARGS) -> "gymnasium.Env[Any, Any]":
+def make(env_id: str, args: EnvArgs = NO_ARGS) -> "gymnasium.Env[Any, Any]":
     """The environment, or a TaskError in one line."""
     import gymnasium
 
@@ -102,7 +110,8 @@ def _quiet() -> Iterator[None]:
         mujoco.set_mju_user_warning(before)
 
 
-def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
+def spaces_of(env_id: str, env: "gymnasium.Env[Any, Any]") -> Spaces:
+    """What the environment is given and gives. Raises TaskError if that is not boxes, of actions a bounded one."""
     from gymnasium.spaces import Box
 
     for role, space in (("observation", env.observation_space), ("action", env.action_space)):
@@ -119,10 +128,16 @@ def _check_spaces(env_id: str, env: "gymnasium.Env[Any, Any]") -> None:
             f"{env_id}: the action space {' '.join(str(box).split())} has no finite bounds [A]; "
             "wrap the environment with a bounded Box (RescaleAction) and register it under an id of your own"
         )
+    limit = (env.spec.max_episode_steps if env.spec else None) or DEFAULT_TIME_LIMIT
+    return Spaces(env.observation_space.shape or (), box.shape, box.low, box.high, limit)
 
 
 def gym_task(
-    env_id: str, args: EnvArgs = NO_ARGS, timeout: float | None = None, action_range: str | None = None
+    env_id: str,
+    args: EnvArgs = NO_ARGS,
+    timeout: float | None = None,
+    action_range: str | None = None,
+    isolate: bool = False,
 ) -> Task:
     """The task of a Gymnasium id such as `Hopper-v5` or `my_package:MyEnv-v0`; scores are raw returns.
 
@@ -130,40 +145,49 @@ def gym_task(
         args: keyword arguments of the environment.
         timeout: seconds that one reset or step may take; 0: any time.
         action_range: what actions in [-1, 1] are mapped to, see `pars.units.parse_range`; by default the action box.
+        isolate: make and step the environments in a process of their own, which they may end; the same numbers.
 
     Raises TaskError if it cannot be made, or if its spaces are not boxes with bounded actions.
     """
-    env = _make(env_id, args)
-    try:
-        _check_spaces(env_id, env)
-        observed, acted = env.observation_space.shape, env.action_space.shape
-        limit = env.spec.max_episode_steps if env.spec else None
-        box: Any = env.action_space
-        known = ActionRange.of(box.low, box.high, f"the box of {env_id}")
-    finally:
-        env.close()
-
+    found = _spaces(env_id, args, isolate)
+    known = ActionRange.of(found.low, found.high, f"the box of {env_id}")
     told: tuple[tuple[str, str], ...] = ()
     if action_range is not None:
         told = (("action_range", action_range),)
         known = known if action_range == SCALED else parse_range(action_range, len(known.low))
 
-    def make(n: int, threads: int | None = None) -> BatchEnv:  # stepped in turn, whatever the threads
-        return GymBatch(env_id, n, args, TIMEOUT if timeout is None else timeout, known)
+    def build(n: int, threads: int | None = None) -> BatchEnv:  # stepped in turn, whatever the threads
+        return GymBatch(env_id, n, args, TIMEOUT if timeout is None else timeout, known, isolate)
 
     return Task(
         id=env_id,
         family=GYM,
-        obs_dim=int(np.prod(observed or (1,))),
-        action_dim=int(np.prod(acted or (1,))),
-        time_limit=limit or DEFAULT_TIME_LIMIT,
+        obs_dim=int(np.prod(found.obs_shape or (1,))),
+        action_dim=int(np.prod(found.action_shape or (1,))),
+        time_limit=found.time_limit,
         reference=None,
         eval_episodes=10,
         dataset=None,
         max_return=None,
         physics="stock",
         maze=None,
-        make=make,
+        make=build,
         action_range=None if known.plain else known,
         options=told,
     )
+
+
+def _spaces(env_id: str, args: EnvArgs, isolate: bool) -> Spaces:
+    """Of an environment that is made for the question."""
+    if isolate:
+        key = env_id, json.dumps(dict(args), sort_keys=True)
+        if key not in KNOWN:
+            process = Process(env_id, 1, args, TIMEOUT)
+            process.leave()
+            KNOWN[key] = process.spaces
+        return KNOWN[key]
+    env = make(env_id, args)
+    try:
+        return spaces_of(env_id, env)
+    finally:
+        env.close()

@@ -78,6 +78,7 @@ def make_task(
     env_timeout: float | None = None,
     action_range: str | None = None,
     action_limits: str | None = None,
+    isolate: bool = False,
 ) -> Task:
     """The task of an id of `TASKS` or of Gymnasium.
 
@@ -87,12 +88,12 @@ def make_task(
             `pars.envs.ogbench`.
         env_args: of Gymnasium's, keyword arguments of the environment: a dict, or its JSON, as runs keep it.
         env_timeout: of Gymnasium's, seconds that one reset or step may take; 0: any time.
-        action_range: of a Gymnasium environment, see `gym_task`.
+        action_range, isolate: of a Gymnasium environment, see `gym_task`.
         action_limits: what actions are kept within, in the task's units, "0..80,-1..1" or one "LOW..HIGH" for all.
 
     Raises UsageError (unknown id, option that the task has not) or TaskError (cannot be made).
     """
-    task = _made(task_id, physics, goal, env_args, env_timeout, action_range)
+    task = _made(task_id, physics, goal, env_args, env_timeout, action_range, isolate)
     return task if action_limits is None else limited(task, action_limits)
 
 
@@ -113,6 +114,7 @@ def _made(
     env_args: Mapping[str, Any] | str | None,
     env_timeout: float | None,
     action_range: str | None,
+    isolate: bool,
 ) -> Task:
     options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
     if env_timeout is not None and not 0 <= env_timeout < float("inf"):
@@ -120,6 +122,8 @@ def _made(
     if task_id in TASKS:
         if env_args:
             raise UsageError(f"{task_id}: arguments are for Gymnasium environments; leave --env-arg out")
+        if isolate:
+            raise UsageError(f"{task_id}: its simulator is our own; leave --isolate out")
         if action_range not in (None, SCALED):
             raise UsageError(f"{task_id}: its actions are in [-1, 1]; leave --action-range {action_range} out")
         task = TASKS[task_id]()
@@ -139,7 +143,7 @@ def _made(
                 f"{task_id}: physics and goal are for D4RL's tasks ({', '.join(ROBOTS)}, ...), leave them out"
             )
         args = json.loads(env_args) if isinstance(env_args, str) else dict(env_args or {})
-        task = gym_task(task_id, args, env_timeout, action_range)
+        task = gym_task(task_id, args, env_timeout, action_range, isolate)
         told = (("env_args", json.dumps(args, sort_keys=True)),) if args else ()
         return replace(task, options=(*told, *task.options))
     raise UsageError(unknown("task", task_id, TASKS) + "; a Gymnasium id such as Hopper-v5 works too")

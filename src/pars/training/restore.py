@@ -132,18 +132,20 @@ def _wires(description: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Outpu
     return tuple(str(one["name"]) for one in inputs), tuple(bounds), scale
 
 
-def task_of(description: Mapping[str, Any], env_timeout: float | None = None) -> Task | None:
-    """The environment of a run. One that a module of its own makes (`my_package:MyEnv-v0`) needs that module imported:
-    whatever a run.json names is never imported by itself."""
+def task_of(description: Mapping[str, Any], env_timeout: float | None = None, isolate: bool = False) -> Task | None:
+    """The environment of a run. One that a module of its own makes (`my_package:MyEnv-v0`) needs that module imported,
+    or with `isolate` named before to `make_task`: whatever a run.json names is never imported by itself."""
     from pars.envs import make_task  # brings a simulator along, which those who load policies may lack
+    from pars.envs.gym import KNOWN
 
     name = description["task"]
     if name is None:
         return None
     module = str(name).rpartition(":")[0]
-    if module and module not in sys.modules:
+    named = isolate and any(env_id == name for env_id, _ in KNOWN)
+    if module and module not in sys.modules and not named:
         raise UsageError(
             f"the run's environment {name!r} is made by the module {module!r}, and what a run names is never imported "
             f"by itself: give --env {name} or --import {module} (or PARS_IMPORT) if you trust it"
         )
-    return make_task(name, **description.get("task_options", {}), env_timeout=env_timeout)
+    return make_task(name, **description.get("task_options", {}), env_timeout=env_timeout, isolate=isolate)
