@@ -122,8 +122,7 @@ def train(
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
     options: dict[str, Any] = dict(physics=physics, goal=goal, env_args=env_args, action_range=action_range)
-    options |= dict(env_timeout=env_timeout, isolate=isolate)
-    options["action_limits"] = action_limits
+    options |= dict(env_timeout=env_timeout, isolate=isolate, action_limits=action_limits)
     tasks = _tasks(task, data, options)
     if stop_below is not None and not (online_steps and np.isfinite(stop_below)):
         raise UsageError(f"stop_below={stop_below}: is a score that ends an online phase; it goes with online steps")
