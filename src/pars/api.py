@@ -121,6 +121,8 @@ def train(
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"the algorithm {twice} is given twice; name each algorithm once")
     options: dict[str, Any] = dict(physics=physics, goal=goal, env_args=env_args, action_range=action_range)
     options |= dict(env_timeout=env_timeout, isolate=isolate, action_limits=action_limits)
     tasks = _tasks(task, data, options)

@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import tyro
 from tyro.conf import arg
 
 import pars
@@ -21,6 +20,7 @@ from pars.cli.deliver import DELIVERY
 from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words
+from pars.cli.parse import parse
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
 
@@ -268,7 +268,7 @@ def _run(words: list[str]) -> None:
         table, prog = COMMANDS, "pars"
         about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
     words = gather(joined_files(words))
-    tyro.extras.subcommand_cli_from_dict(table, prog=prog, description=about, args=words or ["--help"])
+    parse(table, words or ["--help"], prog, about)()
 
 
 def joined_files(words: list[str]) -> list[str]:

@@ -1,0 +1,49 @@
+"""The words of a command as a call of its function; words that cannot be read are one line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import tyro
+
+from pars.errors import UsageError
+
+MOST = 200  # characters of a section
+Call = Callable[[], Any]
+
+
+def parse(table: Mapping[str, Callable[..., Any]], words: Sequence[str], prog: str, about: str) -> Call:
+    """The function of `table` that `words` name, with its arguments. Raises UsageError, or SystemExit behind a help."""
+    later = {name: _later(function) for name, function in table.items()}
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            call: Call = tyro.extras.subcommand_cli_from_dict(later, prog=prog, description=about, args=words)
+            return call
+    except SystemExit as stop:
+        if stop.code:
+            raise UsageError(one_line(said.getvalue())) from None
+        sys.stderr.write(said.getvalue())
+        raise
+
+
+def one_line(box: str) -> str:
+    """What tyro says in a box with a title: sections between rulers, in the last where there is help."""
+    plain = "\n".join(re.sub(r"[─-╿]", "-", line.strip("│")) for line in box.splitlines()[1:])
+    sections = [" ".join(part.split()) for part in re.split(r"(?m)^[ -]{9,}$", plain)]
+    found = [part for part in sections if part and not part.startswith("Argument helptext")]
+    return "; ".join(part if len(part) < MOST else f"{part[:MOST]} .." for part in found)
+
+
+def _later(function: Callable[..., Any]) -> Callable[..., Call]:
+    @functools.wraps(function)
+    def chosen(*args: Any, **options: Any) -> Call:
+        return functools.partial(function, *args, **options)
+
+    return chosen
