@@ -1,5 +1,6 @@
 """The downloader against a server on this machine that misbehaves in the ways servers do."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -128,6 +129,48 @@ def busy_at_first(handler: Handler, content: bytes, number: int) -> None:
     handler.send_error(503) if number == 1 else good(handler, content, number)
 
 
+def leads_to_a_file(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(302, 0, Location="file:///etc/passwd")
+
+
+def leads_elsewhere(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(302, 0, Location="ftp://127.0.0.1/a.hdf5")
+
+
+def leads_nowhere(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(302, 0, Location="http://[bad/")
+
+
+def leads_in_a_circle(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(302, 0, Location=handler.path)
+
+
+def announces_too_much(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(200, 10**18)
+    handler.wfile.write(content)
+
+
+def announces_nonsense(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(200, None, Content_Length="9" * 5000)
+    handler.wfile.write(content)
+
+
+def has_no_end(handler: Handler, content: bytes, number: int) -> None:
+    handler.head(200, None)
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(content)
+
+
+def folds_its_tag(handler: Handler, content: bytes, number: int) -> None:
+    """A header over two lines comes back with the request for the rest."""
+    good(handler, content, number, etag='"1\r\n 2"', stop=len(content) // 2 if number == 1 else None)
+
+
+def talks_of_something_else(handler: Handler, content: bytes, number: int) -> None:
+    handler.wfile.write(b"220 ready\r\n")
+
+
 ANSWERS: dict[str, Answer] = {
     name: value
     for name, value in dict(globals()).items()
@@ -140,6 +183,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(download, "PAUSE", 0.01)
     monkeypatch.setattr(download, "TIMEOUT", 5.0)
     monkeypatch.setattr(download, "CHUNK", 4096)
+    monkeypatch.setattr(download, "MOST", 10**6)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with Server(("127.0.0.1", 0), Handler) as server:
         server.content = write_hdf5(tmp_path / "published.hdf5", columns(3000)).read_bytes()
@@ -179,6 +223,7 @@ def test_a_file_is_fetched_once_and_recorded(server, target):
         ("ignores_range", 2),
         ("busy_at_first", 2),
         ("changes", 2),
+        ("folds_its_tag", 2),
         ("changes_and_does_not_care", 3),
     ],
 )
@@ -204,6 +249,14 @@ def test_going_on_asks_for_the_rest_only(server, target):
         ("claims_less", "the HDF5 file is truncated or damaged"),
         ("claims_more", "broke off after "),
         ("says_no_length", "the HDF5 file is truncated or damaged"),
+        ("leads_to_a_file", "error 302"),
+        ("leads_elsewhere", "leads to ftp://127.0.0.1/a.hdf5"),
+        ("leads_nowhere", "answers with what cannot be read: Invalid IPv6 URL"),
+        ("leads_in_a_circle", "error 302"),
+        ("announces_too_much", "announces 1,000,000,000,000,000,000 bytes, and "),
+        ("announces_nonsense", "answers with what cannot be read: "),
+        ("has_no_end", "sends more than 1,000,000 bytes and has announced no end"),
+        ("talks_of_something_else", "220 ready"),
     ],
 )
 def test_what_is_no_whole_file_is_refused_and_the_next_source_asked(server, target, name, reason):

@@ -10,6 +10,7 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
 import socket
 import time
 import urllib.error
@@ -34,6 +35,7 @@ PATIENCE = 3  # attempts in a row that bring nothing new
 PAUSE = 1.0  # seconds before the second attempt, doubled before each further one
 BUSY = (408, 425, 429)  # worth another attempt, as all of 500 and above
 NO_RANGE = 416  # what is asked for begins behind the end
+MOST = 2**34  # bytes of a body whose length is not announced
 
 
 class Refused(Exception):
@@ -42,6 +44,16 @@ class Refused(Exception):
 
 class BrokeOff(Exception):
     """An attempt failed that may succeed when repeated."""
+
+
+class _Web(urllib.request.HTTPRedirectHandler):
+    """Leads to web addresses alone, and from https not to http."""
+
+    def redirect_request(self, req: urllib.request.Request, *args: Any) -> urllib.request.Request | None:
+        after = super().redirect_request(req, *args)
+        if after is not None and after.type not in ("https", req.type):
+            raise Refused(f"leads to {after.full_url}")
+        return after
 
 
 def fetch(sources: Sequence[str], target: Path, *, progress: Report | None = None) -> Path:
@@ -169,7 +181,7 @@ def _attempt(source: str, part: Path, progress: Report | None) -> None:
         if origin.get("version"):
             request.add_header("If-Range", origin["version"])
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.build_opener(_Web).open(request, timeout=TIMEOUT) as answer:
             _receive(answer, source, part, begun, origin, progress)
     except urllib.error.HTTPError as error:
         error.close()
@@ -186,7 +198,9 @@ def _attempt(source: str, part: Path, progress: Report | None) -> None:
             ) from error
         if isinstance(getattr(error, "reason", None), socket.gaierror):
             raise Refused("no such host, or no network") from None
-        raise BrokeOff(str(getattr(error, "reason", "") or error or type(error).__name__)) from None
+        raise BrokeOff(" ".join(str(getattr(error, "reason", "") or error or type(error).__name__).split())) from None
+    except ValueError as error:  # of Python's own parsers of headers and addresses
+        raise Refused(f"answers with what cannot be read: {error}") from None
 
 
 def _receive(answer: Any, source: str, part: Path, begun: int, origin: dict[str, Any], progress: Report | None) -> None:
@@ -194,17 +208,22 @@ def _receive(answer: Any, source: str, part: Path, begun: int, origin: dict[str,
     if "html" in answer.headers.get("Content-Type", ""):
         raise Refused("answers with a web page")
     length = answer.headers.get("Content-Length", "")
-    size = int(length) if length.isdigit() else None
-    version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+    size = int(length) if length.isdecimal() else None
+    version = " ".join((answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "").split())
     if begun and not _goes_on(answer, begun, origin, version):
         if answer.status == http.client.PARTIAL_CONTENT:
             _discard(part)
             raise BrokeOff("the file has changed meanwhile")
         begun = 0
     total = None if size is None else begun + size
+    if size is not None and size > (free := shutil.disk_usage(part.parent).free):
+        raise Refused(f"announces {size:,} bytes, and {free:,} are free in {part.parent}")
     write_whole(_origin(part), json.dumps({"source": source, "version": version, "total": total}))
     with part.open("ab" if begun else "wb") as file:
         done = _copy(answer, file, begun, total, progress)
+    if total is None and done > MOST:
+        _discard(part)
+        raise Refused(f"sends more than {MOST:,} bytes and has announced no end")
     if total is not None and done < total:
         raise BrokeOff(f"broke off after {done:,} of {total:,} bytes")
 
@@ -221,7 +240,7 @@ def _goes_on(answer: Any, begun: int, origin: dict[str, Any], version: str) -> b
 
 def _copy(answer: Any, file: IO[bytes], done: int, total: int | None, progress: Report | None) -> int:
     """Bytes in the file when the answer ends."""
-    while chunk := answer.read1(CHUNK):
+    while (total is not None or done <= MOST) and (chunk := answer.read1(CHUNK)):
         file.write(chunk)
         done += len(chunk)
         if progress:
