@@ -31,6 +31,7 @@ FLOORS = (
     *(
         "cli",
         "reproduce",
+        "sweep",
         "judge",
         "testing",
         "export",

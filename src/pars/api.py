@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ from pars.units import SCALED
 
 SHORTER = "Ctrl-C stops it, the same command goes on from there; --steps N makes it shorter"
 Data = str | Path | Dataset | Mapping[str, Any]
+Trainer = Callable[[Sequence[Request], How, str, Path | None], None]
 
 
 def train(
@@ -76,6 +77,7 @@ def train(
     verify: Verify = "once",
     quiet: bool = False,
     command: str = "",
+    trainer: Trainer = train_runs,
 ) -> Path:
     """Train offline, then online if `online_steps` > 0; continues or returns at once where `out` is unfinished or done.
     A run in `out` that was planned for fewer steps is made longer: more steps of its last phase, or an online phase.
@@ -115,6 +117,7 @@ def train(
             go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
         verify: compare the checksums of converted data "once", and again when it has changed, or "always".
+        trainer: what trains all that is asked for; by default this process.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
@@ -170,10 +173,11 @@ def train(
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
         if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
-    if not quiet and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
+    alone = trainer is train_runs and not quiet
+    if alone and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
         view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
     how = How(view, Stop(), probes, data_in, overlap, keep_policies, stop_below)
-    train_runs(requests, how, command, out if len(requests) > 1 else None)
+    trainer(requests, how, command, out if len(requests) > 1 else None)
     return out
 
 

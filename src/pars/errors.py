@@ -33,6 +33,10 @@ class CheckpointError(ParsError):
     exit_code = 4
 
 
+class InUse(CheckpointError):
+    """A run folder that another process trains in now."""
+
+
 class TaskError(ParsError):
     """An environment that cannot be made or does not fit the data."""
 

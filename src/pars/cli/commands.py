@@ -38,6 +38,12 @@ system.setup(cache=True)
 
 
 def train(words: Sequence[str], **options: Any) -> None:
+    run = api.train(**asked(words, **options))
+    report([run], quiet=options["quiet"])
+
+
+def asked(words: Sequence[str], **options: Any) -> dict[str, Any]:
+    """Words and options of the command as those of `api.train`."""
     algorithms, tasks, axes = split_words(words)
     env = options.pop("env")
     find_here(env or (tasks[0] if tasks else ""))
@@ -49,8 +55,7 @@ def train(words: Sequence[str], **options: Any) -> None:
     options["mapping"] = reading(options.pop("map"), options.pop("fill"), options.pop("split_gap"))
     options["data_goal"] = parse_goal(options["data_goal"]) if options["data_goal"] else None
     task = tasks if len(tasks) > 1 else tasks[0] if tasks else env
-    run = api.train(algorithms, task, settings=axes, seeds=seeds, **options)
-    report([run], quiet=options["quiet"])
+    return dict(algorithms=algorithms, task=task, settings=axes, seeds=seeds, **options)
 
 
 def split_words(words: Sequence[str]) -> tuple[list[str], list[str], dict[str, list[str]]]:

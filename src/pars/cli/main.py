@@ -19,10 +19,11 @@ from pars.cli.data import DATA_COMMANDS
 from pars.cli.deliver import DELIVERY
 from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
-from pars.cli.options import EnvArg, Fill, Import, Words
+from pars.cli.options import EnvArg, Fill, Import, Words, beside
 from pars.cli.parse import parse
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
+from pars.cli.sweep import sweep
 
 FLAGS = tuple(
     f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies", "isolate") for no in ("", "no-")
@@ -225,6 +226,7 @@ def data() -> None:
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train,
+    "sweep": beside(train)(sweep),
     "eval": evaluate,
     "report": report,
     "judge": judge,
@@ -281,9 +283,9 @@ def joined_files(words: list[str]) -> list[str]:
 
 
 def gather(words: list[str]) -> list[str]:
-    """Settings may stand anywhere in the words of `train` and `reproduce`; put them behind the first one, where tyro
-    wants all of them."""
-    if words[:1] not in (["train"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
+    """Settings may stand anywhere in the words of `train` and its like; put them behind the first one, where tyro wants
+    all of them."""
+    if words[:1] not in (["train"], ["sweep"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
         return words
     settings: list[str] = []
     rest: list[str] = []

@@ -26,7 +26,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from pars.errors import CheckpointError, ParsError, ResourceError, printable
+from pars.errors import CheckpointError, InUse, ParsError, ResourceError, printable
 from pars.files import GONE, beneath, naming, open_plain, read_sealed, sealed, sha256_of
 from pars.system import OLD, replacing
 from pars.training.log import WALL_CLOCK, Prefix
@@ -289,7 +289,7 @@ def _prune(folder: Path, position: Position, keep: int) -> None:
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process. Raises CheckpointError if another process holds it; released even by kill -9."""
+    """Hold `folder` for this process. Raises InUse if another process holds it; released even by kill -9."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         file = open_plain(folder / "lock", os.O_RDWR | os.O_CREAT, "r+b")
@@ -300,7 +300,7 @@ def lock(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = printable(file.read(100).decode(errors="replace")) or "another process"
-            raise CheckpointError(f"{folder} is in use by {owner}; wait for it, or use another --out") from None
+            raise InUse(f"{folder} is in use by {owner}; wait for it, or use another --out") from None
         file.truncate(0)
         file.write(f"process {os.getpid()}".encode())
         file.flush()

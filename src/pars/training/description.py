@@ -25,16 +25,13 @@ def describe(
     task: Task | None,
     plan: Plan,
     command: str,
-    whole: Group | None = None,
     rows: int | None = None,
 ) -> dict[str, Any]:
     """run.json: everything that a reader of the folder needs to know, as plain JSON.
 
     Args:
-        whole: what `group` is a part of, if it is.
         rows: of the dataset before the algorithm prepared it, if that are not those it trains on.
     """
-    whole = whole or group
     settings = [to_dict(cfg) for cfg in group.configs]
     maze = task.maze.card() if task and task.maze else None
     columns = [column.name for column in group.algo.columns_of(group.configs[0])]
@@ -47,9 +44,9 @@ def describe(
         "physics": task.physics if task else None,
         "task_options": dict(task.options) if task else {},
         "members": [{"seed": seed, "settings": own} for seed, own in zip(group.seeds, settings, strict=True)],
-        "varied": _varied(whole),
+        "varied": _varied(group.whole),
         "from_data": [chosen._asdict() for chosen in group.chosen],
-        "part_of": None if whole.name == group.name else whole.name,
+        "part_of": group.part_of.name if group.part_of else None,
         "spec": [dataset.columns.obs.shape[1], dataset.columns.action.shape[1]],
         "inputs": [{"name": dataset.name_of("observations", i)} for i in range(dataset.obs_dim)],
         "outputs": _outputs(dataset, task),

@@ -178,12 +178,12 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "", root: P
     with how.stop.listening():
         for team in teams(requests, how.view.note):
             for jobs in populations(team, how, command):
-                diverged += _train(jobs, how)
+                diverged += train_jobs(jobs, how)
     if diverged:
         raise DivergenceError(diverged[0])
 
 
-def _train(jobs: Sequence[Job], how: How) -> list[str]:
+def train_jobs(jobs: Sequence[Job], how: How) -> list[str]:
     """Jobs that fit together, with their live view. -> what is wrong with those that diverged"""
     left, diverged = [], []
     for job in jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,9 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
     """
     if (out / group.name / "run.json").exists():
         return [group]
-    begun = _begun(group, out)
-    left = sorted(set(range(len(group.seeds))) - {i for part in begun for i in part})
-    parts = [_part(group, members) for members in begun]
+    begun = begun_parts(group, out)
+    left = sorted(set(range(len(group.seeds))) - {i for one in begun for i in one})
+    parts = [part(group, members) for members in begun]
     if not left:
         return parts
     need, free, count = needed(group, dataset, plan, how.data_in), free_memory(place(len(left))), len(left)
@@ -68,7 +69,7 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
             f"{count} members of {group.algo.name} need about {in_words(need.total(count))} and {in_words(free)} are "
             f"free: trained as {len(new)} groups of {high if low == high else f'{low} to {high}'}"
         )
-    return parts + [_part(group, [left[i] for i in part]) for part in new]
+    return parts + [part(group, [left[i] for i in one]) for one in new]
 
 
 def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn, rows: int | None = None) -> Need:
@@ -100,17 +101,20 @@ def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn, rows
     return 0 if in_place or must_stream(algo, size, place(1), data_in) else size
 
 
-def _begun(group: Group, out: Path) -> list[list[int]]:
+def begun_parts(group: Group, out: Path) -> list[list[int]]:
     """The parts of a group that have folders, as numbers of its members."""
     number = {_key(to_dict(cfg), seed): i for i, (cfg, seed) in enumerate(zip(group.configs, group.seeds))}
     found = [read_description(path.parent) for path in out.glob("*/run.json")]
-    own = [there["members"] for there in found if there.get("part_of") == group.name]
-    return sorted([number[_key(member["settings"], member["seed"])] for member in members] for members in own)
+    parts = [there["members"] for there in found if there.get("part_of") == group.whole.name]
+    keys = [[_key(member["settings"], member["seed"]) for member in members] for members in parts]
+    return sorted([number[key] for key in own] for own in keys if number.keys() >= {*own})
 
 
 def _key(settings: Any, seed: int) -> str:
     return json.dumps([settings, seed], sort_keys=True)
 
 
-def _part(group: Group, members: Sequence[int]) -> Group:
-    return make_group(group.algo, [(group.configs[i], group.seeds[i]) for i in members], group.chosen)
+def part(group: Group, members: Sequence[int]) -> Group:
+    """Some members of a group, by number."""
+    own = make_group(group.algo, [(group.configs[i], group.seeds[i]) for i in members], group.chosen)
+    return replace(own, part_of=group.whole)

@@ -41,6 +41,12 @@ class Group:
     configs: tuple[Any, ...]
     seeds: tuple[int, ...]
     chosen: tuple[Chosen, ...] = ()  # settings that the data decided
+    part_of: Group | None = None  # what it was cut from, if it was
+
+    @property
+    def whole(self) -> Group:
+        """What it is a part of, or itself."""
+        return self.part_of or self
 
     def phases(self, plan: Plan) -> list[tuple[str, int]]:
         """Name and steps of every phase, in order; offline is there without steps, too: a run begins in it."""

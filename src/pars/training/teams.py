@@ -86,7 +86,7 @@ def populations(team: Sequence[Entry], how: How, command: str) -> Iterator[list[
         for part in fitting(group, prepared, plan, request.out, how):
             rows = len(request.dataset.last)
             begin = branch(part, plan, prepared.fingerprint, request.start) if request.start else None
-            description = describe(part, prepared, request.task, plan, command, group, rows)
+            description = describe(part, prepared, request.task, plan, command, rows)
             if begin and request.start:
                 run, seed = request.start
                 description["start"] = {"run": str(run), "seed": seed, "digest": begin.digest}

@@ -1,0 +1,87 @@
+"""A sweep with real workers: killed, it ends as `pars train` in this process does, each trial once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pars import api
+from pars.errors import ResourceError, UsageError
+from pars.report import load
+from pars.sweep.on_ray import OnRay
+from pars.sweep.sweep import Workers, sweep
+from pars.sweep.units import read_order, write_order
+from pars.sweep.work import work
+from pars.training.folder import read_description, read_status
+from tests import runs
+
+PLAN: dict[str, Any] = dict(steps=400, eval_every=100, eval_episodes=1, quiet=True, probes=[])
+
+
+def options(out: Path, **changes: Any) -> dict[str, Any]:
+    settings = {**runs.TINY_ACTOR, "bc_weight": [0.1, 0.5]}
+    return dict(
+        algorithms=["td3_bc"], task=runs.TASK, data=str(runs.few_rows_file()), settings=settings, seeds=[0, 1], out=out,
+        **PLAN | changes,
+    )  # fmt: skip
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {path.parent.name: read_status(path.parent)["digest"] for path in out.glob("*/run.json")}
+
+
+def kill_when_it_trains(out: Path, killed: list[int]) -> None:
+    """The first worker that has written a checkpoint."""
+    while not killed:
+        for lock in out.glob("*/lock"):
+            said = lock.read_text()
+            if [*lock.parent.glob("checkpoints/*-*")] and said.startswith("process "):
+                killed.append(int(said.split()[1]))
+                os.kill(killed[0], signal.SIGKILL)
+                return
+        time.sleep(0.01)
+
+
+def test_killed_it_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    killed: list[int] = []
+    thread = threading.Thread(target=kill_when_it_trains, args=(tmp_path / "a", killed), daemon=True)
+    thread.start()
+    out, failures = sweep(Workers(number=1, members=2), options(tmp_path / "a"))
+    thread.join()
+    assert killed and not failures.found
+    order = read_order(out)
+    assert order is not None and [unit.members for unit in order.units] == [(0, 1), (2, 3)]
+
+    write_order(tmp_path / "b", replace(order, options={**order.options, "out": str(tmp_path / "b")}))
+    assert [work(tmp_path / "b", i).state for i in (0, 1)] == ["finished", "finished"]
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+
+    (group,) = load.read_run(out).groups
+    assert len({(member.seed, member.settings["bc_weight"]) for member in group.members}) == len(group.members) == 4
+    assert {read_description(path.parent)["part_of"] for path in out.glob("*/run.json")} == {group.part_of}
+    before = digests(out)
+    api.train(**options(out))  # plain training finds the parts that a sweep has made
+    assert digests(out) == before
+
+
+def test_a_worker_says_what_is_wrong(tmp_path: Path) -> None:
+    assert work(tmp_path, 0).message.endswith("a sweep needs a shared folder as --out")
+
+
+def test_what_does_not_fit_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--workers 0"):
+        Workers(number=0).check()
+    with pytest.raises(UsageError, match="--workers is for this machine"):
+        Workers(ray="auto", number=2).check()
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with pytest.raises(ResourceError, match=r"pip install 'pars\[sweep\]'"):
+        OnRay(tmp_path, "local")
