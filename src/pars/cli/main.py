@@ -23,6 +23,7 @@ from pars.cli.options import EnvArg, Fill, Import, Words, beside
 from pars.cli.parse import parse
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
+from pars.cli.search import search
 from pars.cli.sweep import sweep
 
 FLAGS = tuple(
@@ -227,6 +228,7 @@ def data() -> None:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train,
     "sweep": beside(train)(sweep),
+    "search": beside(train)(search),
     "eval": evaluate,
     "report": report,
     "judge": judge,
@@ -285,7 +287,7 @@ def joined_files(words: list[str]) -> list[str]:
 def gather(words: list[str]) -> list[str]:
     """Settings may stand anywhere in the words of `train` and its like; put them behind the first one, where tyro wants
     all of them."""
-    if words[:1] not in (["train"], ["sweep"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
+    if words[:1] not in (["train"], ["sweep"], ["search"], ["reproduce"]) or len(words) < 2 or words[1].startswith("-"):
         return words
     settings: list[str] = []
     rest: list[str] = []
