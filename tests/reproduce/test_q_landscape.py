@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pars.reproduce.paper import q_landscape_show
 from pars.reproduce.paper.q_landscape import GRID, QLANDSCAPE, SETTINGS, Size, measures, train
 from tests.runs import few_rows
 
@@ -51,17 +50,6 @@ def test_the_study_shows_a_moving_picture_and_says_what_came_out() -> None:
         finding.reading[-1].startswith("With neither ingredient Q ends 2.0 times")
         and "not as" not in finding.reading[-1]
     )
-
-
-def test_a_gif_keeps_all_frames_and_rests_on_the_last() -> None:
-    colors = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0))
-    frames = [Image.new("RGB", (8, 8), color).quantize(4) for color in colors]
-    gif = Image.open(io.BytesIO(q_landscape_show.to_gif(frames)))
-    durations = []
-    for i in range(gif.n_frames):  # type: ignore[attr-defined]
-        gif.seek(i)
-        durations.append(gif.info["duration"])
-    assert durations == [q_landscape_show.FRAME_MS] * 3 + [q_landscape_show.LAST_MS]
 
 
 def test_a_tiny_training_is_looked_at_on_the_way() -> None:

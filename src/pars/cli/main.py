@@ -21,6 +21,7 @@ from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words, beside
 from pars.cli.parse import parse
+from pars.cli.pictures import film
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
 from pars.cli.search import search
@@ -129,7 +130,7 @@ def train(
         start_from: A run of the same algorithm and seeds to begin with: online, with the same data and offline
             settings; without --online-steps offline anew, on any data.
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
-        probes: What to look at inside the networks at every evaluation.
+        probes: What to look at inside the networks at every evaluation; `landscape` is for `pars film`.
         verify: Compare the checksums of converted data once, and again when it has changed, or at every start.
         quiet: Print only warnings and where the report is.
     """
@@ -231,6 +232,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "search": beside(train)(search),
     "eval": evaluate,
     "report": report,
+    "film": film,
     "judge": judge,
     **DELIVERY,
     "algos": algos,

@@ -1,6 +1,7 @@
 """Looks inside a trained population: pure functions of config, state and batch, called at block boundaries.
 
 A probe gives floats by name for one member; it is compiled for the whole population and costs nothing when absent.
+`landscape` is one of another kind: Q over actions, an array, kept at every evaluation for `pars film`.
 """
 
 from collections.abc import Callable
@@ -22,11 +23,12 @@ PROBES: dict[str, Probe] = {
     "balance": action_balance,
     "order": value_order,
 }
+LANDSCAPE = "landscape"
 
 
 def find_probes(names: list[str]) -> list[Probe]:
-    """The probes called `names`; UsageError with the nearest names if there is none."""
+    """The probes called `names` that give floats; UsageError with the nearest names if there is none."""
     for name in names:
-        if name not in PROBES:
-            raise UsageError(unknown("probe", name, PROBES))
-    return [PROBES[name] for name in names]
+        if name not in (*PROBES, LANDSCAPE):
+            raise UsageError(unknown("probe", name, (*PROBES, LANDSCAPE)))
+    return [PROBES[name] for name in names if name != LANDSCAPE]

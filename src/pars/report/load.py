@@ -15,7 +15,7 @@ import numpy as np
 
 from pars.errors import CheckpointError, UsageError
 from pars.files import GONE, open_plain, read_json, read_sealed
-from pars.report.parts import whole
+from pars.report.parts import join_probes, whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
 
 FORMATS = (1, 2, 3)  # of run.json
@@ -179,24 +179,43 @@ def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str,
 
 def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> list[ProbeRecord]:
     """The newest readable probe of each phase; a damaged file falls back to the one before it."""
-    found: dict[str, list[tuple[int, Path]]] = {}
-    for path in folder.glob(f"{kind}-*-*.npz"):
-        match = re.fullmatch(rf"{kind}-(\w+)-(\d+)\.npz", path.name)
-        if match:
-            found.setdefault(match[1], []).append((int(match[2]), path))
-    probes = []
-    for phase in sorted(found, key=lambda name: PHASES.index(name) if name in PHASES else len(PHASES)):
-        for step, path in sorted(found[phase], reverse=True):
-            try:
-                with open_plain(path) as stream, np.load(stream, allow_pickle=False) as file:
-                    arrays = {name: np.asarray(file[name]) for name in PROBE_ARRAYS[kind]}
-                _check_probe(kind, arrays, members)
-            except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base
-                problems.append(f"probes/{path.name} was left out: {type(error).__name__} {error}"[:160])
-                continue
-            probes.append(ProbeRecord(phase, step, arrays))
-            break
-    return probes
+    newest: dict[str, ProbeRecord] = {}
+    for phase, step, path in reversed(_probe_files(folder, kind)):
+        if phase not in newest and (probe := _read_probe(path, kind, phase, step, members, problems)):
+            newest[phase] = probe
+    return list(reversed(newest.values()))
+
+
+def history(group: GroupRecord, kind: str = "landscape") -> list[ProbeRecord]:
+    """All readable probes of a kind, oldest first; of a population in parts those that all parts have."""
+    found = [
+        {
+            (phase, step): probe
+            for phase, step, path in _probe_files(part.folder / "probes", kind)
+            if (probe := _read_probe(path, kind, phase, step, len(part.members), []))
+        }
+        for part in group.programs
+    ]
+    common = [place for place in found[0] if all(place in own for own in found)]
+    return [joined for place in common for joined in join_probes([[own[place]] for own in found], kind, [])]
+
+
+def _probe_files(folder: Path, kind: str) -> list[tuple[str, int, Path]]:
+    """Phase, step and file of every probe, oldest first."""
+    named = [(re.fullmatch(rf"{kind}-(\w+)-(\d+)\.npz", path.name), path) for path in folder.glob(f"{kind}-*-*.npz")]
+    found = [(match[1], int(match[2]), path) for match, path in named if match]
+    return sorted(found, key=lambda one: (PHASES.index(one[0]) if one[0] in PHASES else len(PHASES), *one))
+
+
+def _read_probe(path: Path, kind: str, phase: str, step: int, members: int, problems: list[str]) -> ProbeRecord | None:
+    try:
+        with open_plain(path) as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: np.asarray(file[name]) for name in PROBE_ARRAYS[kind]}
+        _check_probe(kind, arrays, members)
+    except Exception as error:  # zip, zlib, header and shape errors of a damaged file have no common base
+        problems.append(f"probes/{path.name} was left out: {type(error).__name__} {error}"[:160])
+        return None
+    return ProbeRecord(phase, step, arrays)
 
 
 def _check_probe(kind: str, arrays: dict[str, np.ndarray], members: int) -> None:

@@ -33,9 +33,9 @@ def _join(parts: list[GroupRecord]) -> GroupRecord:
         members=[member for part in parts for member in part.members],
         metrics=_join_metrics(parts),
         timing={},  # of each part its own
-        landscapes=_join_probes([part.landscapes for part in parts], "landscapes", problems),
-        trajectories=_join_probes([part.trajectories for part in parts], "trajectories", problems),
-        actions=_join_probes([part.actions for part in parts], "actions", problems),
+        landscapes=join_probes([part.landscapes for part in parts], "landscapes", problems),
+        trajectories=join_probes([part.trajectories for part in parts], "trajectories", problems),
+        actions=join_probes([part.actions for part in parts], "actions", problems),
         state=behind.state,
         phase=behind.phase,
         step=behind.step,
@@ -64,7 +64,7 @@ def _join_metrics(parts: list[GroupRecord]) -> dict[str, dict[str, Curve]]:
     return out
 
 
-def _join_probes(probes: list[list[ProbeRecord]], kind: str, problems: list[str]) -> list[ProbeRecord]:
+def join_probes(probes: list[list[ProbeRecord]], kind: str, problems: list[str]) -> list[ProbeRecord]:
     """The probe of each phase over all members, if all parts made it at the same step."""
     out = []
     for phase in PHASES:

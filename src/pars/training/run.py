@@ -14,7 +14,7 @@ import numpy as np
 
 from pars.core import OFFLINE, ONLINE
 from pars.errors import DivergenceError, Interrupted, TaskError
-from pars.probes import find_probes
+from pars.probes import LANDSCAPE, find_probes
 from pars.training import checkpoint
 from pars.training.checkpoint import START, Position
 from pars.training.evaluations import Boundary, Timed
@@ -75,6 +75,7 @@ class _Run:
             if looks
             else None
         )
+        self.films = LANDSCAPE in how.probes
         self.held_out = HeldOut(self.learner, data)
         self.pending: Boundary | None = None  # whose evaluations are under way
         self.position = START
@@ -281,6 +282,8 @@ class _Run:
         for probe in self.probes if policy else []:
             values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
         values |= self.held_out() if policy else {}
+        if self.films and policy:
+            self._landscapes()
         self.learner.start_interval(phase)
         self.since = self.position.step
         under_way = self._evaluate() if policy else []
@@ -320,8 +323,7 @@ class _Run:
     def _pictures(self) -> None:
         """What the report draws of the policy at the end of a phase."""
         name = f"{self.position.phase}-{self.position.step}"
-        if self.algo.critic is not None and self.algo.sees.plain:
-            save_landscapes(f"landscape-{name}.npz", self.learner, self.shares)
+        self._landscapes()
         if self.probe_batch is not None:
             save_actions(f"actions-{name}.npz", self.learner, self.shares, self.probe_batch)
         if not any(share.task and share.task.maze for share in self.shares):
@@ -332,6 +334,11 @@ class _Run:
         for share in self.shares:
             assert share.evaluation is not None
             save_trajectories(share.folder.path / "probes" / f"trajectories-{name}.npz", share.evaluation)
+
+    def _landscapes(self) -> None:
+        if self.algo.critic is not None and self.algo.sees.plain:
+            name = f"landscape-{self.position.phase}-{self.position.step}.npz"
+            save_landscapes(name, self.learner, self.shares)
 
     def _tree(self) -> dict[str, Any]:
         """What a checkpoint of this moment holds. With overlap it is written later, so it may not share memory with

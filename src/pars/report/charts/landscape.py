@@ -134,9 +134,8 @@ def _line_plot(found: list[tuple[int, Series, ProbeRecord]], phase: str) -> Pict
             ]
         if len(bounds) == 1 and (bound := bounds.pop()) is not None:
             ax.axhline(bound, color="black", linewidth=1.4, label="largest possible return", zorder=1.5)
-        _far_axes(
-            ax, np.concatenate([probe.arrays["line"].ravel() for *_, probe in found]), np.array([r[3] for r in rows])
-        )
+        far_axes(ax, np.concatenate([probe.arrays["line"].ravel() for *_, probe in found]))
+        _height(ax, np.array([r[3] for r in rows]))
         legend(fig, ax)
     caption = (
         f"Q / reward_scale along the first action, the others at the policy's; {phase} step {found[0][2].step:,}. "
@@ -147,13 +146,17 @@ def _line_plot(found: list[tuple[int, Series, ProbeRecord]], phase: str) -> Pict
     return picture(fig, f"q-line-{phase}", f"Q far beyond the data, {phase}", caption, alt, csv, png=False)
 
 
-def _far_axes(ax: Axes, line: np.ndarray, q: np.ndarray) -> None:
+def far_axes(ax: Axes, line: np.ndarray) -> None:
+    """The first action on the x axis, from far on one side of the box to far on the other."""
     ax.set_xscale("symlog", linthresh=1.0, linscale=1.0)
     far = float(np.abs(line).max())
     ticks = [t for t in (1.0, 10.0, 100.0, 1000.0) if t <= far]
     ax.set_xticks([*(-t for t in reversed(ticks)), 0.0, *ticks], minor=False)
     ax.set_xticks([], minor=True)
     ax.xaxis.set_major_formatter(lambda value, _: short(value))
+
+
+def _height(ax: Axes, q: np.ndarray) -> None:
     q = q[np.isfinite(q)]
     if q.size and np.abs(q).max() > 30 * max(1.0, float(np.median(np.abs(q)))):
         ax.set_yscale("symlog", linthresh=1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,20 +9,19 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from pars.report.charts import moving
 from pars.report.charts.plot import INK, Picture, figure, line_style, picture, short, style, to_csv
 from pars.reproduce.base import Arrays
 
 POSSIBLE = matplotlib.colormaps["viridis"](np.linspace(0.0, 1.0, 128))
 IMPOSSIBLE = matplotlib.colormaps["Reds"](np.linspace(0.25, 1.0, 128))
 COLORMAP = LinearSegmentedColormap.from_list("possible", np.concatenate([POSSIBLE, IMPOSSIBLE]), N=256)
-DPI, FRAME_MS, LAST_MS = 100, 220, 2000  # of the moving picture
 MARKS = (
     "Box: feasible actions. Dots: actions of the data. Stars: the policy, one for each seed. Green to yellow: values a "
     "return can have; red, beyond the black contour: values none can have."
@@ -51,26 +49,12 @@ def moving_maps(parts: Mapping[str, Arrays], grid: np.ndarray, bound: float) -> 
         alt = f"Moving heat maps of Q over the actions: {', '.join(parts)}."
         title, csv = "Q over the actions while training", _moving_csv(parts)
         still = picture(_draw(parts, grid, bound, -1), "qlandscape-training", title, caption, alt, csv)
-    return replace(still, gif=to_gif(frames))
-
-
-def to_gif(frames: list[Image.Image]) -> bytes:
-    """The frames as an endless GIF that rests on the last one."""
-    buffer = io.BytesIO()
-    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_MS]
-    frames[0].save(
-        buffer, "GIF", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False, disposal=1
-    )
-    return buffer.getvalue()
+    return replace(still, gif=moving.to_gif(frames))
 
 
 def _frame(fig: Figure) -> Image.Image:
     """The figure in the colours of `_palette`, the same in every frame; without dither flat regions compress well."""
-    canvas = FigureCanvasAgg(fig)
-    fig.set_dpi(DPI)
-    canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    return image.quantize(palette=_palette(), dither=Image.Dither.NONE)
+    return moving.drawn(fig).quantize(palette=_palette(), dither=Image.Dither.NONE)
 
 
 def _palette() -> Image.Image:
