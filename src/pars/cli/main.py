@@ -21,7 +21,7 @@ from pars.cli.explain import explain, one_line
 from pars.cli.judge import judge
 from pars.cli.options import EnvArg, Fill, Import, Words, beside
 from pars.cli.parse import parse
-from pars.cli.pictures import film
+from pars.cli.pictures import film, video
 from pars.cli.reproduce import reproduce
 from pars.cli.results import evaluate, report
 from pars.cli.search import search
@@ -233,6 +233,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "eval": evaluate,
     "report": report,
     "film": film,
+    "video": video,
     "judge": judge,
     **DELIVERY,
     "algos": algos,

@@ -1,10 +1,12 @@
-"""Moving pictures of runs: `pars film`, thin as the other subcommands."""
+"""Moving pictures of runs: `pars film` and `pars video`, thin as the other subcommands."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tyro.conf import Positional
+
+from pars.cli.options import Import
 
 
 def film(runs: Positional[tuple[Path, ...]], out: Path = Path("film.gif"), names: str | None = None) -> None:
@@ -28,3 +30,43 @@ def film(runs: Positional[tuple[Path, ...]], out: Path = Path("film.gif"), names
         raise UsageError("name a run, such as runs/RUN")
     path = write(runs, out, [name.strip() for name in names.split(",")] if names else [])
     Console().print(f"film: {path} ({path.stat().st_size / 1e6:.2f} MB)", markup=False, soft_wrap=True)
+
+
+def video(
+    run: Positional[Path],
+    out: Path | None = None,
+    member: int = 0,
+    episode: int = 0,
+    steps: int | None = None,
+    size: int = 240,
+    imports: Import = (),
+) -> None:
+    """Film an episode of a run's policies: the data, the end of the offline phase and that of the online one, side by
+    side.
+
+    `pars video runs/RUN --out video.mp4`
+
+    Args:
+        run: A folder that `pars train` wrote; of several groups all are shown, in rows of three.
+        out: The file to write, .gif or .mp4 (which needs the extra `video`); by default RUN/video.gif.
+        member: Which of the run's policies.
+        episode: Evaluation episodes are numbered and always start alike.
+        steps: Actions that are shown; by default all in mazes, elsewhere 200.
+        size: Pixels of each picture's sides.
+    """
+    from rich.console import Console
+
+    from pars.cli import commands
+    from pars.errors import UsageError
+    from pars.export.video import write
+
+    commands.import_modules(imports)
+    if episode < 0 or size < 16 or (steps is not None and steps < 1):
+        raise UsageError(f"--episode {episode} --size {size} --steps {steps}: an episode from 0, 16 pixels, one step")
+    console = Console()
+
+    def note(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    path = write(run, out or run / "video.gif", member, episode, steps, size, note)
+    console.print(f"video: {path} ({path.stat().st_size / 1e6:.2f} MB)", markup=False, soft_wrap=True)

@@ -56,6 +56,13 @@ class Foreign:
     def close(self) -> None:
         self.env.close()
 
+    def picture(self) -> Array:
+        """-> what it draws, [height, width, 3] uint8."""
+        found = np.asarray(self._call("render"))
+        if found.ndim != 3 or found.shape[2] != 3 or found.dtype != np.uint8:
+            raise self._fault(f"render returned {_shown(found)}", "return a picture [height, width, 3] uint8")
+        return found
+
     def _obs(self, obs: Any) -> Array:
         try:
             values = np.asarray(obs, np.float32)

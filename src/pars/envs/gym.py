@@ -71,6 +71,13 @@ class GymBatch:
             obs.append(seen)
         return StepResult(np.stack(obs), reward, terminal, truncated & ~terminal)
 
+    def picture(self, i: int = 0) -> Array:
+        """What environment `i` draws of itself, [height, width, 3] uint8; it was made with render_mode="rgb_array".
+
+        Raises TaskError if it draws nothing.
+        """
+        return self._envs[i].picture()
+
     def close(self) -> None:
         """Close all environments."""
         for one in self._envs:

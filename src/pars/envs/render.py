@@ -7,6 +7,7 @@ made here; the environment variable MUJOCO_GL (egl, osmesa, glfw) decides if it 
 import importlib
 import os
 import sys
+from itertools import pairwise
 from typing import Any
 
 import mujoco
@@ -16,6 +17,7 @@ from pars.envs.base import Array, MujocoBatch, Task
 from pars.errors import ResourceError, TaskError
 
 SIZE = 480  # pixels; the default of both sides
+TRAIL, ORANGE = 0.04, np.array([0.84, 0.37, 0.0, 1.0], np.float32)  # thickness in cells, and colour
 FIELD_OF_VIEW = 45.0  # degrees, MuJoCo's default
 BACKENDS = ("egl", "glfw") if sys.platform == "linux" else ("cgl", "glfw") if sys.platform == "darwin" else ("glfw",)
 
@@ -42,8 +44,13 @@ class Renderer:
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._pixels = np.empty((height, width, 3), np.uint8)
 
-    def frame(self, i: int = 0) -> Array:
-        """Environment `i` as it is now, [height, width, 3] uint8."""
+    def frame(self, i: int = 0, trail: Array | None = None, goal: bool = True) -> Array:
+        """Environment `i` as it is now, [height, width, 3] uint8.
+
+        Args:
+            trail: positions [k, 2] of the way so far, drawn as a line on the ground.
+            goal: mark a maze's goal.
+        """
         if self._gl is None:
             raise ValueError("the renderer is closed")
         data = self._physics.forward(i)
@@ -54,7 +61,10 @@ class Renderer:
         mujoco.mjv_updateScene(
             self._physics.model_of(i), data, self._option, None, self._camera, everything, self._scene
         )
-        self._mark_goal(i)
+        if goal:
+            self._mark_goal(i)
+        if trail is not None:
+            self._mark_trail(trail)
         mujoco.mjr_render(view, self._scene, self._context)
         mujoco.mjr_readPixels(self._pixels, None, view, self._context)
         return self._pixels[::-1].copy()  # OpenGL's rows run upwards
@@ -71,6 +81,18 @@ class Renderer:
         cylinder = mujoco.mjtGeom.mjGEOM_CYLINDER.value
         mujoco.mjv_initGeom(disc, cylinder, size, np.array([x, y, 0.02 * maze.cell]), np.eye(3).ravel(), green)
         self._scene.ngeom += 1
+
+    def _mark_trail(self, trail: Array) -> None:
+        """An orange line from position to position, as thick as fits a maze's cells."""
+        thick = TRAIL * (self._task.maze.cell if self._task.maze else 1.0)
+        room = self._scene.maxgeom - self._scene.ngeom
+        capsule = mujoco.mjtGeom.mjGEOM_CAPSULE.value
+        points = np.c_[trail, np.full(len(trail), thick)].astype(np.float64)
+        for begin, end in list(pairwise(points))[-room:]:
+            piece = self._scene.geoms[self._scene.ngeom]
+            mujoco.mjv_initGeom(piece, capsule, np.zeros(3), np.zeros(3), np.eye(3).ravel(), ORANGE)
+            mujoco.mjv_connector(piece, capsule, thick, begin, end)
+            self._scene.ngeom += 1
 
     def close(self) -> None:
         """Free the graphics memory."""

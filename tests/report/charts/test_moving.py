@@ -30,7 +30,7 @@ def test_an_mp4_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_is_said_before_anything_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="ends in .gif or .mp4"):
+    with pytest.raises(UsageError, match=r"ends in \.gif or \.mp4"):
         moving.check(Path("film.avi"))
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(ResourceError, match=r"pip install 'pars\[video\]'"):

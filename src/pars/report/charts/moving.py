@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -68,22 +72,23 @@ def write(frames: Sequence[Image.Image], target: Path, frame_ms: int = FRAME_MS,
 def _write_mp4(frames: Sequence[Image.Image], target: Path, frame_ms: int, last_ms: int) -> None:
     """H.264 in colours that browsers show, of even width and height."""
     width, height = (side // 2 * 2 for side in frames[0].size)
+    come = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{1000 / frame_ms:g}", "-i", "-"]
+    go = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
     with replacing(target) as aside:
-        stream = _encoder().write_frames(
-            str(aside), (width, height), fps=1000 / frame_ms, codec="libx264", macro_block_size=2, output_params=_QUIET
-        )
-        stream.send(None)
-        for frame in [*frames, *[frames[-1]] * (last_ms // frame_ms)]:
-            stream.send(np.ascontiguousarray(np.asarray(frame.convert("RGB"))[:height, :width]))
-        stream.close()
+        command = [_encoder().get_ffmpeg_exe(), "-y", "-loglevel", "error", *come, *go, str(aside)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdin is not None and process.stderr is not None
+            with suppress(BrokenPipeError):  # it has given up, and says why
+                for frame in [*frames, *[frames[-1]] * (last_ms // frame_ms)]:
+                    process.stdin.write(np.asarray(frame.convert("RGB"))[:height, :width].tobytes())
+                process.stdin.close()
+            said = process.stderr.read().decode(errors="replace")
+        if process.returncode:
+            raise ResourceError(f"cannot write {target}: {' '.join(said.split()) or 'ffmpeg failed'}; name a .gif")
 
 
-_QUIET = ["-loglevel", "error"]
-
-
-def _encoder():  # type: ignore[no-untyped-def]  # the package has no types
+def _encoder() -> Any:
     try:
-        import imageio_ffmpeg
+        return importlib.import_module("imageio_ffmpeg")
     except ImportError:
         raise ResourceError("mp4 needs imageio-ffmpeg: pip install 'pars[video]', or name a .gif") from None
-    return imageio_ffmpeg
