@@ -23,7 +23,7 @@ from pars.cli.options import EnvArg, Fill, Import, Words, beside
 from pars.cli.parse import parse
 from pars.cli.pictures import film, video
 from pars.cli.reproduce import reproduce
-from pars.cli.results import evaluate, report
+from pars.cli.results import evaluate, ls, report
 from pars.cli.search import search
 from pars.cli.sweep import sweep
 
@@ -232,6 +232,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "search": beside(train)(search),
     "eval": evaluate,
     "report": report,
+    "ls": ls,
     "film": film,
     "video": video,
     "judge": judge,

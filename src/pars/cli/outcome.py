@@ -1,7 +1,8 @@
-"""What `pars eval` and `pars report` do with what came out of runs."""
+"""What `pars eval`, `pars report` and `pars ls` do with what came out of runs."""
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -98,6 +99,30 @@ def report(runs: Sequence[Path], out: Path | None = None, quiet: bool = False) -
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+def list_runs(
+    folders: Sequence[Path], algo: str, task: str, state: str, csv_file: Path | None, json_file: Path | None
+) -> None:
+    from pars.report.listing import age, listed
+
+    rows = listed(folders, algo, task, state)
+    words = [Column(name, overflow="fold") for name in ("run", "algorithm", "task", "differs")]
+    numbers = [Column(name, no_wrap=True, justify="right") for name in ("n", "score", "stands at")]
+    table = Table(
+        *words, *numbers, "state", Column("age", no_wrap=True), box=None, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for row in rows:
+        score = "-" if math.isnan(row.score) else f"{row.score:.1f}" + (f" ± {row.std:.1f}" if row.seeds > 1 else "")
+        at = f"{row.at}/{row.planned:,}" if row.planned else row.at
+        cells = (row.run, row.algorithm, row.task, row.changed, str(row.seeds), score, at, row.state, age(row.age))
+        table.add_row(*map(Text, map(printable, cells)))
+    console = wide_console()
+    if not rows:
+        console.print("no run there fits; leave out --algo, --task or --state")
+        return
+    console.print(table)
+    write_records([row.record() for row in rows], csv_file, json_file)
 
 
 def find_here(env: str) -> None:

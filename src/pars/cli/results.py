@@ -1,4 +1,4 @@
-"""What came out of runs: `pars eval` and `pars report`, thin as the other subcommands."""
+"""What came out of runs: `pars eval`, `pars report` and `pars ls`, thin as the other subcommands."""
 
 from __future__ import annotations
 
@@ -53,3 +53,28 @@ def report(runs: Positional[tuple[Path, ...]], out: Path | None = None) -> None:
     from pars.cli import commands
 
     commands.report(runs, out=out)
+
+
+def ls(
+    folders: Positional[tuple[Path, ...]] = (Path("runs"),),
+    algo: str = "*",
+    task: str = "*",
+    state: str = "*",
+    csv: Path | None = None,
+    json: Path | None = None,
+) -> None:
+    """List the runs in folders: algorithm, task, the settings that differ, score, steps, state, age; newest first.
+
+    `pars ls runs --algo pars,iql --task 'antmaze-*' --state finished`
+
+    Args:
+        folders: Folders that hold runs, at any depth; by default runs.
+        algo: Only these algorithms; a pattern, or several with commas between, as for the next two.
+        task: Only runs on these tasks, or data.
+        state: Only runs that are running, interrupted, diverged, finished or damaged.
+        csv: Write the table to this file, too.
+        json: The same as a list of objects.
+    """
+    from pars.cli.outcome import list_runs
+
+    list_runs(folders, algo, task, state, csv, json)

@@ -52,8 +52,12 @@ def read_run(folder: Path | str) -> Run:
     return Run(folder, whole(sorted(groups, key=_place_on_command_line)))
 
 
-def read_group(folder: Path) -> GroupRecord:
-    """One group folder. Raises CheckpointError if run.json or a log is damaged."""
+def read_group(folder: Path, looks: bool = True) -> GroupRecord:
+    """One group folder. Raises CheckpointError if run.json or a log is damaged.
+
+    Args:
+        looks: read its probes too.
+    """
     info = _read_json(folder / "run.json")
     if info.get("format") not in FORMATS:
         known = ", ".join(map(str, FORMATS))
@@ -68,6 +72,7 @@ def read_group(folder: Path) -> GroupRecord:
     except CheckpointError as error:  # it is rewritten at each block; the logs still tell the story
         status = {}
         problems.append(str(error))
+    seen = [_read_probes(folder / "probes", kind, len(members), problems) if looks else [] for kind in PROBE_ARRAYS]
     algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
     plan, phase = _dict(info, "plan"), str(status.get("phase") or "offline")
     return GroupRecord(
@@ -91,9 +96,9 @@ def read_group(folder: Path) -> GroupRecord:
         message=str(status.get("message") or ""),
         metrics=_read_log(folder / "metrics.csv", len(members), problems),
         timing=_read_log(folder / "timing.csv", None, problems),
-        landscapes=_read_probes(folder / "probes", "landscape", len(members), problems),
-        trajectories=_read_probes(folder / "probes", "trajectories", len(members), problems),
-        actions=_read_probes(folder / "probes", "actions", len(members), problems),
+        landscapes=seen[0],
+        trajectories=seen[1],
+        actions=seen[2],
         problems=problems,
         from_data=[dict(one) for one in info.get("from_data") or []],
         outputs=[dict(one) for one in info.get("outputs") or []],
