@@ -21,7 +21,7 @@ from pars.data.formats.ogbench import NOWHERE
 from pars.data.split import split
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
-from pars.training import estimate
+from pars.training import estimate, trackers
 from pars.training.branch import offline_steps
 from pars.training.checkpoint import Position
 from pars.training.kept import moment
@@ -75,6 +75,7 @@ def train(
     start_from: Path | str | None = None,
     start_seed: int | None = None,
     verify: Verify = "once",
+    track: str | None = None,
     quiet: bool = False,
     command: str = "",
     trainer: Trainer = train_runs,
@@ -117,6 +118,7 @@ def train(
             go online from where it ended offline; without, train offline anew with its networks, on any data.
         start_seed: every member begins as that run's member of this seed ended; by default as that of its own seed.
         verify: compare the checksums of converted data "once", and again when it has changed, or "always".
+        track: "wandb" or "mlflow": curves go there, too, offline by default.
         trainer: what trains all that is asked for; by default this process.
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
@@ -128,6 +130,7 @@ def train(
         raise UsageError(f"the algorithm {twice} is given twice; name each algorithm once")
     options: dict[str, Any] = dict(physics=physics, goal=goal, env_args=env_args, action_range=action_range)
     options |= dict(env_timeout=env_timeout, isolate=isolate, action_limits=action_limits)
+    trackers.check(track)
     tasks = _tasks(task, data, options)
     if stop_below is not None and not (online_steps and np.isfinite(stop_below)):
         raise UsageError(f"stop_below={stop_below}: is a score that ends an online phase; it goes with online steps")
@@ -176,7 +179,7 @@ def train(
     alone = trainer is train_runs and not quiet
     if alone and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
         view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
-    how = How(view, Stop(), probes, data_in, overlap, keep_policies, stop_below)
+    how = How(view, Stop(), probes, data_in, overlap, keep_policies, stop_below, track)
     trainer(requests, how, command, out if len(requests) > 1 else None)
     return out
 

@@ -42,7 +42,7 @@ def test_a_finished_run_has_every_file() -> None:
         *("landscape-offline-60.npz", "landscape-online-30.npz"),
         *("trajectories-offline-60.npz", "trajectories-online-30.npz"),
     ]
-    assert all(any((folder / "tensorboard" / f"member-{m}").iterdir()) for m in (0, 1))
+    assert all(any((folder / "tensorboard" / f"seed={m}").iterdir()) for m in (0, 1))
     status = read_status(folder)
     assert (status["state"], status["phase"], status["step"]) == ("finished", "online", 30)
     assert len(status["digest"]) == 64

@@ -71,6 +71,7 @@ def train(
     probes: tuple[str, ...] = ("actions", "neurons", "balance", "order"),
     imports: Import = (),
     verify: Literal["once", "always"] = "once",
+    track: Literal["wandb", "mlflow"] | None = None,
     quiet: bool = False,
 ) -> None:
     """Train offline and, with --online-steps, fine-tune online. Running the same command again continues a run.
@@ -132,6 +133,8 @@ def train(
         start_seed: All begin as its member of this seed ended, instead of each as that of its own seed.
         probes: What to look at inside the networks at every evaluation; `landscape` is for `pars film`.
         verify: Compare the checksums of converted data once, and again when it has changed, or at every start.
+        track: Write the curves to a tracker, too (extras `wandb`, `mlflow`); nothing is sent unless WANDB_MODE or
+            MLFLOW_TRACKING_URI says so.
         quiet: Print only warnings and where the report is.
     """
     from pars.cli import commands
@@ -170,6 +173,7 @@ def train(
         start_seed=start_seed,
         probes=probes,
         verify=verify,
+        track=track,
         quiet=quiet,
         command=shlex.join(["pars", *sys.argv[1:]]),
     )

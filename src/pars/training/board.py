@@ -1,17 +1,46 @@
-"""TensorBoard's event files: the curves of metrics.csv once more. No run depends on them."""
+"""The curves of metrics.csv once more: as TensorBoard's event files, and for a tracker that is asked for. No run
+depends on them."""
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.summary import scalar
 
+from pars.config import as_text
+
+LONGEST = 120  # letters of a board's name
 FLUSHED = 10.0  # seconds between two moments at which the curves are on the disk
+
+
+class Curves(Protocol):
+    """Where the curves of one member go; it never raises."""
+
+    def add(self, step: int, values: dict[str, float]) -> None: ...
+    def close(self) -> None: ...
+
+
+def board_name(members: Sequence[Mapping[str, Any]], number: int) -> str:
+    """`seed=0,bc_weight=0.01`: the seed of a member, and the settings that are not the same in all; unique."""
+    if number >= len(members):  # of a folder that does not say whose numbers it holds
+        return f"member-{number}"
+    names = [_said(members, member) for member in members]
+    return names[number] if names.count(names[number]) == 1 else f"{names[number]},member={number}"
+
+
+def _said(members: Sequence[Mapping[str, Any]], member: Mapping[str, Any]) -> str:
+    own = member["settings"]
+    varied = [name for name in own if any(other["settings"].get(name) != own[name] for other in members)]
+    words = [f"{name}={as_text(own[name])}" for name in varied]
+    return re.sub(r"[^\w=.,+-]", "-", ",".join([f"seed={member['seed']}", *words]))[:LONGEST]
 
 
 class Board:

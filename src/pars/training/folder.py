@@ -14,10 +14,11 @@ from pars.errors import CheckpointError
 from pars.files import GONE, beneath, naming, read_json, read_sealed, sealed
 from pars.system import write_whole
 from pars.training import checkpoint
-from pars.training.board import Board
+from pars.training.board import Board, Curves, board_name
 from pars.training.checkpoint import Checkpoint, Position, unreadable
 from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Log, Prefix
 from pars.training.longer import LENGTHS, is_longer
+from pars.training.trackers import track
 
 TASKS = "tasks.json"  # in a folder of several runs: their names
 FORMAT = 3  # of run.json
@@ -33,10 +34,13 @@ class RunFolder:
 
     Args:
         at: where it may resume at most, if not at its newest checkpoint.
+        tracker: where the curves go, too; see pars.training.trackers.
     """
 
-    def __init__(self, path: Path, description: Mapping[str, Any], at: Position | None = None):
-        self.path = path
+    def __init__(
+        self, path: Path, description: Mapping[str, Any], at: Position | None = None, tracker: str | None = None
+    ):
+        self.path, self._description, self._tracker = path, description, tracker
         there = check_description(path, description)
         if there is None:
             path.mkdir(parents=True, exist_ok=True)
@@ -56,10 +60,10 @@ class RunFolder:
         for name, header in HEADERS.items():
             if not lengths[name]:
                 self._logs[name].append(header.encode())
-        self._boards: dict[int, Board] = {}
+        self._curves: dict[int, list[Curves]] = {}
 
     def metrics(self, position: Position, values: Mapping[str, np.ndarray]) -> None:
-        """Append values [P] by name to metrics.csv and to TensorBoard."""
+        """Append values [P] by name to metrics.csv, and to TensorBoard and the tracker."""
         lines = []
         for name, column in values.items():
             for member, value in enumerate(column):
@@ -67,7 +71,8 @@ class RunFolder:
         self._logs[METRICS].append("".join(lines).encode())
         for member in range(max(map(len, values.values()), default=0)):
             own = {f"{position.phase}/{name}": float(column[member]) for name, column in values.items()}
-            self._board(member).add(position.step, own)
+            for curves in self._of(member):
+                curves.add(position.step, own)
 
     def history(self, lines: str) -> None:
         """Append lines of another folder's metrics.csv, with which this one begins."""
@@ -122,11 +127,18 @@ class RunFolder:
     def close(self) -> None:
         for log in self._logs.values():
             log.close()
-        for board in self._boards.values():
-            board.close()
+        for several in self._curves.values():
+            for curves in several:
+                curves.close()
 
-    def _board(self, member: int) -> Board:
-        return self._boards.setdefault(member, Board(self.path / BOARDS / f"member-{member}"))
+    def _of(self, member: int) -> list[Curves]:
+        """Where the curves of a member go."""
+        if member not in self._curves:
+            name = board_name(self._description.get("members", ()), member)
+            own: list[Curves] = [Board(self.path / BOARDS / name)]
+            own += [track(self._tracker, self.path, name, self._description, member)] if self._tracker else []
+            self._curves[member] = own
+        return self._curves[member]
 
 
 def note_tasks(root: Path, names: Sequence[str]) -> None:

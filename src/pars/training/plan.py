@@ -108,6 +108,7 @@ class How:
         stop: who may end it.
         keep_policies: of every evaluation, to be judged later.
         stop_below: mean score of a group at which its online phase ends, see pars.training.stop_rule.
+        tracker: where curves go, too: "wandb", "mlflow" or None.
     """
 
     view: View
@@ -117,6 +118,7 @@ class How:
     overlap: bool | None = None
     keep_policies: bool = False
     stop_below: float | None = None
+    tracker: str | None = None
 
     @property
     def keeps(self) -> bool:

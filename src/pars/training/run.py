@@ -48,7 +48,7 @@ def run_jobs(jobs: Sequence[Job], how: How, at: Position | None = None) -> None:
             check_description(job.folder, job.description)
         thread = ThreadPoolExecutor(1, "evaluation")
         for job in jobs:
-            folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at)))
+            folder = stack.enter_context(closing(RunFolder(job.folder, job.description, at, how.tracker)))
             begin = shares[-1].members.stop if shares else 0
             shares.append(stack.enter_context(closing(Share(job, folder, begin, thread, how.overlaps, how.stop))))
         stack.callback(thread.shutdown)  # before the simulators that an evaluation uses are freed
