@@ -66,7 +66,7 @@ def test_plain_line_of_an_evaluation():
     assert (
         lines[0] == "PARS: 3 members, offline 10000 steps, online 3000 steps; score is mean [min max] over the members"
     )
-    assert lines[1:] == ["offline  3000/10000  412 updates/s  eta 0:17  score 63 [43 90] n=3"]
+    assert lines[1:] == ["offline  3000/10000  412 updates/s  elapsed 0:07  eta 0:17  score 63 [43 90] n=3"]
 
 
 def test_plain_view_prints_one_line_per_interval_otherwise():
@@ -76,6 +76,22 @@ def test_plain_view_prints_one_line_per_interval_otherwise():
         clock.now = float(second)
         view.advance("offline", second, 5.0)
     assert len(out.getvalue().splitlines()) == 1 + int(99 // PLAIN)
+
+
+def test_it_says_that_it_compiles_until_the_first_step_of_a_phase():
+    view, clock, out = plain_view()
+    view.start("PARS", ["seed 0"], [("offline", 100), ("online", 10)])
+    clock.now = 9.0
+    view.scores("offline", 0, [1.0])
+    view.advance("offline", 8, None)
+    view.scores("offline", 8, [1.0])
+    view.scores("online", 0, [1.0])
+    lines = [line.partition("  score")[0] for line in out.getvalue().splitlines()[1:]]
+    assert lines == [
+        "offline  0/100  compiling  elapsed 0:09  eta -:--",
+        "offline  8/100  elapsed 0:09  eta -:--",
+        "online  0/10  compiling  elapsed 0:09  eta -:--",
+    ]
 
 
 def test_eta_restarts_with_the_phase_and_with_a_resumed_step():

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import arg
 
 import pars
+from pars.cli import overview
 from pars.cli.data import DATA_COMMANDS
 from pars.cli.deliver import DELIVERY
 from pars.cli.explain import explain, one_line
@@ -279,6 +280,9 @@ def _run(words: list[str]) -> None:
     else:
         table, prog = COMMANDS, "pars"
         about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
+        if words in ([], ["-h"], ["--help"]):
+            print(*overview.lines(table, about), sep="\n")
+            sys.exit(0)
     words = gather(joined_files(words))
     parse(table, words or ["--help"], prog, about)()
 

@@ -24,6 +24,7 @@ from pars.training.folder import FORMAT, read_description, read_status
 from pars.training.launch import train_runs
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Plan, Request
+from pars.training.progress import duration
 from pars.training.restore import group_folders
 from pars.training.view import Stop, View
 
@@ -104,13 +105,22 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
 
 
 def study_units(study: Study, seeds: int, folder: Path) -> Iterator[Unit]:
-    share = study.seconds * seeds / study.seeds / max(len(study.parts), 1)
-    for name, part in study.parts.items():
+    count = len(study.parts)
+    share = study.seconds * seeds / study.seeds / max(count, 1)
+    took: list[float] = []  # seconds of the parts computed now
+
+    for number, (name, part) in enumerate(study.parts.items(), 1):
         path = part_path(folder, name)
 
-        def run(stop: Stop, view: View, name: str = name, part: Any = part, path: Path = path) -> None:
-            view.note(f"{study.id}: {name}")
+        def run(
+            stop: Stop, view: View, number: int = number, name: str = name, part: Any = part, path: Path = path
+        ) -> None:
+            each = sum(took) / len(took) if took else share
+            left = duration((count - number + 1) * each)
+            view.note(f"{study.id}: part {number} of {count}, {name}, {seeds} seeds; about {left} left")
+            begun = time.monotonic()
             save_arrays(path, part(range(seeds)))
+            took.append(time.monotonic() - begun)
 
         yield Unit(study.id, name, Seconds(share, share), path.is_file(), run, divisible=False)
 

@@ -93,7 +93,9 @@ class View:
         self.step = 0
         self.speed: float | None = None
         self.history: list[list[float]] = []
+        self.compiling = False  # the first program of a phase, which gives no sign meanwhile
         self._marks: deque[tuple[float, int]] = deque()  # (time, step) of the current phase
+        self._begun = clock()
         self._live: Live | None = None
         self._drawn = self._printed = -math.inf
 
@@ -104,6 +106,7 @@ class View:
         self.title, self.members, self.totals = title, list(members), dict(phases)
         self.phase, self.step, self.speed = (phases[0][0] if phases else ""), 0, None
         self.history = [[] for _ in members]
+        self.compiling, self._begun = True, self.clock()
         self._marks.clear()
         self._drawn, self._printed = -math.inf, self.clock()
         if self.console.is_terminal and not self.console.is_dumb_terminal:
@@ -119,6 +122,7 @@ class View:
     def advance(self, phase: str, step: int, updates_per_second: float | None = None) -> None:
         """The phase has reached `step`; updates_per_second counts the gradient steps of all who train."""
         self._move(phase, step, updates_per_second)
+        self.compiling = False
         if self._live is not None:
             self._redraw()
         elif self.clock() - self._printed >= PLAIN:
@@ -150,7 +154,7 @@ class View:
     def _move(self, phase: str, step: int, speed: float | None) -> None:
         if phase != self.phase:
             self._marks.clear()
-            self.speed = None
+            self.speed, self.compiling = None, True
         self.phase, self.step, self.speed = phase, int(step), self.speed if speed is None else speed
         now = self.clock()
         self._marks.append((now, self.step))
@@ -170,9 +174,12 @@ class View:
     def _rate(self) -> str:
         return "" if self.speed is None else f"{self.speed:.0f} updates/s"
 
-    def _line(self) -> str:
-        place = f"{self.phase}  {self.step}/{self.totals.get(self.phase, '?')}"
-        return "  ".join(part for part in (place, self._rate(), f"eta {duration(self.eta())}") if part)
+    def _line(self, grouped: bool = False) -> str:
+        total = self.totals.get(self.phase)
+        place = f"{self.step:,}/{total or 0:,}" if grouped else f"{self.phase}  {self.step}/{total or '?'}"
+        doing = "compiling" if self.compiling else self._rate()
+        took = f"elapsed {duration(self.clock() - self._begun)}"
+        return "  ".join(part for part in (place, doing, took, f"eta {duration(self.eta())}") if part)
 
     def _print(self, line: str) -> None:
         self._printed = self.clock()
@@ -188,8 +195,7 @@ class View:
         head = Table.grid(padding=(0, 2))
         head.add_column(no_wrap=True)
         bar = ProgressBar(total=max(total, 1), completed=min(self.step, total), width=24)
-        tail = f"{self.step:,}/{total:,}  {self._rate()}  eta {duration(self.eta())}"
-        head.add_row(Text(self.phase, style="bold"), bar, Text(tail))
+        head.add_row(Text(self.phase, style="bold"), bar, Text(self._line(grouped=True)))
         return Group(Text(self.title, style="bold cyan"), head, self._score_table())
 
     def _score_table(self) -> RenderableType:
