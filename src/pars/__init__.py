@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from pars.errors import DataError as DataError
     from pars.errors import DivergenceError as DivergenceError
     from pars.errors import Interrupted as Interrupted
+    from pars.errors import InUse as InUse
     from pars.errors import ObservationError as ObservationError
     from pars.errors import ParsError as ParsError
     from pars.errors import ResourceError as ResourceError
@@ -48,6 +49,7 @@ _HOME = {
     "DataError": "pars.errors",
     "Dataset": "pars.data",
     "DivergenceError": "pars.errors",
+    "InUse": "pars.errors",
     "Interrupted": "pars.errors",
     "ObservationError": "pars.errors",
     "ParsError": "pars.errors",

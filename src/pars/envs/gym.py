@@ -76,7 +76,9 @@ class GymBatch:
 
         Raises TaskError if it draws nothing.
         """
-        return self._envs[i].picture()
+        one = self._envs[i]
+        assert isinstance(one, Foreign)  # those in a process of their own are not drawn
+        return one.picture()
 
     def close(self) -> None:
         """Close all environments."""

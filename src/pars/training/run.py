@@ -26,7 +26,7 @@ from pars.training.online import OnlineLoop
 from pars.training.pictures import save_actions, save_landscapes, save_trajectories
 from pars.training.plan import How, Job, rounded
 from pars.training.share import Share, probe_batch, restored
-from pars.training.stop_rule import STOPPED, why
+from pars.training.stop_rule import heed
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
@@ -210,7 +210,7 @@ class _Run:
                     rate = (step - marked.step) / seconds
                     self._timing({"env_steps_per_second": rate * self.members}, position)
                     self._at_evaluation()
-                    self._heed_rule()
+                    heed(self.shares, self.position, self.rule)
                 mark, marked = time.monotonic(), position
         self._pictures()
 
@@ -256,18 +256,6 @@ class _Run:
                 share.folder.status("diverged", self.position, message, diverged=own)
                 messages.append(message)
         raise DivergenceError("\n".join(messages))
-
-    def _heed_rule(self) -> None:
-        """After an evaluation online: those jobs end here whose members have become too bad."""
-        messages = []
-        for share in self.shares if self.rule is not None else ():
-            assert self.rule is not None and share.evaluation is not None and share.task is not None
-            scores = share.task.score(share.evaluation.returns).mean(axis=1).tolist()
-            if message := why(share.folder.path, self.position, scores, self.rule):
-                share.folder.status(STOPPED, self.position, message, score=float(np.mean(scores)))
-                messages.append(message)
-        if messages:
-            raise DivergenceError("\n".join(messages))
 
     def _at_evaluation(self, wait: bool = False) -> None:
         """Log the interval's averages, probe, evaluate, save; with overlap, the evaluation and what follows come later,

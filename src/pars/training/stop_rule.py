@@ -10,10 +10,25 @@ from pathlib import Path
 import numpy as np
 
 from pars.core import OFFLINE, ONLINE
+from pars.errors import DivergenceError
 from pars.training.checkpoint import Position
 from pars.training.log import METRICS
+from pars.training.share import Share
 
 STOPPED = "stopped"  # the state in status.json
+
+
+def heed(shares: Sequence[Share], position: Position, rule: float | None) -> None:
+    """After an evaluation online: those jobs end here whose members have become too bad. Raises DivergenceError."""
+    messages = []
+    for share in shares if rule is not None else ():
+        assert rule is not None and share.evaluation is not None and share.task is not None
+        scores = share.task.score(share.evaluation.returns).mean(axis=1).tolist()
+        if message := why(share.folder.path, position, scores, rule):
+            share.folder.status(STOPPED, position, message, score=float(np.mean(scores)))
+            messages.append(message)
+    if messages:
+        raise DivergenceError("\n".join(messages))
 
 
 def why(folder: Path, position: Position, scores: Sequence[float], rule: float) -> str | None:
