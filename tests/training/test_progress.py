@@ -2,11 +2,13 @@
 
 import io
 import math
+import time
 
 import pytest
 from rich.console import Console
 
 from pars.training.progress import PLAIN, View, duration, make_view, sparkline, spread
+from pars.training.view import seconds_since
 
 
 class Clock:
@@ -187,3 +189,9 @@ def test_an_ascii_terminal_gets_ascii_bars():
     view.scores("offline", 10, [100.0])
     view.close()
     assert not view.broken
+
+
+def test_no_time_has_passed_without_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates are counts by seconds, and a clock may be coarse or stand."""
+    monkeypatch.setattr(time, "monotonic", lambda: 5.0)
+    assert 0.0 < seconds_since(5.0) < 1e-3 and seconds_since(2.0) == 3.0

@@ -13,7 +13,7 @@ from pars.envs.base import GYM, Task
 from pars.training.checkpoint import Position
 from pars.training.policy import Policies
 from pars.training.rollout import Evaluation, Evaluator
-from pars.training.view import Stop
+from pars.training.view import Stop, seconds_since
 
 
 class Timed(NamedTuple):
@@ -61,7 +61,7 @@ class Evaluations:
 
     def _run(self, policies: Policies) -> Timed:
         before = time.monotonic()
-        return Timed(self.evaluator(policies), time.monotonic() - before)
+        return Timed(self.evaluator(policies), seconds_since(before))
 
     def scores(self, evaluation: Evaluation) -> dict[str, np.ndarray]:
         """What metrics.csv says of an evaluation: [P] by name."""

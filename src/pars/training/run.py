@@ -27,6 +27,7 @@ from pars.training.pictures import save_actions, save_landscapes, save_trajector
 from pars.training.plan import How, Job, rounded
 from pars.training.share import Share, probe_batch, restored
 from pars.training.stop_rule import heed
+from pars.training.view import seconds_since
 
 CHUNK_SECONDS = 1.0  # one dispatch: short enough that a signal is answered at once, long enough to cost nothing
 SAVE_SECONDS = 120.0  # at most this much work is lost when evaluations are further apart
@@ -168,7 +169,7 @@ class _Run:
             before = time.monotonic()
             self.learner.run(step, count, steps, phase)
             self._move_to(replace(self.position, step=step + count))
-            seconds = time.monotonic() - before
+            seconds = seconds_since(before)
             rate = count * self.learner.trainers[phase].count / seconds
             self.view.advance(phase, self.position.step, rate if compiled else None)
             if not compiled:
@@ -199,12 +200,12 @@ class _Run:
             self.position = position
             if count < left:
                 self._move_to(position)
-                seconds = time.monotonic() - before
+                seconds = seconds_since(before)
                 burst = max(1, min(4 * burst, int(count * CHUNK_SECONDS / seconds)))
             look = count == left and (step % self.plan.online_eval_every < each or step >= steps)
             if time.monotonic() - mark > CHUNK_SECONDS or look:
                 self._move_to(position)
-                seconds = time.monotonic() - mark
+                seconds = seconds_since(mark)
                 self.view.advance(ONLINE, step, (position.updates - marked.updates) / seconds * self.members)
                 if look:
                     rate = (step - marked.step) / seconds

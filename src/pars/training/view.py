@@ -9,7 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+TICK = 1e-6  # seconds, the least that is taken to have passed
 GRACE = 5.0  # seconds that an evaluation may take to end after a signal; then it is given up
+
+
+def seconds_since(moment: float) -> float:
+    """Seconds since a time of `time.monotonic`, above zero even where that clock is coarse or stands."""
+    return max(time.monotonic() - moment, TICK)
 
 
 class View(Protocol):
