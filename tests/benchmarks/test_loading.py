@@ -17,7 +17,7 @@ def test_a_start_is_measured_in_its_parts(tmp_path: Path) -> None:
         loading.measure(tmp_path, tmp_path / "a.hdf5", TINY, title) for title in ("nothing cached", "all cached")
     )
     assert {"libraries", "data", "- hash", "- read", "to the first step"} <= set(first["parts"])
-    assert "- read" not in second["parts"]
+    assert "- read" not in second["parts"] and set(loading.VERIFIED) <= set(second["parts"])
     for found in (first, second):
         outer = sum(found["parts"][name][0] for name in ("libraries", "data", "to the first step"))
         assert 0 < found["parts"]["data"][0] < outer < found["whole"]
