@@ -18,20 +18,33 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FAST = {"faults": dict(every=6), "flips": dict(flips=8, cuts=2), "saves": dict(tries=20), "conversions": dict(tries=3)}
+FAST: dict[str, dict[str, Any]] = {
+    "faults": dict(every=6),
+    "flips": dict(flips=8, cuts=2),
+    "saves": dict(tries=20),
+    "conversions": dict(tries=3),
+    "locks": {},
+}
 WHOLE: dict[str, dict[str, Any]] = {
     "faults": dict(every=1),
     "flips": dict(flips=40, cuts=10),
     "saves": dict(tries=200),
     "conversions": dict(tries=50),
-    "commands": dict(tries=200),
-    "whole": dict(tries=60),
     "fuzz": dict(share=1.0),
+    "downloads": {},
+    "locks": {},
+    "commands": dict(tries=400),
+    "others": dict(tries=50),
+    "whole": dict(tries=60),
+    "races": dict(pairs=50),
+    "clocks": {},
+    "limits": {},
+    "soak": dict(minutes=30.0),
 }
 
 
 def parts(root: Path) -> dict[str, Callable[..., Any]]:
-    from tests.torture import faults, flips, kills, whole
+    from tests.torture import clocks, downloads, faults, flips, killed, kills, limits, races, soak, whole
 
     def fuzzed(budget: Any, share: float) -> Any:
         from tests.torture import fuzz  # wants hypothesis
@@ -43,7 +56,14 @@ def parts(root: Path) -> dict[str, Callable[..., Any]]:
         "flips": lambda budget, **how: flips.run(root, budget, **how),
         "saves": lambda budget, **how: [kills.saving(root, budget, **how)],
         "conversions": lambda budget, **how: [kills.converting(root, budget, **how)],
-        "commands": lambda budget, **how: [kills.commands(root, budget, **how)],
+        "downloads": lambda budget: downloads.run(root, budget),
+        "locks": lambda budget: races.locks(root, budget),
+        "commands": lambda budget, **how: [killed.training(root, budget, **how)],
+        "others": lambda budget, **how: killed.others(root, budget, **how),
+        "races": lambda budget, **how: races.run(root, budget, **how),
+        "clocks": lambda budget: clocks.run(root, budget),
+        "limits": lambda budget: limits.run(root, budget),
+        "soak": lambda budget, **how: soak.run(root, budget, **how),
         "whole": lambda budget, **how: whole.run(root, budget, **how),
         "fuzz": fuzzed,
     }
@@ -65,6 +85,7 @@ def main() -> int:
     wanted = FAST if options.fast else {name: WHOLE[name] for name in options.parts or WHOLE}
     quick = next((place for place in (Path("/dev/shm"),) if os.access(place, os.W_OK)), None)  # waits for no disk
     with tempfile.TemporaryDirectory(prefix="pars-torture-", dir=quick) as folder:
+        os.chmod(folder, 0o755)  # another user has a part in it
         if "LD_PRELOAD" not in os.environ:  # the library that lets operations fail comes before all others
             from tests.torture.build import build
 
@@ -72,7 +93,8 @@ def main() -> int:
             paths = (str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH"))  # this checkout, whatever is installed
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
             return os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-m", "tests.torture", *sys.argv[1:]])
-        os.environ["PARS_DATA_DIR"], tempfile.tempdir = str(Path(folder) / "data"), folder
+        tempfile.tempdir = folder
+        os.environ.setdefault("PARS_CACHE_DIR", str(Path(folder) / "cache"))
         return torture(Path(folder), wanted, options.minutes, None if options.fast else options.results)
 
 
@@ -80,18 +102,20 @@ def torture(folder: Path, wanted: dict[str, dict[str, Any]], minutes: float | No
     """Run the parts. -> how many of them have faults"""
     from tests.torture.common import Budget
 
-    known = json.loads(results.read_text()) if results and results.exists() else {}
-    bad, there = 0, parts(folder)
+    bad = 0
     for name, how in wanted.items():
-        begin = time.monotonic()
-        tallies = there[name](Budget(minutes and 60 * minutes), **how)
+        begin, place = time.monotonic(), folder / name
+        place.mkdir()
+        os.environ["PARS_DATA_DIR"] = str(place / "data")
+        tallies = parts(place)[name](Budget(minutes and 60 * minutes), **how)
         for tally in tallies:
             print(tally.line(), *(f"  {fault}" for fault in tally.faults[:5]), sep="\n", flush=True)
         bad += any(tally.faults for tally in tallies)
-        known[name] = {"date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - begin)}
-        known[name]["tallies"] = [asdict(tally) for tally in tallies]
         if results:
             results.parent.mkdir(parents=True, exist_ok=True)
+            known = json.loads(results.read_text()) if results.exists() else {}  # others may run other parts
+            found = {"date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - begin)}
+            known[name] = {**found, "tallies": [asdict(tally) for tally in tallies]}
             results.write_text(json.dumps(known, indent=1))
     return bad
 

@@ -10,7 +10,6 @@ import shutil
 import signal
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -96,25 +95,4 @@ def converting(root: Path, budget: Budget, tries: int) -> Tally:
         shutil.rmtree(data)
         killed(act, rng.uniform(0, needed))
         tally.add("made again the same", "" if load_dataset(source).fingerprint == good else "other data")
-    return tally
-
-
-def commands(root: Path, budget: Budget, tries: int) -> Tally:
-    """Whole commands, offline, online and in saves; each run is then finished and held against an undisturbed one."""
-    from tests.training import test_kill
-
-    tally, rng, hits = Tally("SIGKILL of `pars train`"), np.random.default_rng(2), Counter[str]()
-    wanted = test_kill.undisturbed()
-    while tally.tried < tries and not budget.over:
-        out = root / f"command-{tally.tried}"
-        for place in ("offline", "save", "online"):
-            hits[test_kill.kill(out, place, rng)] += 1
-        same = test_kill.finish(out) == wanted
-        for place, count in hits.items():
-            for _ in range(count):
-                tally.add(f"in {place}" if place != "too late" else place)
-        hits.clear()
-        if not same:
-            tally.faults.append(f"{out.name} ended otherwise")
-        shutil.rmtree(out)
     return tally

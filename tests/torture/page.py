@@ -33,18 +33,27 @@ runs a little of it.
 - **An error is one line** with one of the [exit codes](guide.md#exit-codes). What the system refuses is 7, with the
   file and the number.
 - **A signal is answered within ten seconds** where the processor is not shared with much else, also in an evaluation.
+- **An environment of one's own ends nothing but itself** with [`--isolate`](tasks.md#environments-of-your-own): a crash
+  of its native code or a hang is one line, exit code 5, and the checkpoints stay.
+- **Of two commands on one run one is told of the other**; what a lock file says keeps nobody out, only a living process
+  does.
+- **The clock is not believed**: back an hour, ten years ahead or standing, results are the same.
+- **A download is a whole file or none**: no redirects off the web, no body without end or larger than the disk.
 
 ## Not promised
 
 - Checksums find damage; they are no signatures. Whoever can write to the folder can write checksums that fit.
 - Converted data that rots on the disk without a change of its size or times is found with `--verify always` alone.
+- Without `--isolate`, what native code of an environment does to the process. With it: it is no sandbox.
 - Network disks whose `fsync` or `flock` do not keep their word; two machines that write to one folder there.
 - Bits on a GPU: a continued run is as exact as the GPU's own sums are.
 
 ## Tried
 
 Each part until nothing was left to try, or for the time below. "Harmless": what was used afterwards was what it had
-been; converted data that was damaged is made again.
+been; converted data that was damaged is made again. Kills, races and clocks are of tiny runs of PARS, whole commands.
+The table of bad inputs (96, in `make test`: tests/cli/test_bad_inputs.py) has each with its exit code and two lines at
+most. The limits are of real processes; 4 GB are of address space, which is more than memory.
 """
 
 

@@ -1,4 +1,5 @@
-/* Counts the operations on files below one folder, and lets the N-th fail: once, or all from there on. Preloaded. */
+/* Counts the operations on files below one folder, and lets the N-th fail: once, or all from there on; sets the clock.
+   Preloaded. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -7,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static char under[PATH_MAX];
@@ -99,4 +102,56 @@ int rename(const char *from, const char *to)
 int mkdir(const char *path, mode_t mode)
 {
     return fails(below(path)) ? -1 : REAL(int, "mkdir", const char *, mode_t)(path, mode);
+}
+
+/* The clock: shifted, or standing where it was when it was set; the monotonic one runs on unless it is to stand too. */
+static long shift;
+static int stands, both;
+static struct timespec stood[2]; /* the real one, the monotonic one */
+
+typedef int (*clock_get)(clockid_t, struct timespec *);
+
+static int now(clockid_t id, struct timespec *time)
+{
+    static clock_get real;
+    if (!real)
+        real = (clock_get)dlsym(RTLD_NEXT, "clock_gettime");
+    return real(id, time);
+}
+
+void torture_clock(long seconds, int stop, int monotonic)
+{
+    now(CLOCK_REALTIME, &stood[0]), now(CLOCK_MONOTONIC, &stood[1]);
+    stood[0].tv_sec += seconds;
+    shift = seconds, stands = stop, both = monotonic;
+}
+
+int clock_gettime(clockid_t id, struct timespec *time)
+{
+    int real = id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE;
+    int forward = id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_MONOTONIC_RAW;
+    if (stands && (real || (forward && both))) {
+        *time = stood[!real];
+        return 0;
+    }
+    int failed = now(id, time);
+    if (real && !failed)
+        time->tv_sec += shift;
+    return failed;
+}
+int gettimeofday(struct timeval *restrict time, void *restrict zone)
+{
+    struct timespec exact;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &exact);
+    time->tv_sec = exact.tv_sec, time->tv_usec = exact.tv_nsec / 1000;
+    return 0;
+}
+time_t time(time_t *where)
+{
+    struct timespec exact;
+    clock_gettime(CLOCK_REALTIME, &exact);
+    if (where)
+        *where = exact.tv_sec;
+    return exact.tv_sec;
 }

@@ -3,84 +3,71 @@ ends well afterwards."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from tests.data.files import columns, write_npz
 from tests.torture.common import Budget, Tally
 from tests.torture.faults import KINDS
+from tests.torture.forked import TASK, Ended, call, copied, few_rows, train
 
-ENDS = 300.0  # seconds in which a command must end
-TASK = "pointmaze-umaze-diverse"
-TINY = ["actor_hidden=8x8", "batch_size=16", "--steps", "40", "--eval-every", "20", "--eval-episodes", "2"]
+SHORT = ["--steps", "40", "--eval-every", "20", "--online-steps", "8", "--online-eval-every", "4"]
 
 
 def commands(root: Path) -> dict[str, list[str]]:
     """What is tried; those behind `train` work on its run."""
-    file = root / "own.npz"
-    data = [word for own in sorted((root / "data").glob("*.hdf5"))[:1] for word in ("--data", str(own))]
     return {
-        "data collect": ["data", "collect", TASK, "--rows", "2000"],
-        "data check": ["data", "check", str(file)],
-        "train": ["train", "bc", TASK, *TINY, *data, "--quiet", "--out", str(root / "run")],
+        "data collect": ["data", "collect", TASK, "--rows", "3000", "--seed", "1"],
+        "data check": ["data", "check", str(root / "own.npz")],
+        "train": train(root / "run", root / "rows.hdf5", SHORT),
+        "train, made longer": train(root / "run", root / "rows.hdf5", [*SHORT[:4], "--online-steps", "12"]),
         "eval": ["eval", str(root / "run"), "--episodes", "2"],
         "report": ["report", str(root / "run")],
+        "export": ["export", str(root / "run"), "--out", str(root / "policy")],
     }
 
 
-def call(root: Path, words: Sequence[str], at: int, kind: str) -> tuple[int, str, int]:
-    """Run the command with its `at`-th operation below `root` failing (0: none). -> code, errors, operations"""
-    code, lasting = KINDS[kind]
+def called(root: Path, words: Sequence[str], at: int, kind: str) -> tuple[Ended, int]:
+    """Run the command with its `at`-th operation below `root` failing (0: none). -> how it ended, operations"""
+    shim, (code, lasting), said = ctypes.CDLL(None), KINDS[kind], root.parent / "said"
     count = root.parent / "count"
-    own = {"TORTURE_UNDER": str(root), "TORTURE_AT": str(at), "TORTURE_ERRNO": str(code)}
-    own |= {"TORTURE_LASTING": str(int(lasting)), "TORTURE_COUNT": str(count), "PARS_DATA_DIR": str(root / "data")}
-    line = [sys.executable, "-m", "pars.cli", *words]
-    try:
-        done = subprocess.run(line, env={**os.environ, **own}, capture_output=True, text=True, timeout=ENDS)
-    except subprocess.TimeoutExpired:
-        return -1, f"no end after {ENDS:.0f} s", 0
-    return done.returncode, done.stderr, int(count.read_text()) if count.exists() else 0
 
+    def arm() -> None:
+        os.environ["PARS_DATA_DIR"] = str(root / "data")
+        shim.torture_arm(os.fsencode(root), ctypes.c_long(at), code, int(lasting))
 
-def wrong_with(code: int, errors: str, words: Sequence[str]) -> str:
-    """What a command that met a fault must not do; empty if it did not."""
-    lines = [line for line in errors.splitlines() if not line.startswith("pars: warning: ")]
-    if code not in (0, 7):
-        return f"{words[0]} ended with {code}: {errors[-300:]}"
-    bad = len(lines) > 2 or "Traceback" in errors or "internal error" in errors
-    return f"{words[0]} said {errors[-300:]}" if bad else ""
+    return call(words, said, arm, lambda: count.write_text(str(shim.torture_count()))), int(count.read_text())
 
 
 def run(root: Path, budget: Budget, tries: int) -> list[Tally]:
     """Every command with so many faults at random places."""
-    root = root / "whole"
-    root.mkdir(exist_ok=True)
-    write_npz(root / "own.npz", columns())
-    os.environ["PARS_CACHE_DIR"] = str(root.parent / "cache")
-    return [_tried(root, name, own, tries) for name, own in budget.shared(commands(root))]
+    place = root / "whole"
+    place.mkdir()
+    (root / "count").write_text("0")
+    write_npz(place / "own.npz", columns())
+    shutil.copy(few_rows(), place / "rows.hdf5")
+    return [_tried(place, name, own, tries) for name, own in budget.shared(commands(place))]
 
 
 def _tried(root: Path, name: str, budget: Budget, tries: int) -> Tally:
     tally, rng, words = Tally(f"a failing operation in `pars {name}`"), random.Random(name), commands(root)[name]
-    before = root.parent / "before"
-    shutil.rmtree(before, ignore_errors=True)
-    shutil.copytree(root, before)
-    code, errors, operations = call(root, words, 0, "EIO once")
-    if code or not operations:
-        tally.add("other", f"ends with {code} without a fault: {errors[-300:]}")
+    before = copied(root, root.parent / "before")
+    first, operations = called(root, words, 0, "EIO once")
+    after = copied(root, root.parent / "after")
+    if wrong := first.wrong(0) or ("" if operations else "no operation is seen"):
+        tally.add("other", f"without a fault: {wrong}")
     while not tally.faults and tally.tried < tries and not budget.over:
-        shutil.rmtree(root)
-        shutil.copytree(before, root)
+        copied(before, root)
         kind, at = rng.choice(sorted(KINDS)), rng.randint(1, operations)
-        code, errors, _ = call(root, words, at, kind)
-        wrong = wrong_with(code, errors, words)
-        again, errors, _ = call(root, words, 0, kind)
-        wrong += f"; then {again}: {errors[-300:]}" if again else ""
-        outcome = {0: "went on unharmed", 7: "exit code 7"}.get(code, "other")
+        ended, _ = called(root, words, at, kind)
+        wrong = ended.wrong(0, 7)
+        again = called(root, words, 0, kind)[0].wrong(0)
+        wrong += f"; then {again}" if again else ""
+        outcome = {0: "went on unharmed", 7: "exit code 7"}.get(-1 if ended.code is None else ended.code, "other")
         tally.add(outcome, f"{kind}, operation {at}: {wrong}" if wrong else "")
+    copied(after, root)
     return tally
