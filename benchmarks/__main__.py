@@ -24,6 +24,8 @@ PARTS = {
     "robots": "MuJoCo twins, made where absent: times, returns reached, BC's published scores (hours at first)",
     "own_data": "logs of a mediocre controller in a plant's units: constant policies, returns (--before; --dry: tiny)",
     "judge": "ways to choose a policy without a simulator against the truth (--show: what is there; --dry: tiny)",
+    "sweep": "a sweep whose workers and driver are killed beside one that is left alone (--ray: on a cluster)",
+    "search": "halving in populations beside random search of the same cost, on PointMaze (--dry: tiny)",
     "peers": "other implementations beside ours",
     "time_to_score": "wall-clock time to a score",
     "scores": "scores of the same algorithms trained by ours and by the peers, on the same data",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -13,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from pars import api
+from pars import api, system
 from pars.errors import ResourceError, UsageError
 from pars.report import load
 from pars.sweep.on_ray import OnRay
-from pars.sweep.sweep import Workers, sweep
+from pars.sweep.sweep import Workers, gpus_here, layout_of, sweep
 from pars.sweep.units import read_order, write_order
 from pars.sweep.work import work
 from pars.training.folder import read_description, read_status
@@ -74,6 +75,38 @@ def test_killed_it_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
 
 def test_a_worker_says_what_is_wrong(tmp_path: Path) -> None:
     assert work(tmp_path, 0).message.endswith("a sweep needs a shared folder as --out")
+
+
+def test_each_worker_has_cores_and_a_gpu_or_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3, 4}, raising=False)
+    monkeypatch.setenv("PARS_MEMORY", "10GB")
+    half = {"PARS_MEMORY": "5000000000"}
+    assert layout_of(Workers(number=2), []) == ([[0, 1], [2, 3]], [half, half])
+    assert layout_of(Workers(), []) == ([[0, 1, 2, 3, 4]], [{"PARS_MEMORY": "10000000000"}])
+    assert layout_of(Workers(), ["0", "3"]) == (
+        [[0, 1], [2, 3]],
+        [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "3"}],
+    )
+    with pytest.raises(UsageError, match="there are 2 GPUs"):
+        layout_of(Workers(number=3), ["0", "1"])
+    monkeypatch.setattr(system, "has_gpu", lambda: True)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert gpus_here() == ["2", "5"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", [[], ["--ray"]], ids=["here", "ray"])
+def test_workers_and_driver_are_killed(tmp_path: Path, where: list[str]) -> None:
+    words = ["--kills", "4", "--drivers", "1", "--seeds", "2", "--steps", "4000", *where]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "sweep", *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{os.environ['PYTHONPATH']}{os.pathsep}{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 trials in the result, 4 different; 4 of 4 end with the bits" in done.stdout
 
 
 def test_what_does_not_fit_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ PAGE = "search.html"
 OPEN = 20  # rows of the table that stand open
 EDGE = 0.1  # of a range, at its end
 TOP = 0.1  # of the trials, of which one says where they lie
-MATTERS = 0.3  # of the correlation, or ratio, from which a setting is said to matter
 
 
 def write_page(record: Record, space: Space, out: Path) -> Path:
@@ -170,23 +169,24 @@ def _pictures(record: Record, space: Space) -> list[Picture]:
         return []
     weights = {name: weight(name, space, trials, scores) for name in space}
     names = sorted(space, key=lambda name: -weights[name])
-    found = [_bars(weights, names, record)]
+    found = [_bars(weights, names, len(trials), record)]
     return [*found, _map(names[:2], space, trials, scores, record)] if len(names) > 1 else found
 
 
-def _bars(weights: dict[str, float], names: Sequence[str], record: Record) -> Picture:
+def _bars(weights: dict[str, float], names: Sequence[str], count: int, record: Record) -> Picture:
     with style():
         fig = figure((HALF[0], 1.1 + 0.3 * len(names)))
         ax = fig.subplots()
         places = np.arange(len(names))
         ax.barh(places, [weights[name] for name in names], 0.7, color=COLORS[0])
-        ax.axvline(MATTERS, color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
+        ax.axvline(min(1.0, 2.0 / count**0.5), color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
         ax.set_yticks(places, names)
         ax.set(xlim=(0, 1), ylim=(len(names) - 0.4, -0.6), xlabel="how much it decides the score")
         ax.grid(axis="y", visible=False)
     caption = (
         f"Correlation of ranks (values: root of the share of variance between them) after {record.asked['steps'][0]:,} "
-        "gradient steps; each setting by itself. Left of the dashed line it is hard to tell from chance."
+        "gradient steps; each setting by itself. Left of the dashed line, at two standard errors, it may be chance "
+        f"(n = {count})."
     )
     rows = [(name, weights[name]) for name in names]
     alt = "How much each setting decides: " + ", ".join(f"{name} {weights[name]:.2f}" for name in names)

@@ -67,30 +67,37 @@ def sweep(workers: Workers, options: Mapping[str, Any], imports: Sequence[str] =
     Raises what `train` raises before it trains anything, ResourceError without Ray, and Interrupted.
     """
     workers.check()
-    if system.has_gpu():
-        jax.config.update("jax_platforms", "cpu")  # the GPUs are the workers'
-    failures = Failures()
+    gpus, failures = gpus_here(), Failures()
+    if gpus:
+        jax.config.update("jax_platforms", "cpu")  # they are the workers'
 
     def trainer(requests: Sequence[Request], how: How, command: str, root: Path | None) -> None:
         out = root or requests[0].out
         with lock(out):
-            _drive(workers, requests, how, out, {**options, "out": str(out), "imports": list(imports)}, failures)
+            given = {**options, "out": str(out), "imports": list(imports)}
+            failures.found += _drive(workers, gpus, requests, how, out, given)
 
     return api.train(**options, trainer=trainer), failures
 
 
 def _drive(
-    workers: Workers, requests: Sequence[Request], how: How, out: Path, options: Mapping[str, Any], failures: Failures
-) -> None:
+    workers: Workers,
+    gpus: Sequence[str],
+    requests: Sequence[Request],
+    how: How,
+    out: Path,
+    options: Mapping[str, Any],
+) -> list[tuple[str, Ended]]:
+    """Cut, train, and say what failed."""
     out = out.resolve()
     if len(requests) > 1 and any(out.glob("*/run.json")):
         raise CheckpointError(f"{out} holds a run of one task, and {len(requests)} are to be trained; use a new --out")
     requests = [replace(request, out=request.out.resolve()) for request in requests]
     known = read_order(out)
     pool: OnRay | None = OnRay(out, workers.ray, workers.cores) if workers.ray else None
-    layout = None if pool else _layout(workers)
+    layout = None if pool else layout_of(workers, gpus)
     count, cores = (pool.workers, pool.cores) if pool else (len(layout[0]), len(layout[0][0]))  # type: ignore[index]
-    gpu = pool.gpu if pool else system.has_gpu()
+    gpu = pool.gpu if pool else bool(gpus)
     most = _most(workers.members, requests, count, cores, gpu, how)
     units = cut_all(requests, out, known.units if known else (), most)
     write_order(out, Order(options_of(dict(options)), tuple(units)))
@@ -103,7 +110,7 @@ def _drive(
     drive = Drive(out, units, crew, how.stop, workers.retries, how.view.note)
     with how.stop.listening():
         drive.run()
-    failures.found += [(units[i].place, ended) for i, ended in sorted(drive.failed.items())]
+    return [(units[i].place, ended) for i, ended in sorted(drive.failed.items())]
 
 
 def _most(
@@ -125,20 +132,23 @@ def _most(
     return most
 
 
-def _layout(workers: Workers) -> tuple[list[list[int]], list[Mapping[str, str]]]:
-    """The cores and the environment of each worker of this machine."""
-    own = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
+def gpus_here() -> list[str]:
+    """Those of this machine that may be used, as CUDA_VISIBLE_DEVICES has them."""
+    if not system.has_gpu():
+        return []
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = shown.split(",") if shown else [str(i) for i, _ in enumerate(system.DEVICES.glob("nvidia[0-9]*"))]
-    gpus = gpus if system.has_gpu() else []
+    return shown.split(",") if shown else [str(i) for i, _ in enumerate(system.DEVICES.glob("nvidia[0-9]*"))]
+
+
+def layout_of(workers: Workers, gpus: Sequence[str]) -> tuple[list[list[int]], list[Mapping[str, str]]]:
+    """The cores and the environment of each worker of this machine. Raises UsageError for more than it has GPUs."""
+    own = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
     count = workers.number or max(len(gpus), 1)
     if gpus and count > len(gpus):
         raise UsageError(f"--workers {count}: there are {len(gpus)} GPUs, and each worker takes one")
     each = min(workers.cores or max(1, len(own) // count), len(own))
     cores = [[own[(slot * each + i) % len(own)] for i in range(each)] for slot in range(count)]
+    if gpus:
+        return cores, [{"CUDA_VISIBLE_DEVICES": gpus[slot]} for slot in range(count)]
     memory = system.parse_bytes(os.environ["PARS_MEMORY"]) if "PARS_MEMORY" in os.environ else system.free_on_host()
-    share = {} if gpus else {"PARS_MEMORY": f"{memory / count:.0f}"}
-    environment: list[Mapping[str, str]] = [
-        {**share, **({"CUDA_VISIBLE_DEVICES": gpus[slot]} if gpus else {})} for slot in range(count)
-    ]
-    return cores, environment
+    return cores, [{"PARS_MEMORY": f"{memory / count:.0f}"}] * count
