@@ -27,6 +27,7 @@ from pars.sweep.units import read_order
 from pars.training.folder import read_status
 
 TASK = "pointmaze-umaze-diverse"
+MOST_SECONDS = 6.0  # that a worker trains before it is killed
 TINY = ("hidden=16x16", "actor_hidden=16x16", "batch_size=64")
 
 
@@ -59,26 +60,26 @@ def _lives(pid: int) -> bool:
     return b"pars.sweep" in words or b"ray::" in words
 
 
-def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[int, int, float]:
-    """Run the sweep, kill workers and its driver with SIGKILL. -> workers and drivers killed, seconds"""
-    begun, chance, dead, ended = time.monotonic(), random.Random(0), 0, 0
+def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[list[str], int, float]:
+    """Run the sweep, kill workers and its driver with SIGKILL. -> the newest checkpoint of the unit of each worker that
+    was killed, how many drivers were, seconds"""
+    begun, chance, dead, ended = time.monotonic(), random.Random(0), list[str](), 0
     log = (out.parent / f"{out.name}.log").open("w")
     driver = subprocess.Popen(words, stdout=log, stderr=log)
-    turn = kills // (drivers + 1) if drivers else kills + 1
-    while driver.poll() is None or ended < drivers:
-        if driver.poll() is not None:
-            break
-        time.sleep(chance.uniform(0.2, 1.0))
-        now = training(out)
-        if dead >= turn * (ended + 1) and ended < drivers:
+    turn, due = kills // (drivers + 1), dict[int, float]()  # when each worker is to die
+    while driver.poll() is None:
+        time.sleep(0.05)
+        if len(dead) >= turn * (ended + 1) and ended < drivers:
             driver.kill()
             driver.wait()
             ended += 1
             driver = subprocess.Popen(words, stdout=log, stderr=log)
-        elif now and dead < kills:
-            os.kill(chance.choice(now)[0], signal.SIGKILL)
-            dead += 1
-            time.sleep(chance.uniform(0.5, 2.0))
+        for pid, folder in training(out) if len(dead) < kills else ():
+            if time.monotonic() > due.setdefault(pid, time.monotonic() + chance.uniform(0.0, MOST_SECONDS)):
+                dead.append(max((path.name for path in folder.glob("checkpoints/*-*")), default="none"))
+                os.kill(pid, signal.SIGKILL)
+                time.sleep(0.5)  # the next one may have the number of its process
+                break
     log.close()
     print(f"the last driver ended with code {driver.returncode}", flush=True)
     return dead, ended, time.monotonic() - begun
@@ -127,7 +128,7 @@ def run(args: Sequence[str] = ()) -> None:
     rows = collect_dataset(TASK, rows=2000)
     alone, killed = base / "alone", base / "killed"
 
-    def both(address: str | None) -> tuple[int, int, float, float]:
+    def both(address: str | None) -> tuple[list[str], int, float, float]:
         begun = time.monotonic()
         subprocess.run(command(alone, given, rows, address), check=True, stdout=subprocess.DEVNULL)
         seconds = time.monotonic() - begun
@@ -141,11 +142,12 @@ def run(args: Sequence[str] = ()) -> None:
     dead, ended, seconds, undisturbed = found
     count, different = once(killed)
     expected, there = digests(alone), digests(killed)
+    gone_on = sum(not name.endswith("-000000000") and name != "none" for name in dead)
     alike = sum(there.get(place) == digest for place, digest in expected.items())
     print(
-        f"{dead} workers and {ended} drivers killed; {len(there)} units, {count} trials in the result, {different} "
-        f"different; {alike} of {len(expected)} end with the bits of the undisturbed sweep; {seconds:.0f} s, "
-        f"undisturbed {undisturbed:.0f} s",
+        f"{len(dead)} workers ({gone_on} of them after a first checkpoint) and {ended} drivers killed; {len(there)} "
+        f"units, {count} trials in the result, {different} different; {alike} of {len(expected)} end with the bits of "
+        f"the undisturbed sweep; {seconds:.0f} s, undisturbed {undisturbed:.0f} s",
         flush=True,
     )
     if not count == different == alike == len(expected) == 2 * given.seeds:
