@@ -50,8 +50,9 @@ def render(record: Record, space: Space) -> str:
         html.section(
             "Trials",
             html.note(
-                f"Scores by which trials were compared, after {steps} gradient steps, with intervals of 95 % over the "
-                "episodes of one evaluation. The highest of many flatters: they are no results."
+                f"What trials were compared by ({record.asked['objective']}s), after {steps} gradient steps, with "
+                "intervals of 95 %: of scores over the episodes of one evaluation, of estimates as in pars judge. The "
+                "highest of many flatters: they are no results."
             ),
             html.table(header, rows[:OPEN]),
             html.details(f"All {len(rows)} trials", html.table(header, rows)) if len(rows) > OPEN else "",
@@ -72,12 +73,13 @@ def summary(record: Record, space: Space) -> list[str]:
     top = len(record.asked["steps"]) - 1
     ended = sum(one.rung == top and not one.lost for one in record.trials)
     lost = sum(one.lost for one in record.trials)
-    seconds = f"{record.seconds:,.0f} s"
+    seconds, objective = f"{record.seconds:,.0f} s", record.asked["objective"]
     return [
         f"{words(chosen, space)}: {number(float(values.mean()))}{spread}, mean of {len(values)} fresh seeds "
         f"({final['mark']}).",
         f"Seeds {', '.join(map(str, final['seeds']))}: {', '.join(number(float(v)) for v in values)}. When it was "
-        f"chosen it scored {number(chosen.value(chosen.rung))}, the highest of {ended}, which flatters it.",
+        f"chosen its {objective} was {number(chosen.value(chosen.rung))}, the highest of {ended}, which "
+        "flatters it.",
         f"{len(record.trials)} trials, {ended} to the end{f', {lost} diverged' if lost else ''}, in "
         f"{len(record.batches)} populations of {record.asked['width']} and {seconds}.",
     ]
@@ -103,7 +105,7 @@ def table(record: Record, space: Space) -> tuple[list[str], list[list[str]]]:
         steps = f"{record.asked['steps'][one.rung]:,}" if one.results else ""
         chosen = " chosen" if record.final and record.final["trial"] == one.number else ""
         rows.append([f"{one.number}{chosen}", score, interval, steps, *(_short(one.params[name]) for name in space)])
-    return ["trial", "score", "interval", "steps", *space], rows
+    return ["trial", record.asked["objective"], "interval", "steps", *space], rows
 
 
 def _last(one: Trial) -> float:
@@ -211,7 +213,7 @@ def _map(names: Sequence[str], space: Space, trials: Sequence[Trial], scores: np
                 scale("log")
                 plain_log(axis)
         ax.set(xlabel=names[0], ylabel=names[1])
-        fig.colorbar(dots, ax=ax, label="score")
+        fig.colorbar(dots, ax=ax, label=record.asked["objective"])
     rows = [(one.number, *place) for one, *place in zip(trials, x, y, scores, strict=True)]
     caption = f"A dot for each trial after {record.asked['steps'][0]:,} gradient steps. The ring is the chosen one."
     alt = f"Scores of {len(trials)} trials by {names[0]} and {names[1]}."

@@ -110,7 +110,9 @@ def search(what: Search, space: Space, options: Mapping[str, Any]) -> tuple[Path
     """
     what.check()
     ask.check()
-    for name, why in {"online_steps": "trials train offline", "start_from": "trials begin anew"}.items():
+    not_for = {"online_steps": "trials train offline", "start_from": "trials begin anew"}
+    not_for |= {"holdout": "trials are compared by scores or estimates, and train on all data"}
+    for name, why in not_for.items():
         if options.get(name):
             raise UsageError(f"--{name.replace('_', '-')} is not for a search: {why}")
     if len(options["algorithms"]) != 1 or isinstance(options["task"], list):
@@ -148,8 +150,9 @@ class _Run:
         space = {name: asdict(one) for name, one in self.space.items()}
         first = {name: value for name, value in to_dict(self.base).items() if name not in self.space}
         data = self.request.dataset.fingerprint
+        objective = "score" if self.request.task else "estimate"
         trained = {"algorithm": self.algo.name, "task": self.request.name, "data": data, "plan": asdict(self.plan)}
-        return population.as_json({**own, **trained, "space": space, "settings": first})
+        return population.as_json({**own, **trained, "objective": objective, "space": space, "settings": first})
 
     def finish(self) -> Record:
         """All of it, from wherever the record stands."""
