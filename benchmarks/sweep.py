@@ -27,7 +27,8 @@ from pars.sweep.units import read_order
 from pars.training.folder import read_status
 
 TASK = "pointmaze-umaze-diverse"
-MOST_SECONDS = 6.0  # that a worker trains before it is killed
+EARLY = 0.3  # of the workers are killed before their first checkpoint, perhaps, the others after it,
+MOST_SECONDS = 2.0  # at most so much later
 TINY = ("hidden=16x16", "actor_hidden=16x16", "batch_size=64")
 
 
@@ -66,7 +67,7 @@ def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[list
     begun, chance, dead, ended = time.monotonic(), random.Random(0), list[str](), 0
     log = (out.parent / f"{out.name}.log").open("w")
     driver = subprocess.Popen(words, stdout=log, stderr=log)
-    turn, due = kills // (drivers + 1), dict[int, float]()  # when each worker is to die
+    turn, begin, due = kills // (drivers + 1), dict[int, str](), dict[int, float]()  # by process
     while driver.poll() is None:
         time.sleep(0.05)
         if len(dead) >= turn * (ended + 1) and ended < drivers:
@@ -75,8 +76,12 @@ def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[list
             ended += 1
             driver = subprocess.Popen(words, stdout=log, stderr=log)
         for pid, folder in training(out) if len(dead) < kills else ():
-            if time.monotonic() > due.setdefault(pid, time.monotonic() + chance.uniform(0.0, MOST_SECONDS)):
-                dead.append(max((path.name for path in folder.glob("checkpoints/*-*")), default="none"))
+            newest = max((path.name for path in folder.glob("checkpoints/[0-9]*")), default="none")
+            early = chance.random() < EARLY if pid not in begin else False
+            if early or newest != begin.setdefault(pid, newest):
+                due.setdefault(pid, time.monotonic() + chance.uniform(0.0, MOST_SECONDS))
+            if time.monotonic() > due.get(pid, float("inf")):
+                dead.append(newest)
                 os.kill(pid, signal.SIGKILL)
                 time.sleep(0.5)  # the next one may have the number of its process
                 break
