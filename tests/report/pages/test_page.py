@@ -1,6 +1,7 @@
 """The page: valid, self-contained, escaped, and complete enough to be read without the run."""
 
 import base64
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,7 +28,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
+        self.text, self.source = "", text
         self.feed(text)
         self.close()
         assert self.open == []
@@ -84,7 +85,7 @@ def test_nothing_is_loaded_from_elsewhere(full: Page):
     for tag, attributes in full.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
             assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes[name])
-    assert full.all("script") == [] and full.all("iframe") == []
+    assert full.all("script") == [{}] and full.all("iframe") == []  # our own, which only reads numbers off figures
     for svg in full.images():
         for address in re.findall(r'(?:href|src)="([^"]*)"', svg) + re.findall(r"url\(([^)]*)\)", svg):
             assert address.startswith(("#", "data:")), address
@@ -106,6 +107,20 @@ def test_every_picture_has_its_numbers(full: Page):
     assert "TD3+BC,2,offline,10000,95" in tables["q_max.csv"]
     assert {"trajectories.csv", "coverage.csv", "returns.csv", "lengths.csv", "my_metric.csv"} <= set(tables)
     assert {"landscape-online.csv", "q-line-online.csv"} <= set(tables)
+
+
+def test_means_can_be_read_off_the_curves(full: Page):
+    """Where they stand in the figure, as shares of its sides: steps to the right, higher scores further up."""
+    touched = [json.loads(box["data-points"] or "") for box in full.all("div") if "data-points" in box]
+    (points,) = [found for found in touched if any(text == "PARS, online 3,000: 88" for *_, text in found)]
+    place = {text: (x, y) for x, y, text in points}
+    first, last = place["PARS, offline 4,000: 50"], place["PARS, online 3,000: 88"]
+    assert 0.0 < first[0] < last[0] < 1.0 and 1.0 > first[1] > last[1] > 0.0
+
+
+def test_pages_say_how_to_read_them(full: Page):
+    assert "How to read this page" in full.text and "All maps of Q share one scale" in full.text
+    assert "same colours as its neighbours" in full.text
 
 
 def test_the_first_action_runs_to_the_right(full: Page):
@@ -140,7 +155,7 @@ def test_names_are_escaped(tmp_path: Path):
         metrics={"loss" + evil.replace(",", ""): PARS},
     )  # fmt: skip
     page = open_page(tmp_path)
-    assert page.all("script") == []
+    assert len(page.all("script")) <= 1 and page.source.count("<script") <= 1
     assert evil in page.text
     for svg in page.images():
         ElementTree.fromstring(svg)
@@ -218,3 +233,10 @@ def test_series_share_settings_but_not_seeds(tmp_path: Path):
     write_group(tmp_path / "pars-1", "pars", PARS)
     (one,) = all_series(read_run(tmp_path))
     assert one.seeds == [0, 1, 2] and one.label == "PARS" and one.setting == {}
+
+
+def test_a_page_needs_neither_script_nor_server(full: Page):
+    """Without the script everything is there; the script asks for nothing from elsewhere."""
+    script = full.source.partition("<script>")[2].partition("</script>")[0]
+    assert script and not re.search(r"fetch|import|XMLHttp|https?:|eval", script)
+    assert "Losses and probes" in full.text and len(full.all("details")) >= 3

@@ -1,6 +1,7 @@
 """Curves over training: scores, Q against the largest possible return, losses and probes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ from pars.report.stats.statistics import bootstrap_band, finite_mean, number
 
 BANDS = 8  # series up to which bands can still be told apart
 CLEAR = 3  # and single seeds
+READ = 600  # values that can be read off a figure
 SHOWN_ABOVE = ("score", "q_max", "return_std")  # have a figure of their own, or belong to one
 
 
@@ -109,7 +111,28 @@ def _training_curve(
     labels = ", ".join(one.label for _, one in found[:MOST])
     alt = f"Line chart of {title.lower()} over training ({' then '.join(track.ends)}) for {labels}."
     file = name if phases == PHASES else f"{name}-{phases[0]}"
-    return picture(fig, file, title, caption, alt, _csv(found, name, phases), png=False)
+    drawn = picture(fig, file, title, caption, alt, _csv(found, name, phases), png=False)
+    return replace(drawn, points=_points(ax, track, [one for _, one in found[:MOST]], name)) if size is HALF else drawn
+
+
+def _points(ax: Axes, track: Track, series: list[Series], name: str) -> tuple[tuple[float, float, str], ...]:
+    """Where the means over seeds stand in the figure, once it is drawn, and what they are."""
+    known = [
+        (track.at(phase, step), mean, f"{one.label}, {phase} {int(step):,}: {number(float(mean))}")
+        for one in series
+        for phase in track.ends
+        if (curve := one.curve(phase, name)) is not None
+        for step, mean in zip(curve.steps, finite_mean(curve.values), strict=True)
+        if np.isfinite(mean)
+    ]
+    known = known[:: 1 + len(known) // READ]
+    places = ax.transData.transform([(float(x), float(y)) for x, y, _ in known]) if known else np.zeros((0, 2))
+    shares = ax.figure.transFigure.inverted().transform(places)
+    return tuple(
+        (round(float(x), 4), round(1.0 - float(y), 4), text)
+        for (x, y), (_, _, text) in zip(shares, known, strict=True)
+        if np.isfinite([x, y]).all()
+    )
 
 
 def _ends(series: list[Series], name: str, phases: Sequence[str]) -> dict[str, int]:

@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.patches import Rectangle
 
 from pars.report.charts.plot import (
+    HALF,
     INK,
     MOST,
     Picture,
@@ -23,18 +25,17 @@ from pars.report.records import PHASES, ProbeRecord
 from pars.report.series import STEP_NAMES, Series
 from pars.report.stats.statistics import finite_mean, number
 
-SHARE = 8.0  # one colour scale for all maps unless their ranges differ by more than this factor
+SHARE = 8.0  # colours are linear where the maps' ranges differ by at most this factor
 
 
 def landscapes(series: list[Series]) -> list[Picture]:
-    """One heat map per series and phase, mean over its seeds; empty without probes or with one action dimension."""
-    out = []
-    for phase in PHASES:
-        found = [(one, probe) for one in series if (probe := _probe(one, phase)) is not None][:MOST]
-        found = [(one, probe) for one, probe in found if probe.arrays["q"].shape[1] > 1]  # two dimensions to look at
-        scale = _shared_scale([finite_mean(probe.arrays["q"][one.members]) for one, probe in found])
-        out += [_heat_map(one, probe, scale) for one, probe in found]
-    return out
+    """One heat map per series and phase, mean over its seeds, all on one scale of colours; empty without probes or with
+    one action dimension."""
+    every = [(one, probe) for phase in PHASES for one in series if (probe := _probe(one, phase)) is not None]
+    shown = [(one, probe) for one, probe in every if probe.arrays["q"].shape[1] > 1]  # two dimensions to look at
+    found = [pair for phase in PHASES for pair in [two for two in shown if two[1].phase == phase][:MOST]]
+    scale = _shared_scale([finite_mean(probe.arrays["q"][one.members]) for one, probe in found])
+    return [_heat_map(one, probe, scale, len(found) > 1) for one, probe in found]
 
 
 def lines(series: list[Series]) -> list[Picture]:
@@ -58,17 +59,21 @@ def _name(one: Series, number: int) -> str:
     return f"{names[number]}, scaled" if own else f"action {number + 1}"
 
 
-def _shared_scale(maps: list[np.ndarray]) -> tuple[float, float] | None:
-    """Common colour limits, or None where one map's range would wash out the others."""
-    ranges = [(np.nanmin(q), np.nanmax(q)) for q in maps if np.isfinite(q).any()]
-    spans = [high - low for low, high in ranges if high > low]
-    if len(ranges) < 2 or not spans or max(spans) > SHARE * min(spans):
-        return None
-    low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
-    return (float(low), float(high)) if high - low <= SHARE * min(spans) else None
+def _shared_scale(maps: list[np.ndarray]) -> Normalize:
+    """Colours from the least to the greatest value of all maps; where one map's range would wash out the others,
+    logarithmic beyond the reach of the smallest."""
+    found = [q[np.isfinite(q)] for q in maps]
+    found = [q for q in found if q.size]
+    if not found:
+        return Normalize(0.0, 1.0)
+    low, high = min(float(q.min()) for q in found), max(float(q.max()) for q in found)
+    reach = min(float(np.abs(q).max()) for q in found)
+    if reach > 0 and max(high, -low) > SHARE * reach:
+        return SymLogNorm(reach, linscale=1.0, vmin=low, vmax=high)
+    return Normalize(low, high)
 
 
-def _heat_map(one: Series, probe: ProbeRecord, scale: tuple[float, float] | None) -> Picture:
+def _heat_map(one: Series, probe: ProbeRecord, scale: Normalize, several: bool) -> Picture:
     arrays, bound = probe.arrays, one.max_return
     grid, q = np.asarray(arrays["grid"], float), finite_mean(arrays["q"][one.members])
     actions = np.asarray(arrays["policy_action"], float)[one.members, :2]
@@ -79,11 +84,12 @@ def _heat_map(one: Series, probe: ProbeRecord, scale: tuple[float, float] | None
         ax.grid(False)
         half = (grid[1] - grid[0]) / 2 if grid.size > 1 else 0.5
         extent = (grid[0] - half, grid[-1] + half, grid[0] - half, grid[-1] + half)
-        low, high = scale or (None, None)
         # q[i, j] belongs to the actions (grid[j], grid[i]): the first one runs to the right
-        image = ax.imshow(q, origin="lower", extent=extent, cmap="viridis", vmin=low, vmax=high, interpolation="none")
+        image = ax.imshow(q, origin="lower", extent=extent, cmap="viridis", norm=scale, interpolation="none")
         bar = fig.colorbar(image, ax=ax, shrink=0.8, pad=0.02, aspect=24)
         bar.outline.set_visible(False)
+        if isinstance(scale, SymLogNorm):
+            plain_symlog(bar.ax.yaxis)
         crossed = bound is not None and np.nanmin(q) < bound < np.nanmax(q) if np.isfinite(q).any() else False
         if crossed:
             ax.contour(grid, grid, q, levels=[bound], colors="white", linewidths=1.6)
@@ -96,8 +102,10 @@ def _heat_map(one: Series, probe: ProbeRecord, scale: tuple[float, float] | None
         )
         ax.set(xlabel=_name(one, 0), ylabel=_name(one, 1), xlim=extent[:2], ylim=extent[2:])
     seeds = f"mean of {len(one.members)} seeds" if len(one.members) > 1 else "one seed"
-    share = "same colours as its neighbours" if scale else "its own colour scale"
-    caption = f"{probe.phase} step {probe.step:,} ({STEP_NAMES[probe.phase]}), {seeds}, {share}."
+    caption = f"{probe.phase} step {probe.step:,} ({STEP_NAMES[probe.phase]}), {seeds}"
+    caption += ", same colours as its neighbours." if several else "."
+    if isinstance(scale, SymLogNorm):
+        caption += f" Colours are logarithmic beyond ±{number(scale.linthresh)}."
     if bound is not None:
         if crossed:
             caption += f" Black contour: Q equals the largest possible return ({number(bound)})."
@@ -121,7 +129,7 @@ def _line_plot(found: list[tuple[int, Series, ProbeRecord]], phase: str) -> Pict
     rows: list[tuple[Any, ...]] = []
     bounds = {one.max_return for _, one, _ in found}
     with style():
-        fig = figure((4.8, 3.4))
+        fig = figure(HALF)
         ax = fig.subplots()
         ax.axvspan(-1, 1, color="#eeeeee", zorder=0)
         for index, one, probe in found:

@@ -46,13 +46,9 @@ def render(found: Checkup) -> str:
 
 def _head(found: Checkup, name: str) -> str:
     task = f" · checked for {found.task}" if found.task else ""
-    parts = [
-        f"<header><h1>Data check · {html.text(name)}{html.text(task)}</h1>",
-        f'<p class="verdict">{html.text(found.headline[0].upper() + found.headline[1:])}</p>',
-    ]
-    parts.append(html.bullets(found.warnings, "beside warn"))
-    parts += [html.note(_capital(line)) for line in found.notes if not found.card]
-    return "".join([*parts, "</header>"])
+    notes = [html.note(_capital(line)) for line in found.notes if not found.card]
+    parts = html.bullets(found.warnings, "beside warn"), *notes
+    return html.head(f"Data check · {name}{task}", _capital(found.headline), *parts)
 
 
 def _capital(line: str) -> str:

@@ -28,11 +28,8 @@ def doings(series: Sequence[Series]) -> str:
     rows = [logged(alike[0].group), *(own for one in alike if (own := conduct(one)) is not None)]
     tables = [_table(i, dim, rows) for i, dim in enumerate(dims)]
     more = html.details(f"All {len(dims)} actions", "".join(tables[OPEN:]))
-    return (
-        html.note(NOTE.format(rows=len(known[0].group.actions[-1].arrays["data_action"])))
-        + "".join(tables[:OPEN])
-        + more
-    )
+    note = html.note(NOTE.format(rows=len(known[0].group.actions[-1].arrays["data_action"])))
+    return html.joined(note, *tables[:OPEN], more)
 
 
 def _table(i: int, dim: Dimension, rows: Sequence[Conduct]) -> str:
@@ -44,4 +41,4 @@ def _table(i: int, dim: Dimension, rows: Sequence[Conduct]) -> str:
         away = "—" if row.distance is None else number(float(row.distance[i]))
         cells.append([row.label, html.Markup(drawn), f"{low} to {high}", mean, f"{row.near_bound[i]:.1%}", away])
     header = ["who", f"{dim.low:g} to {dim.high:g}", "middle 90%", "mean", "near a bound", "from the logs"]
-    return f"<h3>{html.text(dim.name)}</h3>" + html.table(header, cells, pairs=True)
+    return html.joined(html.heading(dim.name), html.table(header, cells, pairs=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pars.report.charts import figures
 from pars.report.load import read_run, tasks_of
-from pars.report.pages import html
+from pars.report.pages import html, reading
 from pars.report.pages.page import render
 from pars.report.pages.verdict import summary as verdict_summary
 from pars.report.records import PHASES, Run
@@ -60,7 +60,7 @@ def _render(folder: Path, runs: Sequence[Run]) -> str:
     header += ["95 % interval of the last", "n", "stands", "data", "physics"]
     means = [html.note(" ".join(words)) for words in _means(runs)]
     body = [
-        f"<header><h1>{len(runs)} tasks · {html.text(folder.name)}</h1></header>",
+        html.head(f"{len(runs)} tasks · {folder.name}", "", html.reading(reading.SCORES)),
         html.section("Scores by task", html.table(header, rows, links=links), *means),
         html.section("Curves by task", html.figures(pictures, "third")),
     ]

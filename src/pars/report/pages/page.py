@@ -1,14 +1,15 @@
 """A run's page: one file that opens without a server and loads nothing from elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pars.report.charts import ends, figures, landscape, maze
-from pars.report.pages import data_card, html, tables
+from pars.report.charts.plot import Picture
+from pars.report.pages import data_card, html, reading, tables
 from pars.report.pages.doings import doings
 from pars.report.pages.verdict import RunVerdict, verdict
 from pars.report.records import GroupRecord, Run
-from pars.report.series import STEP_NAMES, all_series, show
+from pars.report.series import STEP_NAMES, Series, all_series, show
 
 
 def render(run: Run) -> str:
@@ -42,8 +43,7 @@ def render(run: Run) -> str:
         *(data if scored else ()),
         html.section(
             "Losses and probes",
-            html.legend([one.label for one in series[: figures.MOST]]) + html.note(_SMALL) if small else "",
-            html.figures(small, "small"),
+            html.details(f"{len(small)} small figures", _small(series, small)) if small else "",
         ),
         html.section("Settings", *_from_data(run), tables.settings(series)),
         html.section("Speed", tables.speed(run)),
@@ -65,14 +65,14 @@ _SMALL = (
 )
 
 
+def _small(series: Sequence[Series], small: Sequence[Picture]) -> str:
+    legend = html.legend([one.label for one in series[: figures.MOST]])
+    return html.joined(legend, html.note(_SMALL), html.figures(small, "small"))
+
+
 def _head(run: Run, found: RunVerdict, task: str) -> str:
     physics = ", ".join(dict.fromkeys(group.physics for group in run.groups if group.task))
-    parts = [
-        f"<header><h1>{html.text(task)} · {html.text(run.folder.name)}</h1>",
-        *(html.note(f"Warning: {line}", "warn") for line in found.warnings),
-        f'<p class="verdict">{html.text(found.headline)}</p>',
-    ]
-    parts.append(html.bullets(found.others))
+    parts = [html.bullets(found.others)]
     parts += [html.note(line, "caveat") for line in found.caveats]
     parts += [html.note(f"Left out while reading: {problem}.", "warn") for problem in run.problems]
     meaning = (
@@ -82,7 +82,10 @@ def _head(run: Run, found: RunVerdict, task: str) -> str:
     parts.append(html.note(f"{_score_meaning(run)}{meaning}"))
     for group in {group.made: group for group in run.groups if group.made}.values():
         parts.append(html.note(f"Data {group.dataset.get('name', 'unknown')}: {group.made}."))
-    return "".join([*parts, "</header>"])
+    warnings = [html.note(f"Warning: {line}", "warn") for line in found.warnings]
+    return html.head(
+        f"{task} · {run.folder.name}", found.headline, *parts, html.reading(reading.of_run(run)), before=warnings
+    )
 
 
 def _score_meaning(run: Run) -> str:
@@ -172,7 +175,7 @@ def _origin(run: Run) -> list[str]:
         for g in run.programs
     ]  # fmt: skip
     return [
-        *(f"<pre>{html.text(command)}</pre>" for command in commands),
+        *map(html.code, commands),
         html.table(["group folder", "algorithm", "seeds", "state", "stands at", "physics"], groups),
         html.details("Versions and machine", html.definitions(_pairs(group))),
     ]

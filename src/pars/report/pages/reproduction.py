@@ -6,12 +6,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
 
 from pars.report.charts.plot import Picture, to_csv
-from pars.report.pages import html
+from pars.report.pages import html, reading
 from pars.report.stats.comparison import Comparison, Finding, verdict
 from pars.report.stats.statistics import iqm, number
 from pars.system import write_whole
@@ -76,7 +77,8 @@ def write_page(
     counts = Counter(said for _, said in found)
     summary = {
         "id": experiment.id, "title": experiment.title, "conditions": conditions, "paper_grade": comparable,
-        "verdicts": dict(counts), "reading": list(finding.reading), **(progress or {}),
+        "verdicts": dict(counts), "reading": list(finding.reading),
+        "figures": [one.name for one in finding.pictures], **(progress or {}),
     }  # fmt: skip
     write_whole(folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
     body = _body(experiment, finding, found, conditions, comparable, progress or {}, above, command, more)
@@ -99,20 +101,21 @@ def _body(
 ) -> str:
     planned, finished = progress.get("planned_cells", 0), progress.get("finished_cells", 0)
     missing = f"{planned - finished} of {planned} cells are not finished; run the same command again."
-    reading = "".join(f"<li>{html.text(line)}</li>" for line in finding.reading)
-    parts = [
-        f'<header><h1>{html.text(experiment.id)}</h1><p class="verdict">{html.text(experiment.title)}</p>',
+    said = [
         html.note(f"The paper's claim: {experiment.claim}"),
         html.note(f"Here: {conditions}."),
         html.note(UNLIKE, "caveat") if comparable is False else "",
         html.note(missing, "warn") if planned > finished else "",
-        "</header>",
-        html.section("What came out", f"<ul>{reading}</ul>" if reading else ""),
+        html.reading(reading.EXHIBIT),
+    ]
+    parts = [
+        html.head(experiment.id, experiment.title, *said),
+        html.section("What came out", html.bullets(finding.reading)),
         html.section("Figures", html.figures(finding.pictures, "half")),
         more,
         html.section("Every number", _table(found, above), html.note(MEANING) if found else ""),
         html.section("Notes", *(html.note(line) for line in experiment.notes)),
-        html.section("How to repeat this", f"<pre>{html.text(command)}</pre>" if command else ""),
+        html.section("How to repeat this", html.code(command)),
     ]
     return "\n".join(parts)
 
@@ -167,21 +170,28 @@ def write_index(out: Path) -> Path:
         ("Computed here", None),
         ("Cut down or on other data: not comparable with the paper", False),
     )
-    parts = ["<header><h1>pars reproduce</h1></header>"]
+    parts = [html.head("pars reproduce")]
     for title, grade in groups:
         here = [(path, facts) for path, facts in found if facts["paper_grade"] is grade]
-        rows = [_index_row(facts) for _, facts in here]
-        links = [f"{path.parent.relative_to(out).as_posix()}/{PAGE}" for path, _ in here]
-        table = html.table(
-            ("experiment", "what it is, and under which conditions", "verdicts", "in short"), rows, links=links
-        )
-        parts.append(html.section(title, table if rows else ""))
+        parts.append(html.section(title, html.cards([_card(out, path.parent, facts) for path, facts in here])))
     target = out / "index.html"
     write_whole(target, html.page("pars reproduce", "\n".join(parts)))
     return target
 
 
-def _index_row(facts: Mapping[str, Any]) -> list[str]:
-    verdicts = ", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()) or "—"
+def _card(out: Path, folder: Path, facts: Mapping[str, Any]) -> SimpleNamespace:
+    """What the index shows of a page: its first figure, how far it is, and in short what came out."""
     conditions = facts["conditions"][:1].upper() + facts["conditions"][1:]
-    return [facts["id"], f"{facts['title']}. {conditions}.", verdicts, " ".join(facts["reading"][-SHORT:]) or "—"]
+    place = folder.relative_to(out).as_posix()
+    image = next(iter(facts.get("figures") or ()), "")
+    return SimpleNamespace(
+        name=facts["id"],
+        link=f"{place}/{PAGE}",
+        image=f"{place}/{FIGURES}/{image}.svg" if image else "",
+        alt=f"first figure of {facts['id']}",
+        about=f"{facts['title']}. {conditions}.",
+        planned=facts.get("planned_cells", 0),
+        finished=facts.get("finished_cells", 0),
+        verdicts=", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()) or "—",
+        short=" ".join(facts["reading"][-SHORT:]) or "—",
+    )

@@ -44,7 +44,7 @@ def who_beats_whom(series: Sequence[Series]) -> str:
     """One matrix for each task with at least two series that can be compared."""
     tasks = list(dict.fromkeys(one.group.task for one in series))
     here = [[one for one in series if one.group.task == task] for task in tasks]
-    return "".join(_matrix(some) for some in here)
+    return html.joined(*(_matrix(some) for some in here))
 
 
 def _matrix(series: list[Series]) -> str:
@@ -67,7 +67,7 @@ def _matrix(series: list[Series]) -> str:
     )
     more = f" Shown: the first {AGAINST} of {len(series)}." if len(series) > AGAINST else ""
     table = html.matrix("row against column", [one.label for one in shown], rows)
-    return f"<h3>Who beats whom</h3>{table}{html.note(note + more)}"
+    return html.joined(html.heading("Who beats whom"), table, html.note(note + more))
 
 
 def _duel(pair: Pair | None, same: bool, usual: tuple[str, int]) -> tuple[str, str]:
@@ -129,11 +129,11 @@ def settings(series: Sequence[Series]) -> str:
     )
     note = "Highlighted: what is not the same in all that have it; — means that the algorithm has no such setting."
     full = html.table(header, rows(names), [name in unlike for name in names], tight=True) + html.note(note + more)
-    return "".join([
+    return html.joined(
         html.table(["plan", *(group.title for group in groups)], plan, tight=True) if plan else "",
         html.table(["differs", *header[1:]], rows(short), tight=True) if short and len(shown) > 1 else "",
         html.details("All settings", full),
-    ])  # fmt: skip
+    )
 
 
 def speed(run: Run) -> str:
