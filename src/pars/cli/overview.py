@@ -17,8 +17,8 @@ GROUPS: dict[str, dict[str, str]] = {
     "Data": {"data": "pars data check logs.hdf5"},
     "Train": {
         "train": "pars train pars pointmaze-umaze-diverse seed=0..4",
-        "sweep": "",
-        "search": "",
+        "sweep": "pars sweep pars,td3_bc pointmaze-umaze-diverse seed=0..9 --workers 2",
+        "search": 'pars search pars pointmaze-umaze-diverse "reward_scale=log(1,1e4)" --trials 200',
     },
     "Look at what came out": {
         "ls": "pars ls runs",
