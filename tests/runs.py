@@ -15,8 +15,10 @@ import pytest
 from pars import api
 from pars.data import Dataset, collect_dataset, load_dataset
 from pars.files import read_sealed
+from pars.probes import LANDSCAPE
 from pars.training.checkpoint import MANIFEST, latest
 from pars.training.folder import read_status
+from pars.training.plan import How
 
 TASK = "pointmaze-umaze-diverse"
 ROWS = 2000
@@ -56,8 +58,8 @@ def train(out: Path | None, algorithms: str = "pars", task: str | None = TASK, *
 
 @cache
 def finished_run() -> Path:
-    """An undisturbed run of two seeds. Do not write below it."""
-    return train(SESSION / "runs" / "finished", seeds=(0, 1))
+    """An undisturbed run of two seeds, looked at for a film. Do not write below it."""
+    return train(SESSION / "runs" / "finished", seeds=(0, 1), probes=(*How.probes, LANDSCAPE))
 
 
 def as_format_2(folder: Path) -> Path:

@@ -38,10 +38,10 @@ def test_a_finished_run_has_every_file() -> None:
     }
     kept = sorted(path.name for path in (folder / "checkpoints").iterdir())
     assert kept == ["0-offline-000000060", "1-online-000000020-000000040", "1-online-000000030-000000060"]
-    assert sorted(path.name for path in (folder / "probes").iterdir()) == [
-        *("landscape-offline-60.npz", "landscape-online-30.npz"),
+    assert {path.name for path in (folder / "probes").iterdir()} == {
+        *(f"landscape-{phase}-{step}.npz" for phase, step in BOUNDARIES),
         *("trajectories-offline-60.npz", "trajectories-online-30.npz"),
-    ]
+    }
     assert all(any((folder / "tensorboard" / f"seed={m}").iterdir()) for m in (0, 1))
     status = read_status(folder)
     assert (status["state"], status["phase"], status["step"]) == ("finished", "online", 30)

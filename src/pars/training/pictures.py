@@ -11,6 +11,7 @@ from pars.core import Transition
 from pars.data import Dataset
 from pars.probes.landscape import landscape
 from pars.system import replacing
+from pars.training.checkpoint import Position
 from pars.training.learner import Learner
 from pars.training.rollout import Evaluation
 from pars.training.share import Share
@@ -21,8 +22,11 @@ EVERY = 4  # of the probed rows, one is kept with its actions
 NEIGHBOURS = 200  # dataset actions shown: those taken in the states nearest to the one looked at
 
 
-def save_landscapes(name: str, learner: Learner, shares: Sequence[Share]) -> None:
-    """Q over a slice of the action space, as `pars.report` reads it, in every job's folder: of a state of its data."""
+def save_landscapes(position: Position, learner: Learner, shares: Sequence[Share]) -> None:
+    """Q over a slice of the action space, as `pars.report` reads it, in every job's folder: of a state of its data.
+    Nothing without critics, or where policies see more than the observation of the moment."""
+    if learner.algo.critic is None or not learner.algo.sees.plain:
+        return
     typical = [typical_state(share.job.dataset) for share in shares]
     obs = np.repeat([one for one, _ in typical], [share.count for share in shares], axis=0)
     policy = learner.act(obs[:, None], 0, explore=0.0)[:, 0]
@@ -30,6 +34,7 @@ def save_landscapes(name: str, learner: Learner, shares: Sequence[Share]) -> Non
     q, q_line = learner.placement.take(look(learner.cfg, learner.state, put(obs), put(policy), GRID, LINE))
     for share, (obs, actions) in zip(shares, typical, strict=True):
         found = {"obs": obs, "grid": GRID, "q": share.of(q), "line": LINE, "q_line": share.of(q_line)}
+        name = f"landscape-{position.phase}-{position.step}.npz"
         with replacing(share.folder.path / "probes" / name) as aside:
             np.savez(aside, **found, policy_action=share.of(policy), data_action=actions)
 

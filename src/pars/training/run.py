@@ -272,7 +272,7 @@ class _Run:
             values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
         values |= self.held_out() if policy else {}
         if self.films and policy:
-            self._landscapes()
+            save_landscapes(self.position, self.learner, self.shares)
         self.learner.start_interval(phase)
         self.since = self.position.step
         under_way = self._evaluate() if policy else []
@@ -312,7 +312,7 @@ class _Run:
     def _pictures(self) -> None:
         """What the report draws of the policy at the end of a phase."""
         name = f"{self.position.phase}-{self.position.step}"
-        self._landscapes()
+        save_landscapes(self.position, self.learner, self.shares)
         if self.probe_batch is not None:
             save_actions(f"actions-{name}.npz", self.learner, self.shares, self.probe_batch)
         if not any(share.task and share.task.maze for share in self.shares):
@@ -323,11 +323,6 @@ class _Run:
         for share in self.shares:
             assert share.evaluation is not None
             save_trajectories(share.folder.path / "probes" / f"trajectories-{name}.npz", share.evaluation)
-
-    def _landscapes(self) -> None:
-        if self.algo.critic is not None and self.algo.sees.plain:
-            name = f"landscape-{self.position.phase}-{self.position.step}.npz"
-            save_landscapes(name, self.learner, self.shares)
 
     def _tree(self) -> dict[str, Any]:
         """What a checkpoint of this moment holds. With overlap it is written later, so it may not share memory with

@@ -56,7 +56,7 @@ def test_refused_data_has_a_page_too(tmp_path):
 
 def test_long_tables_are_folded(tmp_path):
     page = Page(render(check(write_npz(tmp_path / "a.npz", columns(obs_dim=29)))))
-    assert "All 31 columns" in page.text and "observation 28" in page.text and len(page.all("details")) == 1
+    assert "All 31 columns" in page.text and "observation 28" in page.text and len(page.all("details")) == 2
 
 
 def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sentences(tmp_path):

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from pars.data.checking.doctor import Checkup
 from pars.errors import ResourceError
 from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv
-from pars.report.pages import data_card, html
+from pars.report.pages import data_card, html, reading
 from pars.system import write_whole
 
 Card = Mapping[str, Any]
@@ -47,7 +47,7 @@ def render(found: Checkup) -> str:
 def _head(found: Checkup, name: str) -> str:
     task = f" · checked for {found.task}" if found.task else ""
     notes = [html.note(_capital(line)) for line in found.notes if not found.card]
-    parts = html.bullets(found.warnings, "beside warn"), *notes
+    parts = html.bullets(found.warnings, "beside warn"), *notes, html.reading(reading.CHECK if found.card else ())
     return html.head(f"Data check · {name}{task}", _capital(found.headline), *parts)
 
 

@@ -145,5 +145,5 @@ def cards(items: Sequence[Any]) -> str:
 
 
 def reading(lines: Sequence[str]) -> str:
-    """How to read this page, folded away."""
-    return _parts().reading(lines)
+    """How to read this page, folded away; nothing where there is nothing to say."""
+    return _parts().reading(lines) if lines else ""

@@ -20,6 +20,12 @@ Q = (
 )
 EXHIBIT = (*SCORES, "A reference is the paper's number; the verdict says how ours lies to it, with a margin below.")
 DATA = ("Without an environment nothing is scored: errors, and actions beside the logged ones, are all there is.",)
+CHECK = (
+    "The headline says whether training would take the file. A warning stops nothing, and is worth a look.",
+    "In the table of columns the bars are a histogram; the line is the mean over the rows in their order, the band "
+    "around it goes from the least to the greatest value.",
+    "At bound: the share of rows whose action is the least or the greatest there is; many mean that it was cut off.",
+)
 
 
 def of_run(run: Run) -> list[str]:
