@@ -14,7 +14,7 @@ EXAMPLES = {name: example for group in GROUPS.values() for name, example in grou
 
 def test_every_command_stands_in_a_group() -> None:
     assert EXAMPLES.keys() == cli.COMMANDS.keys()
-    said = list(lines({**cli.COMMANDS, "another": print}, "About."))
+    said = list(lines({**cli.COMMANDS, "another": print}, "About.", "End."))
     assert [line for line in said if line in (*GROUPS, OTHERS)] == [*GROUPS, OTHERS]
     assert max(map(len, said)) <= 110 and "  another    Prints the values" in "\n".join(said)
 

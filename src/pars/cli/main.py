@@ -279,9 +279,9 @@ def _run(words: list[str]) -> None:
         words = words[1:]
     else:
         table, prog = COMMANDS, "pars"
-        about = "Reinforcement learning with offline data. See also: pars data --help, pars --version. " + EPILOG
+        about = "Reinforcement learning with offline data. See also: pars data --help, pars --version."
         if words in ([], ["-h"], ["--help"]):
-            print(*overview.lines(table, about), sep="\n")
+            print(*overview.lines(table, about, EPILOG), sep="\n")
             sys.exit(0)
     words = gather(joined_files(words))
     parse(table, words or ["--help"], prog, about)()

@@ -37,7 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
 OTHERS = "More"
 
 
-def lines(commands: Mapping[str, Callable[..., Any]], about: str) -> Iterator[str]:
+def lines(commands: Mapping[str, Callable[..., Any]], about: str, end: str) -> Iterator[str]:
     """The page, line by line."""
     yield from ("usage: pars [-h] COMMAND ...", "", *textwrap.wrap(about, WIDTH))
     known = {name for group in GROUPS.values() for name in group}
@@ -51,5 +51,6 @@ def lines(commands: Mapping[str, Callable[..., Any]], about: str) -> Iterator[st
             yield from textwrap.wrap(first, WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=" " * 13)
             if example:
                 yield f"{'':13}$ {example}"
+    yield from ("", *textwrap.wrap(end, WIDTH))
     yield from ("", "pars COMMAND --help: all options of one. Completion of words in a shell:")
     yield "  pars --tyro-write-completion bash ~/.local/share/bash-completion/completions/pars  (or zsh, tcsh)"
