@@ -41,10 +41,7 @@ def render(record: Record, space: Space) -> str:
     header, rows = table(record, space)
     steps = " / ".join(f"{n:,}" for n in asked["steps"])
     body = [
-        f"<header><h1>Search · {html.text(asked['algorithm'])} on {html.text(asked['task'])}</h1>",
-        f'<p class="verdict">{html.text(first)}</p>',
-        *(html.note(line) for line in rest),
-        "</header>",
+        html.head(f"Search · {asked['algorithm']} on {asked['task']}", first, *map(html.note, rest)),
         html.section("What to try next", html.bullets(advice(record, space))),
         html.section("Which settings matter", html.figures(_pictures(record, space), "half")),
         html.section(
