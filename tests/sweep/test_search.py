@@ -12,6 +12,7 @@ from unittest.mock import patch
 import jax
 import pytest
 
+from pars import api
 from pars.algos import ALGORITHMS
 from pars.errors import CheckpointError, UsageError
 from pars.sweep import population, space
@@ -174,10 +175,26 @@ def test_a_killed_search_ends_as_an_undisturbed_one_with_a_program_for_each_stru
     with pytest.raises(CheckpointError, match="checksum"):
         read_record(tmp_path / "whole")
 
+    _trains_as_alone(tmp_path / "whole", tmp_path / "alone", whole)
     page = render(whole, SPACE)
     assert "chosen by search over 10 trials" in page and page.count("<figure>") == 2
     header, rows = table(whole, SPACE)
     assert header == ["trial", "score", "interval", "steps", "keep", "gain", "batch_size"] and len(rows) == 10
+
+
+def _trains_as_alone(out: Path, alone: Path, record: Record) -> None:
+    """A trial that went up, from populations in two folders, is what `pars train` makes of its setting and seed."""
+    number, batch = next((i, one) for i, one in enumerate(record.batches) if one.rung == 1)
+    trial = record.trials[batch.members[1]]
+    options: dict[str, Any] = dict(data=runs.few_rows(), steps=8, eval_every=4, eval_episodes=2, quiet=True, probes=())
+    settings = {name: [value] for name, value in trial.params.items()}
+    with patch.dict(ALGORITHMS, toy=PLAIN):
+        api.train(["toy"], runs.TASK, settings=settings, seeds=[10_000 + trial.number], out=alone, **options)
+    (place,) = (out / "batches" / f"{number:05d}").glob("toy-*")
+    for name in ("size", "score"):
+        own, others = runs.metrics(runs.group(alone, "toy"), name), runs.metrics(place, name)
+        assert list(own) == list(others)
+        assert [values[0] for values in own.values()] == pytest.approx([values[1] for values in others.values()])
 
 
 def test_what_diverges_is_taken_out_and_the_others_begin_the_rung_again(
