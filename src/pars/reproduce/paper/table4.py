@@ -41,7 +41,7 @@ TABLE4 = Grid(
     show=show,
     small=Small(
         tasks=("pointmaze-umaze-diverse",),
-        steps_scale=0.02,
+        steps_scale=0.005,
         episodes=20,
         settings={"batch_size": 256, "actor_hidden": (256, 256), "token_width": 64},
     ),
