@@ -117,3 +117,9 @@ def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (0, time.time() - age))
     write_whole(tmp_path / "run[1].json", "{}")
     assert names(tmp_path) == [".run1.json.others_1", ".run[1].json.living_1", "run[1].json"]
+
+
+def test_a_cache_that_cannot_be_written_to_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARS_CACHE_DIR", "/proc/nothing")
+    with pytest.warns(UserWarning, match="compiled programs are not kept .*/proc/nothing.*set PARS_CACHE_DIR"):
+        system.setup(cache=True)

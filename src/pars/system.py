@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,13 +35,7 @@ def setup(cache: bool = False) -> None:
     """
     check_platforms()
     if cache:
-        folder = cache_folder() / "compiled"
-        folder.mkdir(parents=True, exist_ok=True)
-        _forget_half_written(folder)
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # a start has many small programs
-        # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
-        jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
+        _keep_programs(cache_folder() / "compiled")
     # on the processor, what one device computes runs in the thread that asks for it: a policy call of an evaluation
     # would wait longer for another thread to wake up than for its actions
     jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -50,6 +45,21 @@ def setup(cache: bool = False) -> None:
         jax.config.update("jax_num_cpu_devices", cores())
     except RuntimeError:
         pass  # JAX is already running in this process: use the devices it has
+
+
+def _keep_programs(folder: Path) -> None:
+    """Compile once and keep it in `folder`; where that cannot be written to, a warning says so."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_half_written(folder)
+    except OSError as error:
+        why = f"{error.filename or folder}: {error.strerror}"
+        warnings.warn(f"compiled programs are not kept ({why}); set PARS_CACHE_DIR to another folder", stacklevel=2)
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # a start has many small programs
+    # the path of XLA's own caches would become part of the key, and a moved folder would miss everything
+    jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
 
 
 def has_gpu() -> bool:
