@@ -15,7 +15,7 @@ from pathlib import Path
 from pars.training.checkpoint import Position, latest
 from pars.training.folder import read_status
 from tests.torture.common import Budget, Tally
-from tests.torture.forked import TASK, Ended, call, end, few_rows, start, train
+from tests.torture.forked import ENDS, TASK, Ended, call, end, few_rows, over, start, train
 
 NOWHERE = Position(0, "a start", -1)
 BYTES = ("metrics.csv", "replay/transitions.f32")
@@ -50,19 +50,18 @@ def newest(out: Path) -> Position:
     return found[0].position if found and found[0] else NOWHERE
 
 
-def training(root: Path, budget: Budget, tries: int) -> Tally:
-    """Of `pars train`, offline and online."""
-    tally, rng, said = Tally("SIGKILL of `pars train`, by its newest checkpoint"), random.Random(3), root / "said"
+def training(root: Path, budget: Budget, tries: int, seed: int = 3) -> Tally:
+    """Of `pars train`, offline and online: each start may write up to two checkpoints, and is killed a little later."""
+    tally, rng, said = Tally("SIGKILL of `pars train`, by its newest checkpoint"), random.Random(seed), root / "said"
     data, out, reached = few_rows(), root / "killed", NOWHERE
     timed(train(root / "undisturbed", data), said)  # programs are compiled
-    shutil.rmtree(root / "undisturbed")
-    seconds = timed(train(root / "undisturbed", data), said)
     wanted = result(root / "undisturbed")
     while tally.tried < tries and not budget.over:
-        ended = kill(train(out, data), said, rng.uniform(0, seconds))
+        child = start(train(out, data), said)
+        ended = _killed_behind(child, out, said, rng.randrange(3), rng.uniform(0, 0.5))
         if ended.code is not None:
             wrong = ended.wrong(0) or ("" if result(out) == wanted else "ended otherwise")
-            tally.add("run came to its end, the same", wrong)
+            tally.add("came to their end, the same", wrong)
             shutil.rmtree(out)
             reached = NOWHERE
             continue
@@ -70,6 +69,22 @@ def training(root: Path, budget: Budget, tries: int) -> Tally:
         tally.add(f"in {found.phase}", "" if found >= reached else f"{reached} was saved, {found} is newest")
         reached = found
     return tally
+
+
+def _killed_behind(child: int, out: Path, said: Path, saves: int, seconds: float) -> Ended:
+    """Kill the child so many seconds after it has written so many checkpoints, if it has not ended."""
+    known, until = _saved(out), time.monotonic() + ENDS
+    while len(_saved(out) - known) < saves and time.monotonic() < until:
+        if (ended := over(child, said)) is not None:
+            return ended
+        time.sleep(0.002)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return end(child, said)
+
+
+def _saved(out: Path) -> set[str]:
+    return {path.name for path in out.glob("pars-*/checkpoints/[0-9]*")}
 
 
 def others(root: Path, budget: Budget, tries: int) -> list[Tally]:
