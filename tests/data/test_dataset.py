@@ -3,11 +3,13 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from pars.cli.explain import explain
 from pars.data import cache, from_arrays, from_file, load_dataset
 from pars.data.cache import SETTLED, data_folder, file_sha256
 from pars.data.checking import scan
@@ -241,3 +243,13 @@ def test_columns_are_views_of_the_packed_rows():
 def test_arrays_are_no_path() -> None:
     with pytest.raises(UsageError, match="takes an id or a path, not a dict; of arrays `from_arrays` makes"):
         load_dataset({"observations": np.zeros((2, 1))})  # type: ignore[arg-type]
+
+
+def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("pars.data.dataset.digest", fails)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        load_dataset(tmp_path / "a.npz")
+    assert caught.value.filename == str(tmp_path / "a.npz") and explain(caught.value) == 7

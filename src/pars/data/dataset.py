@@ -37,6 +37,7 @@ from pars.data.rows import checked_rows, named
 from pars.data.transitions import kept_rows, transitions
 from pars.envs.base import Task
 from pars.errors import DataError, ResourceError, UsageError, unknown
+from pars.files import GONE, naming
 from pars.packing import Extra, pack, unpack
 from pars.rl.returns import episode_returns
 from pars.units import ActionRange, of_dict
@@ -260,8 +261,11 @@ def from_file(
     options = _options(task, next_obs, action_range) | {"mapping": dict(mapping or {}), "goal": goal}
     options |= {"own": OWN} if own else {}
     try:
-        sha256 = digest(path)
+        with naming(path):
+            sha256 = digest(path)
     except OSError as error:
+        if error.errno not in GONE:  # a disk that does not answer is no damage
+            raise
         raise DataError(f"{path}: cannot be read: {error.strerror or error}; check the file") from error
     folders = {BASE: converted_folder(sha256, options)}
     folders |= {key: converted_folder(sha256, options | {"column": key}) for key in columns if key in STORED}
