@@ -123,3 +123,8 @@ def test_a_cache_that_cannot_be_written_to_stops_nothing(monkeypatch: pytest.Mon
     monkeypatch.setenv("PARS_CACHE_DIR", "/proc/nothing")
     with pytest.warns(UserWarning, match="compiled programs are not kept .*/proc/nothing.*set PARS_CACHE_DIR"):
         system.setup(cache=True)
+
+
+def test_names_of_files_in_another_encoding_can_be_written(tmp_path: Path) -> None:
+    write_whole(tmp_path / "page", os.fsdecode(b"L\xe4ufe") + "ü")
+    assert (tmp_path / "page").read_text(encoding="utf-8") == "L\\udce4ufeü"

@@ -220,9 +220,9 @@ def _clear_left_behind(target: Path) -> None:
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
-    """Replace the content of a file; text as UTF-8. Raises OSError."""
+    """Replace the content of a file; text as UTF-8, odd bytes of a path written out. Raises OSError."""
     with replacing(path) as aside:
-        aside.write_bytes(data.encode() if isinstance(data, str) else data)
+        aside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
 
 
 def sync(path: Path) -> None:
