@@ -27,6 +27,7 @@ import pars
 from pars import api
 from pars.algos import ALGORITHMS, find_algorithm
 from pars.cli import main as cli
+from pars.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -146,7 +147,7 @@ def run_page(text: str, name: str, folder: Path) -> dict[str, Any]:
     Algorithms that the page adds to `pars.ALGORITHMS` are there for its own commands only.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with patch.dict(ALGORITHMS):
+    with patch.dict(ALGORITHMS), patch.dict(PRESETS):
         for block in blocks(text):
             assert block.info, f"{name}:{block.line}: a fence without a language; write ```text for plain text"
             if block.info[0] == "python":
