@@ -33,7 +33,7 @@ def test_what_looks_inverted_is_asked_back(tmp_path):
     with pytest.raises(DataError, match=r"'terminals' is 1 in 90\.0% of the rows and 0 in single ones, as a mask"):
         from_arrays(data | {"terminals": ~data["timeouts"]})
     masked = write_npz(tmp_path / "mask.npz", data | {"terminals": ~data["timeouts"]})
-    with pytest.raises(DataError, match="read it as such: --map terminal=terminals==0"):
+    with pytest.raises(DataError, match="read it as such: --map terminal=COLUMN==0"):
         from_file(masked)
     assert from_file(masked, mapping={"terminal": "terminals==0"}).columns.terminal.sum() == 19
     data["dones"] = data.pop("terminals")

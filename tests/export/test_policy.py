@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
+from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -133,6 +134,14 @@ def test_an_observation_that_it_cannot_act_on_is_refused(obs: Any, line: str) ->
     with pytest.raises(ObservationError, match=line) as told:
         policies.policy("pars")(obs)
     assert "\n" not in str(told.value)
+
+
+def test_an_observation_that_overflows_is_refused_as_runners_fall_back() -> None:
+    known = policies.policy("td3_bc")
+    width = len(known.outputs)
+    policy = replace(known, program=lambda rows: np.where(rows[:, :width] > 1e38, np.nan, 0.0))
+    with pytest.raises(ObservationError, match=r"row 1 gives no number as an action: its inputs go up to 3e\+38"):
+        policy(np.array([[0.0] * len(policy.inputs), [3e38] * len(policy.inputs)]))
 
 
 def test_goals_are_checked_and_go_with_many_observations() -> None:

@@ -60,7 +60,8 @@ def test_critics_that_differ_another_discount_and_impossible_values_are_flagged(
     assert {"disagreement", "discount", "shift", "range"} <= set(flags)
     torn = fitted._replace(start=fitted.start + np.array([0.0, 9.0, -9.0])[None, :, None])
     found = estimates(WORLD, UNIFORM, torn, constant(WORLD, [-0.5, 0.5]).here, [None, None])
-    assert "disagreement" in found[0][0].flags
+    assert {"disagreement", "width"} <= set(found[0][0].flags) and found[0][0].low < -10.0
+    assert "width" not in estimates(WORLD, UNIFORM, fitted, constant(WORLD, [-0.5, 0.5]).here, own)[0][0].flags
     missed = fitted._replace(q=fitted.q + 5.0)
     assert "fit" in estimates(WORLD, UNIFORM, missed, constant(WORLD, [-0.5, 0.5]).here, [None, None])[0][0].flags
 

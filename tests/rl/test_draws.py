@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from pars.algos import gc_bc
 from pars.config import config
 from pars.core import Index, LoopSettings
+from pars.data import from_arrays
 from pars.rl import draws
 
 KEY = jax.random.key(0)
@@ -103,3 +105,17 @@ def test_goals_that_a_row_itself_may_lead_to() -> None:
     np.testing.assert_allclose(np.bincount(goal[:, 6])[6:] / 2000, 1 / 14, atol=0.03)
     hop = np.asarray(draws.relabelled(KEY, ROWS, INDEX, here=0.0, future=1.0, least=2)).reshape(-1, 30)
     assert (hop >= np.minimum(np.arange(30) + 2, ENDS)).all() and (hop <= ENDS).all()
+
+
+def test_no_goal_of_data_that_is_read_as_d4rls_lies_in_another_episode():
+    """An end that is a terminal keeps its row, which leads to where the next episode begins."""
+    ends = np.isin(np.arange(12), [3, 7, 11])
+    rows = {"observations": np.arange(12.0)[:, None] * np.ones((1, 2)), "actions": np.linspace(-1, 1, 12)[:, None]}
+    data = from_arrays({**rows, "rewards": np.arange(12) % 3, "terminals": ends})
+    assert data.columns.next_obs[3, 0] == 4.0
+    own = gc_bc.ALGORITHM.data_for(gc_bc.Config(), data)
+    assert own.columns.obs[:, 0].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
+    assert (own.columns.next_obs - own.columns.obs == 1.0).all()
+    assert np.flatnonzero(own.last).tolist() == [2, 5, 8]
+    limits = from_arrays({**rows, "rewards": np.arange(12) % 3, "terminals": ends * 0, "timeouts": ends})
+    assert gc_bc.ALGORITHM.data_for(gc_bc.Config(), limits) is limits

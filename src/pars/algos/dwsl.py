@@ -28,6 +28,7 @@ from pars.rl.goals import (
     beside,
     clipped_weight,
     make_eye,
+    own_ends,
     regressing_actor,
     seen_width,
     values_mlp,
@@ -121,4 +122,5 @@ ALGORITHM = Algorithm(
     phases=("offline",),
     draw=draw,
     sees=Sight(goal=True),
+    prepare=own_ends,
 )

@@ -21,6 +21,7 @@ from pars.rl.goals import (
     beside,
     draw_later,
     make_eye,
+    own_ends,
     regressing_actor,
     seen_width,
     view,
@@ -63,4 +64,5 @@ ALGORITHM = Algorithm(
     phases=("offline",),
     draw=draw_later,
     sees=Sight(goal=True),
+    prepare=own_ends,
 )

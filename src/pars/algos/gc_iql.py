@@ -35,6 +35,7 @@ from pars.rl.goals import (
     gaussian_actor,
     gaussian_mean,
     make_eye,
+    own_ends,
     paired_value_loss,
     reached,
     regressing_actor,
@@ -235,4 +236,5 @@ ALGORITHM = Algorithm(
     phases=("offline",),
     draw=draw,
     sees=Sight(goal=True),
+    prepare=own_ends,
 )

@@ -29,7 +29,7 @@ from pars.nn.attention import EPSILON, Layer, places
 from pars.nn.layers import Precision
 from pars.nn.nets import MLP, Initializer, apply
 from pars.rl.draws import relabelled, window
-from pars.rl.goals import Eye, GoalSettings, beside, make_eye, seen_width, shown, view
+from pars.rl.goals import Eye, GoalSettings, beside, make_eye, own_ends, seen_width, shown, view
 from pars.rl.net import Net, clipped, descend, make_net
 
 CONTEXT = 10  # observations that a policy sees at most
@@ -285,4 +285,5 @@ ALGORITHM = Algorithm(
     ),
     draw=draw,
     sees=Sight(history=CONTEXT, goal=True),
+    prepare=own_ends,
 )

@@ -26,6 +26,7 @@ from pars.rl.goals import (
     gaussian_actor,
     gaussian_mean,
     make_eye,
+    own_ends,
     paired_value_loss,
     seen_width,
     shown,
@@ -192,4 +193,5 @@ ALGORITHM = Algorithm(
     phases=("offline",),
     draw=draw,
     sees=Sight(goal=True),
+    prepare=own_ends,
 )

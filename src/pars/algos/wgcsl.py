@@ -26,6 +26,7 @@ from pars.rl.goals import (
     draw_later,
     followed,
     make_eye,
+    own_ends,
     reached,
     regressing_actor,
     seen_width,
@@ -126,4 +127,5 @@ ALGORITHM = Algorithm(
     phases=("offline",),
     draw=draw_later,
     sees=Sight(goal=True),
+    prepare=own_ends,
 )

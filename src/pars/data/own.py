@@ -34,7 +34,7 @@ def own_rows(rows: Rows, source: str) -> tuple[Rows, int]:
     if rows.terminal.mean() >= MASK and running.any() and not (running[1:] & running[:-1]).any():
         raise DataError(
             f"{source}: 'terminals' is 1 in {rows.terminal.mean():.1%} of the rows and 0 in single ones, as a mask "
-            "that is 0 where episodes end; if it is one, read it as such: --map terminal=terminals==0"
+            "that is 0 where episodes end; if it is one, read it as such: --map terminal=COLUMN==0"
         )
     if rows.timeout is None or not (both := rows.timeout & rows.terminal).any():
         return rows, 0

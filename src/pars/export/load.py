@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pars.errors import UsageError
-from pars.export.contract import CONTRACT, read_folder
+from pars.errors import CheckpointError, UsageError
+from pars.export.contract import CONTRACT, WEIGHTS, read_folder
 from pars.export.policy import Policy, Rows
 from pars.export.program import Program
 from pars.units import ActionRange
@@ -28,6 +28,8 @@ def load_policy(run: Path | str, member: int = 0, at: str | None = None) -> Poli
         if at:
             raise UsageError(f"{run} holds one policy: at={at} is for runs")
         return read_folder(Path(run)).policy
+    if (Path(run) / WEIGHTS).exists():
+        raise CheckpointError(f"{run} is a policy without its {CONTRACT}; copy the folder anew")
     from pars.training.restore import member_of
 
     return policy_of(member_of(run, member, at), member)

@@ -57,7 +57,12 @@ class Policy:
             rows = np.broadcast_to(rows.reshape(*own, width), (*lead, width)).reshape(-1, width)
             wanted = np.broadcast_to(wanted, (*lead, len(self.goals))).reshape(-1, len(self.goals))
             rows = np.concatenate([rows, wanted], axis=1)
-        return np.asarray(self.program(rows), np.float32).reshape(*lead, len(self.outputs))
+        action = np.asarray(self.program(rows), np.float32)
+        if not np.isfinite(action).all():
+            row = int(np.argwhere(~np.isfinite(action))[0][0])
+            most = float(np.nanmax(np.abs(rows[row]), initial=0.0))
+            raise ObservationError(f"row {row} gives no number as an action: its inputs go up to {most:.3g}, too far")
+        return action.reshape(*lead, len(self.outputs))
 
     def _rows(self, given: Any, what: str, where: str, names: Sequence[str]) -> np.ndarray:
         """[.., numbers] as float32. Raises ObservationError."""

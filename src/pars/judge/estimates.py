@@ -21,6 +21,7 @@ NEAR = 3.0  # deviations of the data's own actions within which an action is amo
 OVERLAP = 0.5  # least share of rows where the policy's action is
 EPISODES = 10.0  # least effective number of episodes
 DISAGREE = 0.25  # most standard deviation between critics, in deviations of the data's returns
+WIDEST = 4.0  # most width of an interval, in the same: two on either side is what any policy would get
 MISS = 0.5  # most error of the fit on the data's own behaviour, in the same
 
 FLAGS = {
@@ -28,6 +29,7 @@ FLAGS = {
     "what it would do was hardly tried",
     "disagreement": f"the critics' estimates differ by more than {DISAGREE:g} deviations of the data's returns",
     "fit": f"the same fit misses the data's own return by more than {MISS:g} deviations of it",
+    "width": f"the interval is wider than {WIDEST:g} deviations of the data's returns: it says nothing",
     "episodes": f"the weights leave fewer than {EPISODES:g} episodes that count",
     "horizon": "1 / (1 - discount) is longer than the data's longest episode: the estimate is mostly bootstrapped",
     "discount": "the method's own critic has another discount than the estimates beside it",
@@ -90,7 +92,8 @@ class Scale:
         """An estimate with its interval. error: a standard error, without that of the starts."""
         wide = WIDE * float(np.hypot(error, self.error))
         outside = not np.isfinite(estimate) or not self.low - self.spread <= estimate <= self.high + self.spread
-        flags = [*flags, *(["range"] if outside else []), *self.flags]
+        vague = wide > 0.5 * WIDEST * self.spread
+        flags = [*flags, *(["width"] if vague else []), *(["range"] if outside else []), *self.flags]
         return Estimate(estimator, float(estimate), float(estimate - wide), float(estimate + wide), flags, facts)
 
 

@@ -7,14 +7,16 @@ not looked at: episodes end where the data says so. B: batch, G: width of a goal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from pars.config import Count, NotNegative, Range, Widths, config, setting
-from pars.core import Index, LoopSettings, Params, Picks, Spec, Step, batch_key
+from pars.core import Data, Index, LoopSettings, Params, Picks, Spec, Step, batch_key
 from pars.errors import UsageError
 from pars.nn.layers import Precision, product
 from pars.nn.nets import MLP, Activation, Actor, FreeGaussian, Initializer, LayerNorm, Value, apply
@@ -157,6 +159,20 @@ def act_regressing(cfg: GoalSettings, state: Any, seen: Any, key: Array, explore
     width = state.actor.params["mlp"]["out"]["bias"].shape[-1]
     inputs = beside(state.norm.norm(obs), shown(cfg, state.norm, goal))
     return apply(regressing_actor(cfg, width), state.actor.params, inputs)
+
+
+def own_ends(cfg: Any, data: Data) -> Data:
+    """The dataset without rows that lead into another episode: what is read as D4RL's ends with one where a terminal
+    stands, its next observation that of the following row. A goal lies ahead in its own episode, and nothing here
+    looks at terminals."""
+    columns, last = data.columns, np.asarray(data.last)
+    ends = np.flatnonzero(last & (np.asarray(columns.terminal) > 0))
+    before = ends[ends < len(last) - 1]
+    if not (columns.next_obs[before] == columns.obs[before + 1]).all(axis=1).any():
+        return data
+    kept, last = np.ones(len(last), bool), last.copy()
+    kept[ends], last[ends[ends > 0] - 1] = False, True
+    return replace(data, last=last).select(kept)
 
 
 def draw_later(cfg: Any, key: Array, number: Array, index: Index, filled: Any = None) -> Picks:

@@ -235,6 +235,9 @@ def test_flags_read_off_other_columns(tmp_path):
         ("code==2|3", [0, 0, 1, 1]),
     ]:
         assert own(path, f"obs=x,action=u,reward=r,terminal={text}")["terminals"].tolist() == flags
+    read = own(path, "obs=x,action=u,reward=r,terminal=status==TRIPP")
+    assert any("no row is status==TRIPP, so 'terminals' is 0" in line for line in read.warnings)
+    assert not any("no row is" in line for line in own(path, "obs=x,action=u,reward=r,terminal=code==2").warnings)
     with pytest.raises(UsageError, match="a comparison is a flag"):
         own(path, "obs=x==1,action=u,reward=r,terminal=0")
     with pytest.raises(DataError, match="unknown column 'state'; did you mean status"):

@@ -61,6 +61,16 @@ def _flag(key: str, where: Where, column: Column) -> Column:
     )
 
 
+def never(mapping: Mapping[str, str], found: Mapping[str, np.ndarray]) -> list[str]:
+    """Warnings of flags that are read off another column and stand in no row, as one does whose word is misspelt."""
+    flags = [key for key in ("terminals", "timeouts") if "==" in str(mapping.get(key, "")) and key in found]
+    return [
+        f"no row is {mapping[key]}, so '{key}' is 0 everywhere; look at the word if there should be some"
+        for key in flags
+        if not np.any(found[key])
+    ]
+
+
 def column_names(chosen: Origins, found: Mapping[str, Column]) -> dict[str, tuple[str, ...]]:
     """Of observations and actions that the file has column by column; arrays of several have none."""
     names: dict[str, tuple[str, ...]] = {}

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
-from pars.data.formats.contents import Contents, column_of
+from pars.data.formats.contents import Contents, column_of, never
 from pars.data.formats.episodes import ROW, Remarks, ended, longest_gap, rule
 from pars.data.formats.layout import (
     INFOS,
@@ -105,6 +105,7 @@ def read_columns(
     files = [(row, file.name) for row, file in zip(first, source.files)] if len(parts) > 1 else []
     said = Remarks(files)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
+    said.warnings += never(mapping, arrays)
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
         starts = [row + start for row, part in zip(first, parts) for start in part.starts or [0]]
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
