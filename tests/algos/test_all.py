@@ -14,20 +14,12 @@ from pars import testing
 from pars.algos import ALGORITHMS
 from pars.probes.flops import update
 from pars.testing import tiny
+from tests.algos.kinds import KINDS, longer
 
 NAMES = list(ALGORITHMS)
 PROGRAMS = [name for name in NAMES if not ALGORITHMS[name].settings]  # a variant differs in its settings alone
-# One of each kind; the others, which differ from one of them in their losses, in the longer tier.
-KINDS = {"pars", "iql", "cql", "edac", "rlpd", "spot", "msg", "off2on", "ppo", "uni_o4"}
 AT_ONCE = {"pars", "spot", "off2on", "ppo"}  # of what the frame does: with delays, phases, priorities, turns on policy
 IN_RUNS = AT_ONCE | {"iql", "rlpd", "pex", "gc_iql", "uni_o4"}
-
-
-def longer(names: list[str], kinds: set[str]) -> list[Any]:
-    """Names, those that are not of `kinds` marked as slow."""
-    return [name if name in kinds else pytest.param(name, marks=pytest.mark.slow) for name in names]
-
-
 SHARING = [name for name in PROGRAMS if any(phase.depends_on for phase in ALGORITHMS[name].before)]
 
 
@@ -42,7 +34,7 @@ def test_a_shared_model_depends_on_what_it_says(name: str) -> None:
     testing.check_phases(ALGORITHMS[name])
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", longer(PROGRAMS, KINDS | {"hiql", "gcpc"}))
 def test_a_population_is_its_members(name: str) -> None:
     testing.check_members(ALGORITHMS[name])
 

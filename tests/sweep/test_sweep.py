@@ -51,6 +51,7 @@ def kill_when_it_trains(out: Path, killed: list[int]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_killed_it_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     killed: list[int] = []
     thread = threading.Thread(target=kill_when_it_trains, args=(tmp_path / "a", killed), daemon=True)

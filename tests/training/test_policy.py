@@ -16,6 +16,7 @@ from pars.packing import pack
 from pars.testing.tiny import tiny_config
 from pars.training import policy, rollout
 from pars.training.learner import Learner
+from tests.algos.kinds import KINDS, longer
 
 pytestmark = pytest.mark.shipped
 
@@ -35,7 +36,7 @@ def observations(members: int, rows: int) -> np.ndarray:
 STILL = {"msg": {"drawn_evaluation": False}}  # by default it draws when it is evaluated, too
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", longer([*ALGORITHMS], KINDS | {"gcpc"}))
 def test_a_policy_is_what_the_algorithm_does_without_exploring(algorithm: str) -> None:
     made, obs, sees = learner(algorithm, **STILL.get(algorithm, {})), observations(3, 5), ALGORITHMS[algorithm].sees
     goal, obs = obs[..., 2:4], np.repeat(obs[..., None, :], sees.history, -2) if sees.history > 1 else obs
