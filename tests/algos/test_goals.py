@@ -177,3 +177,11 @@ def test_hiql_s_rows_stay_in_their_episodes() -> None:
     same = (high > row) & (high <= last[row])
     assert (target[same] <= last[row][same]).all() and (target >= row).all() and (target <= low).all()
     assert abs(same.mean() - 0.7 * (row < last[row]).mean()) < 0.03
+
+
+@pytest.mark.parametrize("name", ["gc_iql", "hiql"])
+def test_shares_of_goals_are_shares_of_one(name: str) -> None:
+    algo = ALGORITHMS[name]
+    algo.configure({"current_share": 0.3, "future_share": 0.7}).check()
+    with pytest.raises(UsageError, match=r"current_share=0\.8 and future_share=0\.5 are more than all"):
+        algo.configure({"current_share": 0.8, "future_share": 0.5}).check()

@@ -29,6 +29,7 @@ from pars.rl.goals import (
     GoalValueSettings,
     act_regressing,
     beside,
+    check_shares,
     clipped_weight,
     draw_later,
     followed,
@@ -74,6 +75,7 @@ class Config(GoalValueSettings):
     def check(self) -> None:
         """And policy=ddpg_bc climbs Q."""
         super().check()
+        check_shares(self)
         if self.policy == "ddpg_bc" and not self.q_functions:
             raise UsageError("policy=ddpg_bc needs a Q to climb; give q_functions=1 or 2, or policy=likelihood")
 

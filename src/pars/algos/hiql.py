@@ -22,6 +22,7 @@ from pars.rl.goals import (
     Eye,
     GoalValueSettings,
     beside,
+    check_shares,
     clipped_weight,
     gaussian_actor,
     gaussian_mean,
@@ -62,6 +63,11 @@ class Config(GoalValueSettings):
     discount: Share = setting(0.99, "of future rewards", "gamma")
     expectile: Share = setting(0.7, "expectile that V is fitted to", "tau")
     polyak: Share = setting(0.005, "how far targets follow in a step, as a share of the way")
+
+    def check(self) -> None:
+        """And goals have a share left for others."""
+        super().check()
+        check_shares(self)
 
 
 class Values(NamedTuple):

@@ -82,6 +82,13 @@ def make_eye(cfg: GoalSettings, spec: Spec) -> Eye:
     return Eye(make_normalizer(cfg.normalize_obs, spec), jnp.broadcast_to(spec.first_obs, (spec.obs_dim,)))
 
 
+def check_shares(cfg: Any) -> None:
+    """Raises UsageError if goals of a value have no share left for others."""
+    if cfg.current_share + cfg.future_share > 1.0 + 1e-9:
+        whole = f"current_share={cfg.current_share:g} and future_share={cfg.future_share:g}"
+        raise UsageError(f"{whole} are more than all; the rest of 1 are goals from anywhere")
+
+
 def goal_numbers(cfg: GoalSettings, obs: Array) -> Array:
     """What of observations [.., O] a goal is compared with. -> [.., G]"""
     return obs[..., jnp.array(cfg.goal_columns)]

@@ -172,6 +172,7 @@ def test_rows_that_are_terminal_and_cut():
 def test_actions_of_another_scale_and_at_the_bound_by_dimension():
     tiny = columns()["actions"] * 0.05
     assert warned(card(actions=tiny), "no action is beyond +-0.04") and not warned(card(), "no action is beyond")
+    assert not warned(card(actions=0.0 * tiny), "no action is beyond")
     half = columns()["actions"]
     half[:100, 1] = -1
     made = card(actions=half)

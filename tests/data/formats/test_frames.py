@@ -86,3 +86,9 @@ def test_words_where_numbers_are_due():
         from_arrays(table(), mapping=MAPPING | {"reward": "status"})
     with pytest.raises(DataError, match="arrays: no 'observations' and no 'actions'"):
         from_arrays(pyarrow.table(table()))
+
+
+@pytest.mark.parametrize("data", [None, 5])
+def test_what_is_no_data_is_one_line(data):
+    with pytest.raises(DataError, match=r"arrays: is a (NoneType|int); give a dict of arrays, or a frame"):
+        from_arrays(data)

@@ -179,7 +179,7 @@ def _warnings(card: Card, rows: Rows) -> list[str]:
             "off, scale them instead"
         )
     reach = max(-min(action["min"]), max(action["max"]))
-    if reach < NARROW and not action["range"]:
+    if 0.0 < reach < NARROW and not action["range"]:
         found.append(f"no action is beyond +-{reach:.2g}; scale them so that the bounds of the task become -1 and 1")
     if copies["copies"] > COPIES * copies["looked_at"]:
         found.append(

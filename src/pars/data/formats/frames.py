@@ -61,6 +61,8 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
 
 def read_arrays(data: Mapping[str, Any], source: str) -> dict[str, Array]:
     """A dict under D4RL's names as arrays. Raises DataError for what is several arrays: their order is the user's."""
+    if not isinstance(data, Mapping):
+        raise DataError(f"{source}: is a {type(data).__name__}; give a dict of arrays, or a frame")
     found: dict[str, Array] = {}
     for key, value in data.items():
         if isinstance(value, Mapping):
