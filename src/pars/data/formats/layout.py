@@ -165,6 +165,9 @@ def require(path: Path, found: Iterable[str], present: Iterable[str], hint: str 
     if missing:
         names = sorted(map(str, present))
         shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+        if "rewards" in missing and set(missing) <= {"rewards", "terminals"}:
+            none = "reward=0,terminal=0" if "terminals" in missing else "reward=0"
+            hint += f"; what looks at no reward, such as bc or hiql, trains with --map {none}"
         raise DataError(
             f"{path}: no {' and no '.join(repr(key) for key in missing)} (the file has {shown or 'nothing'}); "
             f"needed are {', '.join(REQUIRED)} and, to mark the ends of episodes, timeouts; "
