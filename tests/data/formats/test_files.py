@@ -41,11 +41,9 @@ def test_content_decides_not_the_suffix(tmp_path):
 def test_missing_key_lists_what_there_is(tmp_path, write, name):
     data = columns()
     del data["rewards"], data["terminals"]
-    words = (
-        "no 'rewards' and no 'terminals' (the file has actions, ",
-        "bc or hiql, trains with --map reward=0,terminal=0",
-    )
-    refused(write(tmp_path / name, data), *words)
+    path = write(tmp_path / name, data)
+    refused(path, "no 'rewards' and no 'terminals' (the file has actions, ")
+    refused(path, "what looks at no reward, such as bc or hiql, trains with --map reward=0,terminal=0")
 
 
 @pytest.mark.parametrize(("write", "name"), WRITERS)
