@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from pars import load_policy
-from pars.errors import CheckpointError
+from pars.errors import CheckpointError, ResourceError
 from pars.export.contract import CONTRACT, WEIGHTS, sealed, sha256
 from pars.export.folder import export
 from tests import runs
@@ -145,7 +146,7 @@ def reread(folder: Path, contract: dict[str, Any]) -> None:
 
 
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "no contract": (gone(CONTRACT), "is not a run"),
+    "no contract": (gone(CONTRACT), f"is a policy without its {CONTRACT}"),
     "empty contract": (file(CONTRACT, lambda data: b""), "cannot be read: Expecting value"),
     "half a contract": (file(CONTRACT, lambda data: data[:200]), "cannot be read"),
     "binary contract": (file(CONTRACT, lambda data: b"\xff\xfe\x00"), "cannot be read"),
@@ -215,3 +216,16 @@ def test_the_command_writes_checks_and_refuses(pars: Pars, tmp_path: Path) -> No
 def test_without_its_packages_it_says_which_to_install(pars: Pars, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     one_line(pars("export", runs.finished_run()), 7, "pars export needs onnxruntime: pip install 'pars[export]'")
+
+
+def test_a_disk_that_does_not_answer_is_no_damaged_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "policy.h":
+            raise OSError(errno.EIO, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(ResourceError, match=r"policy\.h cannot be read: Input/output error \(error 5\)"):
+        load_policy(delivered())

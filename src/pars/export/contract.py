@@ -16,9 +16,10 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from pars.errors import CheckpointError
+from pars.errors import CheckpointError, ResourceError
 from pars.export.policy import Policy
 from pars.export.program import from_listed
+from pars.files import GONE
 from pars.units import Output
 
 CONTRACT = "contract.json"  # by which a folder is known
@@ -91,13 +92,14 @@ def _read_contract(path: Path) -> dict[str, Any]:
 
 
 def _read_file(folder: Path, name: str, entry: Any) -> bytes:
-    """Raises CheckpointError unless it is what the contract says."""
+    """Raises CheckpointError unless it is what the contract says, ResourceError if the disk does not give it."""
     if Path(name).name != name:
         raise CheckpointError(f"{folder / CONTRACT} lists {name!r}, which is not beside it; {ANEW}")
     try:
         data = (folder / name).read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{folder / name} cannot be read: {error.strerror}; copy the folder anew") from None
+        kind = CheckpointError if error.errno in GONE else ResourceError  # the disk does not give it now
+        raise kind(f"{folder / name} cannot be read: {error.strerror} (error {error.errno}); {ANEW}") from None
     if not isinstance(entry, dict) or len(data) != entry.get("size"):
         raise CheckpointError(
             f"{folder / name} has {len(data)} bytes, the contract says otherwise; copy the folder anew"
