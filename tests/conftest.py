@@ -118,3 +118,15 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 def no_png(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures without their PNG, which takes longer than the drawing: for tests that do not look at it."""
     monkeypatch.setattr("pars.report.charts.plot.to_png", lambda fig: b"")
+
+
+@pytest.fixture
+def gl() -> None:
+    """Skips a test that draws where there is no OpenGL."""
+    from pars.envs import render
+    from pars.errors import ResourceError
+
+    try:
+        render.make_context(16, 16).free()
+    except ResourceError as error:
+        pytest.skip(str(error))

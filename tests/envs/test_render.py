@@ -5,20 +5,12 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from pars.envs import make_task, render
+from pars.envs import make_task
 from pars.envs.render import Renderer
 from pars.errors import ResourceError, TaskError
 
 FAMILIES = ["pointmaze-umaze-fixed", "antmaze-ultra-play-v0", "halfcheetah-random-v2", "pen-cloned-v1"]
 ONLY = np.zeros(1, np.int64)
-
-
-@pytest.fixture
-def gl() -> None:
-    try:
-        render.make_context(16, 16).free()
-    except ResourceError as error:
-        pytest.skip(str(error))
 
 
 def shoot(task_id: str, seed: int = 0, n: int = 1, i: int = 0) -> np.ndarray:

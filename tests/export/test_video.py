@@ -13,14 +13,6 @@ from pars.export import video
 from tests import runs
 
 
-@pytest.fixture
-def gl() -> None:
-    try:
-        render.make_context(16, 16).free()
-    except ResourceError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.usefixtures("gl")
 def test_data_offline_and_online_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []

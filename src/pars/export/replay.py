@@ -12,14 +12,13 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from pars.data import Dataset
-from pars.errors import DataError, ResourceError, UsageError
+from pars.errors import DataError, UsageError
 from pars.export.folder import ranges
 from pars.export.load import policy_of
 from pars.export.policy import Policy
 from pars.nn.nets import apply_ensemble
 from pars.report.charts.plot import COLORS, HALF, Picture, figure, legend, line_style, picture, style, to_csv
 from pars.report.pages import html
-from pars.system import write_whole
 from pars.training.restore import Restored, member_of
 
 Array = np.ndarray
@@ -105,11 +104,7 @@ def _values(restored: Restored, member: int, obs: Array, action: Array) -> Array
 
 def write_page(found: Replay, target: Path) -> Path:
     """Raises ResourceError if it cannot be written."""
-    try:
-        write_whole(target, render(found))
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; give another --out") from None
-    return target
+    return html.save(target, render(found), "give another --out")
 
 
 def apart(found: Replay) -> list[float]:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pars.errors import ResourceError
 from pars.judge.estimates import ESTIMATORS, FLAGS
 from pars.judge.judging import Judgement
 from pars.judge.ranking import Place, ranked, table, verdict
 from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, style, to_csv
 from pars.report.pages import html
-from pars.system import write_whole
 
 PAGE = "judge.html"
 OPEN = 20  # rows of the table that stand open
@@ -22,11 +20,7 @@ DRAWN = 40  # intervals in the picture without a truth
 
 def write_page(judged: Judgement, estimator: str, target: Path) -> Path:
     """Write the page and return its path. Raises ResourceError if that is impossible."""
-    try:
-        write_whole(target, render(judged, estimator))
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; free some space") from error
-    return target
+    return html.save(target, render(judged, estimator), "free some space")
 
 
 def render(judged: Judgement, estimator: str) -> str:

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pars.errors import ResourceError
 from pars.report.load import read_run, tasks_of
-from pars.report.pages import page, verdict
+from pars.report.pages import html, page, verdict
 from pars.report.records import Run
-from pars.system import write_whole
 
 
 def together(folders: Sequence[Path | str]) -> Run:
@@ -40,9 +38,4 @@ def summary(folders: Sequence[Path | str]) -> list[str]:
 
 def write(folders: Sequence[Path | str], target: Path) -> Path:
     """Write the page that compares runs and return its path. Raises as `together`, and ResourceError."""
-    text = page.render(together(folders))
-    try:
-        write_whole(target, text)
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; give another file to --out") from error
-    return target
+    return html.save(target, page.render(together(folders)), "give another file to --out")

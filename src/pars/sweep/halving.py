@@ -36,8 +36,8 @@ class Trial:
 
 @dataclass
 class Batch:
-    """A population. members: trials by number; the last ones may be there again, to fill it. lost: what has diverged
-    and was taken out, after which the others began this rung again."""
+    """A population. members: trials by number; the last ones may be there again, to fill it. attempt: how often some
+    have diverged and were taken out, after which the others began this rung again."""
 
     rung: int
     members: list[int]

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from pars.config import as_text
-from pars.errors import ResourceError
 from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, plain_log, style, to_csv
 from pars.report.pages import html
 from pars.report.stats.statistics import bootstrap_interval, number
 from pars.sweep.halving import Trial, best
 from pars.sweep.search import Record
 from pars.sweep.space import Choice, Space, Span
-from pars.system import write_whole
 
 PAGE = "search.html"
 OPEN = 20  # rows of the table that stand open
@@ -27,12 +25,7 @@ TOP = 0.1  # of the trials, of which one says where they lie
 
 def write_page(record: Record, space: Space, out: Path) -> Path:
     """Write the page and return its path. Raises ResourceError if that is impossible."""
-    target = out / PAGE
-    try:
-        write_whole(target, render(record, space))
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; free some space") from error
-    return target
+    return html.save(out / PAGE, render(record, space), "free some space")
 
 
 def render(record: Record, space: Space) -> str:

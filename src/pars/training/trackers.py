@@ -20,19 +20,19 @@ from pars.errors import ResourceError, UsageError, unknown
 from pars.training.board import Curves
 
 PROJECT = "pars"
-PACKAGES = {"wandb": "wandb", "mlflow": "mlflow"}  # tracker -> module, of the extra of the same name
+TRACKERS = ("wandb", "mlflow")  # modules, each of the extra of its name
 
 
 def check(name: str | None) -> None:
     """Raises UsageError for a tracker that is not known, ResourceError for one that is not installed."""
     if name is None:
         return
-    if name not in PACKAGES:
-        raise UsageError(unknown("tracker", name, PACKAGES))
+    if name not in TRACKERS:
+        raise UsageError(unknown("tracker", name, TRACKERS))
     try:
-        importlib.import_module(PACKAGES[name])
+        importlib.import_module(name)
     except ImportError:
-        raise ResourceError(f"--track {name} needs {PACKAGES[name]}: pip install 'pars[{name}]'") from None
+        raise ResourceError(f"--track {name} needs {name}: pip install 'pars[{name}]'") from None
 
 
 def track(name: str, folder: Path, title: str, described: Mapping[str, Any], member: int) -> Curves:
@@ -47,7 +47,8 @@ class Guarded:
     """Curves that begin with the first number and end with the first error."""
 
     def __init__(self, name: str, begin: Callable[[], Curves]) -> None:
-        self.name, self._begin, self._curves, self._broken = name, begin, None, False
+        self.name, self._begin, self._broken = name, begin, False
+        self._curves: Curves | None = None
 
     def add(self, step: int, values: dict[str, float]) -> None:
         self._try(lambda curves: curves.add(step, values))
@@ -55,8 +56,6 @@ class Guarded:
     def close(self) -> None:
         if self._curves is not None:
             self._try(lambda curves: curves.close())
-
-    _curves: Curves | None
 
     def _try(self, do: Callable[[Curves], None]) -> None:
         if self._broken:

@@ -8,22 +8,15 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from pars.data.checking.doctor import Checkup
-from pars.errors import ResourceError
 from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv
 from pars.report.pages import data_card, html, reading
-from pars.system import write_whole
 
 Card = Mapping[str, Any]
 
 
 def write_page(found: Checkup, target: Path) -> Path:
     """Write the check-up as one HTML file and return its path. Raises ResourceError if that is impossible."""
-    text = render(found)
-    try:
-        write_whole(target, text)
-    except OSError as error:
-        raise ResourceError(f"cannot write {target}: {error.strerror or error}; give another file to --html") from error
-    return target
+    return html.save(target, render(found), "give another file to --html")
 
 
 def render(found: Checkup) -> str:

@@ -12,7 +12,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.utils import markupsafe
 
+from pars.errors import ResourceError
 from pars.report.charts.plot import Picture, line_style
+from pars.system import write_whole
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 Markup = markupsafe.Markup  # what is markup already, such as a drawing in a table
@@ -45,6 +47,15 @@ def page(title: str, body: str) -> str:
     """A whole HTML document. `body` is markup, `title` is text."""
     touched = 'class="touch"' in body
     return _templates().get_template("page.html").render(title=title, body=Markup(body), touched=touched)
+
+
+def save(target: Path, text: str, mend: str) -> Path:
+    """Write a page and return its path. Raises ResourceError, which ends with how to mend it."""
+    try:
+        write_whole(target, text)
+    except OSError as error:
+        raise ResourceError(f"cannot write {target}: {error.strerror or error}; {mend}") from error
+    return target
 
 
 def joined(*parts: str) -> str:
