@@ -123,6 +123,7 @@ def train(
 
     Returns the run's folder, for `evaluate`, `load_policy` and `write_report`. Raises the errors of pars.errors.
     """
+    trackers.check(track)
     names, probes = _names("algorithms", algorithms), _names("probes", probes)
     if not names:
         raise UsageError("algorithms=[]: name at least one, such as 'pars'")
@@ -130,12 +131,13 @@ def train(
         raise UsageError(f"the algorithm {twice} is given twice; name each algorithm once")
     options: dict[str, Any] = dict(physics=physics, goal=goal, env_args=env_args, action_range=action_range)
     options |= dict(env_timeout=env_timeout, isolate=isolate, action_limits=action_limits)
-    trackers.check(track)
     tasks = _tasks(task, data, options)
+    if action_limits and None in tasks:
+        raise UsageError(f"action_limits={action_limits}: are of an environment; name a task or give --env")
     if stop_below is not None and not (online_steps and np.isfinite(stop_below)):
         raise UsageError(f"stop_below={stop_below}: is a score that ends an online phase; it goes with online steps")
-    lengths: dict[str, Any] = dict(steps=steps, eval_every=eval_every, online_eval_every=online_eval_every)
-    lengths |= dict(online_steps=online_steps, eval_episodes=eval_episodes)
+    lengths: dict[str, Any] = dict(steps=steps, online_steps=online_steps, eval_episodes=eval_episodes)
+    lengths |= dict(eval_every=eval_every, online_eval_every=online_eval_every)
     reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=data_goal)
     reading |= dict(action_range=action_range, verify=verify == "always")
     start = Start(Path(start_from), start_seed) if start_from is not None else None
@@ -176,8 +178,7 @@ def train(
             view.note(f"{algo.name} has no offline phase: --steps is not for it")
         if online_steps and not algo.online:
             view.note(f"{algo.name} has no online phase: --online-steps is not for it")
-    alone = trainer is train_runs and not quiet
-    if alone and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
+    if trainer is train_runs and not quiet and estimate.is_long(requests) and (seconds := estimate.seconds(requests)):
         view.note(f"about {duration(seconds)} on this machine as it is; {SHORTER}")
     how = How(view, Stop(), probes, data_in, overlap, keep_policies, stop_below, track)
     trainer(requests, how, command, out if len(requests) > 1 else None)

@@ -83,6 +83,8 @@ def test_online_ends_where_the_score_is_below_the_rule(tmp_path: Path) -> None:
     go_on(out, stop_below=-1.0)
     assert runs.digest(out) == runs.digest(runs.finished_run())
     assert [at for at, _ in measured(runs.group(out))][-3:] == ["online-10", "online-20", "online-30"]
+    with pytest.raises(UsageError, match=r"action_limits=0\.\.1: are of an environment"):
+        runs.train(tmp_path / "other", task=None, online_steps=0, action_limits="0..1")
     with pytest.raises(UsageError, match="stop_below=50: is a score that ends an online phase"):
         go_on(tmp_path / "other", stop_below=50, online_steps=0)
 

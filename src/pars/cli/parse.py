@@ -28,7 +28,9 @@ def parse(table: Mapping[str, Callable[..., Any]], words: Sequence[str], prog: s
             return call
     except SystemExit as stop:
         if stop.code:
-            raise UsageError(one_line(said.getvalue())) from None
+            raise UsageError(
+                one_line(said.getvalue()) or f"{prog} cannot read these words; see {prog} --help"
+            ) from None
         sys.stderr.write(said.getvalue())
         raise
 

@@ -42,8 +42,8 @@ def sweep(
     run, failures = sweep(who, commands.asked(**options), imports)
     if group_folders(run):
         report([run], quiet=options["quiet"])
-    if failures.found:
-        place, first = failures.found[0]
-        error = ParsError(f"{len(failures.found)} units failed, first {place}: {first.message}")
+    if failures:
+        place, first = failures[0]
+        error = ParsError(f"{len(failures)} units failed, first {place}: {first.message}")
         error.exit_code = first.code
         raise error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,7 @@ class Workers:
             raise UsageError("--workers is for this machine; on a cluster --cores decides how many fit")
 
 
-@dataclass
-class Failures:
-    """What went wrong: a unit's place and how it ended."""
-
-    found: list[tuple[str, Ended]] = field(default_factory=list)
+Failures = list[tuple[str, Ended]]  # a unit's place, and how it ended
 
 
 def sweep(workers: Workers, options: Mapping[str, Any], imports: Sequence[str] = ()) -> tuple[Path, Failures]:
@@ -67,7 +63,7 @@ def sweep(workers: Workers, options: Mapping[str, Any], imports: Sequence[str] =
     Raises what `train` raises before it trains anything, ResourceError without Ray, and Interrupted.
     """
     workers.check()
-    gpus, failures = gpus_here(), Failures()
+    gpus, failures = gpus_here(), Failures()  # which `trainer` adds to
     if gpus:
         jax.config.update("jax_platforms", "cpu")  # they are the workers'
 
@@ -75,7 +71,7 @@ def sweep(workers: Workers, options: Mapping[str, Any], imports: Sequence[str] =
         out = root or requests[0].out
         with lock(out):
             given = {**options, "out": str(out), "imports": list(imports)}
-            failures.found += _drive(workers, gpus, requests, how, out, given)
+            failures.extend(_drive(workers, gpus, requests, how, out, given))
 
     return api.train(**options, trainer=trainer), failures
 
