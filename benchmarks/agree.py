@@ -9,6 +9,7 @@ start them. Checkpoints in FOLDER carry states from one to the next.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -39,8 +40,7 @@ def agreement(algorithm: str, folder: Path, until: float) -> list[Row]:
     Raises subprocess.TimeoutExpired at `until`, by the monotonic clock.
     """
     _ask("far", algorithm, folder / "cpu", until, JAX_PLATFORMS="cpu", PARS_DEVICES="1")
-    (folder / "gpu").mkdir()
-    (folder / "gpu" / "start").symlink_to(folder / "cpu" / "start")
+    shutil.copytree(folder / "cpu" / "start", folder / "gpu" / "start")
     _ask("far", algorithm, folder / "gpu", until)
     name, far = farthest(_load(folder / "gpu" / "end"), _load(folder / "cpu" / "end"))
     check = f"{algorithm}, {STEPS} steps on the GPU and on the processor"

@@ -1,11 +1,13 @@
 """A column of the paper's Table 2 as one population: as many of its steps as the minutes allow.
 
-    python -m benchmarks paper [--minutes 8] [--column antmaze|mujoco|adroit] [--rows N] [--out runs/bench] [--dry]
+    python -m benchmarks paper [--minutes 8] [--column antmaze|mujoco|adroit | --tasks ID ..] [--algorithms pars ..]
+        [--steps N] [--seeds 5] [--rows N] [--out runs/bench] [--work FOLDER] [--dry]
 
-Every dataset of the column times the seeds, with the paper's settings, in one program where they fit together. D4RL's
-files are taken where they are on this machine, else twins of our own making, which are collected first, side by side.
-Policies are evaluated while they train. When the time is over, each is evaluated once more, and what is worth taking
-home is written: the table (CSV, text), curves (metrics.csv), reports, and actors (safetensors) instead of checkpoints.
+Every dataset of the column, or those named, times the seeds, with the paper's settings: of each algorithm one program
+where they fit together, one algorithm after another. D4RL's files are taken where they are on this machine, else twins
+of our own making, which are collected first, side by side. Policies are evaluated while they train. What is worth
+taking home is written: the table (CSV, text) of the last evaluations, curves (metrics.csv), reports, and of the newest
+checkpoint the policies alone, which `pars eval OUT/.../GROUP --at STEP` runs anywhere.
 
 A table here is no result of the paper: it says how many of its steps were trained, on which data and physics.
 `--dry` runs all of it on any machine with tiny networks and point masses; its numbers mean nothing.
@@ -26,35 +28,39 @@ from typing import Any
 
 import jax
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from benchmarks.table import FOLDER, Column, Row, lines, write_csv
 from pars import api
+from pars.algos import find_algorithm
 from pars.collect.twins import twin_path
+from pars.config import field_types
 from pars.data import list_datasets
 from pars.envs import list_tasks, make_task
 from pars.errors import Interrupted, ParsError, UsageError
+from pars.report.load import read_group
 from pars.report.stats.statistics import estimate
 from pars.reproduce import paper
+from pars.training import checkpoint
 from pars.training.checkpoint import latest
 from pars.training.folder import read_description, read_status
+from pars.training.kept import KEPT, slim
 from pars.training.launch import make_groups, train_runs
 from pars.training.lengths import make_plan
-from pars.training.plan import How, Request
+from pars.training.plan import Group, How, Request
 from pars.training.progress import make_view
-from pars.training.restore import group_folders
+from pars.training.restore import group_folders, restore
 from pars.training.teams import teams
 from pars.training.view import Stop
 
-ALGORITHM = "pars"
 COLUMNS = ("antmaze", "mujoco", "adroit")
 PRECISIONS = ("float32", "tf32", "bfloat16")
+POINTS = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"]
 DRY: dict[str, Any] = dict(hidden="8x8", actor_hidden="8x8", critics=4, batch_size=16)
 EVERY = 50_000  # gradient steps between evaluations
-LAST = 0.2  # of the minutes, kept for the last evaluation and the pages
+PAGES = 0.08  # of the minutes, kept for the pages
 TABLE = (
     Column("task", "task", left=True),
+    Column("algorithm", "algorithm", left=True),
     Column("n", "n"),
     Column("mean", "score", ".1f"),
     Column("std", "std", ".1f"),
@@ -97,30 +103,34 @@ def data_for(names: Sequence[str], rows: int | None) -> dict[str, str | None]:
 
 
 def requests(names: Sequence[str], given: argparse.Namespace, work: Path) -> list[Request]:
-    """A run for each dataset, as `pars train` makes them."""
-    settings: dict[str, Any] = {"precision": given.precision} | (DRY if given.dry else {})
+    """A run of all algorithms for each dataset, as `pars train` makes them."""
     found = []
     data = data_for(names, given.rows)
     for name in names:
         task = make_task(name)
-        groups = make_groups([ALGORITHM], name, settings, range(given.seeds))
-        steps = 40 if given.dry else None
+        groups = [group for one in given.algorithms for group in make_groups([one], name, settings(one, given),
+                                                                             range(given.seeds))]  # fmt: skip
+        steps = 40 if given.dry else given.steps
         plan = make_plan(task, steps, eval_every=20 if given.dry else EVERY, eval_episodes=given.episodes)
-        columns = groups[0].algo.stored_columns(groups[0].configs[0])
-        dataset = api.open_dataset(data[name], task, columns=columns)
+        columns = {column for group in groups for column in group.algo.stored_columns(group.configs[0])}
+        dataset = api.open_dataset(data[name], task, columns=tuple(sorted(columns)))
         dataset = replace(dataset, name=f"twin:{name}") if data[name] else dataset
         found.append(Request(groups, [plan] * len(groups), dataset, task, work / name))
     return found
 
 
-def actors(folder: Path, path: Path) -> None:
-    """The policies of a group's newest checkpoint alone."""
-    saved = latest(folder / "checkpoints")
-    if saved is None:
-        return
-    with safe_open(saved.folder / "state.safetensors", framework="numpy") as file:
-        wanted = [name for name in file.keys() if ".actor" in name or ".norm" in name]  # noqa: SIM118
-        save_file({name: file.get_tensor(name) for name in wanted}, path)
+def settings(algorithm: str, given: argparse.Namespace) -> dict[str, Any]:
+    """What is set over the paper's, as far as the algorithm has it."""
+    wanted = {"precision": given.precision} | (DRY if given.dry else {})
+    known = field_types(find_algorithm(algorithm).config)
+    return {name: value for name, value in wanted.items() if name in known}
+
+
+def policies(folder: Path, target: Path) -> None:
+    """Keep the policies of a group's newest checkpoint in `target`, without critics and optimizers."""
+    there = restore(folder)
+    unread = {name: None for name in there.state._fields if name in ("critic", "value")}
+    checkpoint.save(target / KEPT, there.position, {"state": slim(there.state._replace(**unread))}, {})
 
 
 def train(asked: Sequence[Request], end: float, work: Path) -> None:
@@ -139,9 +149,8 @@ def train(asked: Sequence[Request], end: float, work: Path) -> None:
             print(error)
 
 
-def folders_of(request: Request) -> list[Path]:
+def folders_of(request: Request, group: Group) -> list[Path]:
     """Of the group that is asked for, or of its parts; those with something to evaluate."""
-    (group,) = request.groups
     found = []
     for folder in group_folders(request.out):
         own = group.name in (folder.name, read_description(folder).get("part_of"))
@@ -151,29 +160,24 @@ def folders_of(request: Request) -> list[Path]:
 
 
 def table(asked: Sequence[Request], episodes: int) -> list[Row]:
-    """Final scores, an evaluation of the newest checkpoints, of whatever has been trained."""
-    printed = {one.dataset: one.mean for one in paper.load("table2") if one.method == "PARS"}
-    rows: list[Row] = []
-    for request in asked:
-        task, folders = request.task, folders_of(request)
-        row: Row = {"task": task.id, "paper": printed.get(task.id), "episodes": episodes}
-        row |= {
-            "n": 0,
-            "steps": 0,
-            "share": 0.0,
-            "data": request.dataset.name,
-            "physics": task.physics,
-            "state": "not begun",
-        }
-        if folders:
-            results = [one for folder in folders for one in api.evaluate(folder, episodes)]
-            scores = estimate(np.concatenate([result.scores.mean(axis=1) for result in results]))
-            steps = min(result.position.step for result in results)
-            low, high = scores.interval or (None, None)
-            row |= {"n": scores.n, "mean": scores.mean, "std": scores.std, "low": low, "high": high, "steps": steps}
-            row |= {"share": steps / make_plan(task).offline_steps, "state": read_status(folders[0])["state"]}
-        rows.append(row)
-    return rows
+    """Of each dataset and algorithm the last evaluation that was logged."""
+    return [_row(request, group, episodes) for request in asked for group in request.groups]
+
+
+def _row(request: Request, group: Group, episodes: int) -> Row:
+    task, folders = request.task, folders_of(request, group)
+    assert task is not None
+    printed = paper.find("table2", task.id, group.algo.title)
+    row: Row = {"task": task.id, "algorithm": group.algo.name, "paper": printed.mean if printed else None}
+    row |= {"n": 0, "steps": 0, "share": 0.0, "episodes": episodes, "data": request.dataset.name}
+    row |= {"physics": task.physics, "state": "not begun"}
+    curves = [curve for folder in folders if (curve := read_group(folder).metrics.get("offline", {}).get("score"))]
+    if curves:
+        scores, steps = estimate(np.concatenate([curve.values[:, -1] for curve in curves])), curves[0].steps[-1]
+        low, high = scores.interval or (None, None)
+        row |= {"n": scores.n, "mean": scores.mean, "std": scores.std, "low": low, "high": high, "steps": int(steps)}
+        row |= {"share": steps / make_plan(task).offline_steps, "state": read_status(folders[0])["state"]}
+    return row
 
 
 def run(args: Sequence[str] = ()) -> None:
@@ -182,6 +186,9 @@ def run(args: Sequence[str] = ()) -> None:
     )
     parser.add_argument("--minutes", type=float, default=8.0)
     parser.add_argument("--column", choices=COLUMNS, default="antmaze")
+    parser.add_argument("--tasks", nargs="+", help="in the place of a column")
+    parser.add_argument("--algorithms", nargs="+", default=["pars"])
+    parser.add_argument("--steps", type=int, help="gradient steps; by default the paper's")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, help="of each twin; by default as many as the recipe makes")
     parser.add_argument("--precision", choices=PRECISIONS, default="tf32", help="on a CPU tf32 is float32")
@@ -191,8 +198,8 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--dry", action="store_true", help="tiny networks and point masses, on any machine")
     given = parser.parse_args(args)
     begun = time.monotonic()
-    names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"] if given.dry else tasks_of(given.column)
-    column = "dry" if given.dry else given.column
+    names = given.tasks or (POINTS if given.dry else tasks_of(given.column))
+    column = "dry" if given.dry else "tasks" if given.tasks else given.column
     out, work = given.out / f"paper-{column}", (given.work or given.out) / f"column-{column}"
     out.mkdir(parents=True, exist_ok=True)
     device = jax.devices()[0].device_kind
@@ -201,10 +208,10 @@ def run(args: Sequence[str] = ()) -> None:
     print(
         f"data: {', '.join(request.dataset.name for request in asked)} ({time.monotonic() - begun:.0f} s)", flush=True
     )
-    train(asked, begun + 60 * given.minutes * (1 - LAST), work)
+    train(asked, begun + 60 * given.minutes * (1 - PAGES), work)
     rows = table(asked, given.episodes)
-    head = f"{ALGORITHM}, {given.precision}, {device}, {time.strftime('%d %B %Y')}, {given.minutes:g} minutes"
-    text = "\n".join([head, *lines(TABLE, rows)])
+    words = [*given.algorithms, given.precision, device, time.strftime("%d %B %Y"), f"{given.minutes:g} minutes"]
+    text = "\n".join([", ".join(words), *lines(TABLE, rows)])
     print(text)
     (out / "table.txt").write_text(f"{text}\n")
     write_csv(out / "table.csv", rows)
@@ -213,18 +220,18 @@ def run(args: Sequence[str] = ()) -> None:
 
 
 def _take_home(asked: Sequence[Request], out: Path, work: Path) -> None:
-    """Actors, curves, descriptions and pages: megabytes, where checkpoints are hundreds."""
+    """Policies, curves, descriptions and pages: megabytes, where checkpoints are hundreds."""
     from pars.report import write_report
 
-    begun = [request for request in asked if folders_of(request)]
-    if begun:
+    found = [
+        (request, folder) for request in asked for group in request.groups for folder in folders_of(request, group)
+    ]
+    if found:
         write_report(work)
         shutil.copy(work / "report.html", out / "report.html")
-    for request in begun:
-        for folder in folders_of(request):
-            place = out / request.out.name / folder.name
-            place.mkdir(parents=True, exist_ok=True)
-            actors(folder, place / "actors.safetensors")
-            for name in ("run.json", "status.json", "metrics.csv", "timing.csv"):
-                shutil.copy(folder / name, place / name)
-        shutil.copy(request.out / "report.html", out / request.out.name / "report.html")
+    for request, folder in found:
+        place = out / request.out.name / folder.name
+        policies(folder, place)
+        for name in ("run.json", "status.json", "metrics.csv", "timing.csv"):
+            shutil.copy(folder / name, place / name)
+        shutil.copy(request.out / "report.html", place.parent / "report.html")

@@ -10,7 +10,7 @@ say() { printf 'gpu-bundle: %s\n' "$*"; }
 
 # Without what only draws: mujoco-studio, glfw, pyopengl.
 packages="mujoco mujoco-core gymnasium cloudpickle farama-notifications typing-extensions imageio
-    tyro docstring-parser typeguard tensorboardx protobuf"
+    tyro docstring-parser typeguard tensorboardx protobuf jinja2 markupsafe"
 if [ "${1:-}" = --robotics ]; then
     packages="$packages gymnasium-robotics" # the hand's models; none of its code is imported
     shift

@@ -17,7 +17,7 @@ while [ $# -gt 0 ]; do
     case $1 in --dest) out=$2 ;; -r) cat "$2" >"$KEPT/asked" ;; esac
     shift
 done
-for name in $(grep -oE '^[a-z-]+==' "$KEPT/asked"); do head -c "$SIZE" /dev/zero >"$out/${name%==}.whl"; done
+for name in $(grep -oE '^[a-z0-9-]+==' "$KEPT/asked"); do head -c "$SIZE" /dev/zero >"$out/${name%==}.whl"; done
 $AFTER
 """
 
@@ -34,7 +34,7 @@ def test_what_is_locked_is_asked_for_with_its_hashes(tmp_path: Path) -> None:
     done = bundle(tmp_path, 10)
     asked = re.split(r"\n(?=[a-z])", (tmp_path / "asked").read_text())
     names = {part.partition("==")[0] for part in asked}
-    assert {"mujoco", "mujoco-core", "gymnasium", "tyro", "tensorboardx", "protobuf"} <= names
+    assert {"mujoco", "mujoco-core", "gymnasium", "tyro", "tensorboardx", "protobuf", "jinja2"} <= names
     assert not names & {"jax", "numpy", "mujoco-studio", "gymnasium-robotics"}
     lock = (ROOT / "requirements" / "cpu.txt").read_text()
     assert all("--hash=sha256:" in part and part.strip() in lock for part in asked)

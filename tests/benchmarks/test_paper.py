@@ -49,24 +49,28 @@ def test_a_column_runs_dry_and_is_taken_home(
     own_folders: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(api, "load_dataset", lambda *args, **options: load_dataset(*args, rows=400, **options))
-    options = ["--dry", "--minutes", "30", "--seeds", "2", "--episodes", "2"]
+    options = ["--dry", "--minutes", "30", "--seeds", "2", "--episodes", "2", "--algorithms", "pars", "bc"]
     paper.run([*options, "--out", "out", "--work", "work"])
     out = own_folders / "out" / "paper-dry"
     rows = read_csv(out / "table.csv")
     names = ["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"]
-    assert [row["task"] for row in rows] == names and {row["steps"] for row in rows} == {"40"}
+    assert [row["task"] for row in rows] == [name for name in names for _ in range(2)]
+    assert [row["algorithm"] for row in rows] == ["pars", "bc"] * 2 and {row["steps"] for row in rows} == {"40"}
     assert "PARS on 2 tasks: 4 members" in capsys.readouterr().out
-    assert (out / "table.txt").read_text().startswith("pars, tf32, cpu, ") and (out / "report.html").is_file()
+    assert (out / "table.txt").read_text().startswith("pars, bc, tf32, cpu, ") and (out / "report.html").is_file()
     (group,) = (own_folders / "work" / "column-dry" / names[0]).glob("pars-*")
-    arrays = load_file(out / names[0] / group.name / "actors.safetensors")
+    (kept,) = (out / names[0] / group.name).glob("policies/*/*.safetensors")
+    arrays = load_file(kept)
     assert arrays and not [name for name in arrays if "critic" in name]
     assert all(len(array) == 2 for array in arrays.values())
-    kept = sum(path.stat().st_size for path in (out / names[0]).glob("*/*.safetensors"))
     whole = sum(path.stat().st_size for path in group.glob("checkpoints/*/*.safetensors"))
-    assert kept < whole / 4
+    assert kept.stat().st_size < whole / 4
+    taken, there = (api.evaluate(folder, 2, at="40")[0] for folder in (out / names[0] / group.name, group))
+    np.testing.assert_array_equal(taken.scores, there.scores)
+    np.testing.assert_allclose(float(rows[0]["mean"]), there.scores.mean())
     assert np.isfinite(load_policy(group)(np.zeros(4, np.float32))).all()
     paper.run([*options, "--out", "out", "--work", "work"])  # the same folder goes on, and is done
-    assert capsys.readouterr().out.count("already finished") == 2
+    assert capsys.readouterr().out.count("already finished") == 4
 
 
 def test_each_population_has_its_minutes_and_one_that_fails_costs_the_others_nothing(
@@ -74,7 +78,7 @@ def test_each_population_has_its_minutes_and_one_that_fails_costs_the_others_not
 ) -> None:
     """Two tasks whose lengths differ; the first diverges, the second is stopped before it begins."""
     monkeypatch.setattr(api, "load_dataset", lambda *args, **options: load_dataset(*args, rows=400, **options))
-    given = argparse.Namespace(dry=True, rows=None, seeds=1, episodes=1, precision="float32")
+    given = argparse.Namespace(dry=True, rows=None, seeds=1, episodes=1, precision="float32", algorithms=["pars"])
     asked = paper.requests(["pointmaze-umaze-fixed", "pointmaze-umaze-diverse"], given, Path("work"))
     asked[1] = replace(asked[1], plans=[replace(asked[1].plans[0], offline_steps=60)])
     ends: list[float] = []

@@ -21,8 +21,12 @@ KEPT = "policies"
 
 def keep(folder: Path, position: Position, state: State) -> None:
     """Keep the policies and critics of a group's state, NumPy [P, ..], in its `folder`."""
-    slim = jax.tree.map(_slim, state, is_leaf=lambda x: isinstance(x, Net))
-    checkpoint.save(folder / KEPT, position, {"state": slim}, {}, keep=sys.maxsize)
+    checkpoint.save(folder / KEPT, position, {"state": slim(state)}, {}, keep=sys.maxsize)
+
+
+def slim(state: State) -> State:
+    """A state without what only training reads of its networks."""
+    return jax.tree.map(_slim, state, is_leaf=lambda x: isinstance(x, Net))
 
 
 def _slim(part: object) -> object:
