@@ -11,6 +11,7 @@ import pytest
 
 from pars import api
 from pars.errors import DataError, UsageError
+from pars.export.folder import export
 from pars.export.load import load_policy
 from pars.training.launch import make_variants
 from pars.training.named_goals import with_goals
@@ -124,3 +125,10 @@ def test_streamed_goals_are_those_in_memory(tmp_path: Path, monkeypatch: pytest.
     for place in ("memory", "stream"):
         api.train("hiql", None, out=tmp_path / place, data_in=place, quiet=True, **options)
     assert runs.digest(tmp_path / "stream", "hiql") == runs.digest(tmp_path / "memory", "hiql")
+
+
+def test_a_delivered_policys_goals_are_named_as_the_runs(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
+    run, delivered = load_policy(trained()), load_policy(export(trained(), tmp_path / "policy", member=1).folder)
+    assert (repr(delivered), delivered.goals) == (repr(run), ("observation 3", "observation 0"))
+    assert "goal observation 3" in repr(delivered) and "goal goal" not in repr(delivered)

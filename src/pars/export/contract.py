@@ -117,7 +117,7 @@ def _policy(contract: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Po
     inputs, history = contract["inputs"], int(contract["history"])
     names = tuple(str(one["name"]) for one in inputs if one["kind"] != GOAL)
     outputs = tuple(Output(str(one["name"]), float(one["low"]), float(one["high"])) for one in contract["outputs"])
-    goals = tuple(str(one["name"]) for one in inputs if one["kind"] == GOAL)
+    goals = tuple(str(one["name"]).removeprefix(f"{GOAL} ") for one in inputs if one["kind"] == GOAL)
     if history < 1:
         raise CheckpointError(f"a history of {history} observations is none")
     if len(inputs) != program.inputs or len(names) % history or len(outputs) != program.sizes[program.result]:
