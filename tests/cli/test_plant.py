@@ -1,5 +1,6 @@
 """From a folder of a plant's logs to a policy, as an engineer would go: four commands, no setting of ours known."""
 
+import json
 from pathlib import Path
 
 import h5py
@@ -60,5 +61,8 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
     said = pars("export", "run", "--out", "policy", "--fallback", "50,0,0")
     assert said.code == 0, said
     np.testing.assert_array_equal(load_policy("policy")(data.obs[::50]), in_units)
+    told = json.loads(Path("policy/contract.json").read_text())
+    units = {one["name"]: one["unit"] for one in (*told["inputs"], *told["outputs"])}
+    assert (units["flow, l/s"], units["pH"], units["valve_pct"], units["torque_cmd"]) == ("l/s", "", "%", "")
     page = Path("policy/passport.html").read_text()
     assert "From 12 inputs it sets valve_pct, torque_cmd and fan_setpoint." in page and "O2 (ppm)" in page

@@ -17,6 +17,7 @@ from safetensors.numpy import save
 
 from pars.config import to_dict
 from pars.core import ONLINE
+from pars.data.column_units import unit_of
 from pars.errors import CheckpointError, ResourceError, UsageError
 from pars.export import contract as contracts
 from pars.export.c_file import to_c
@@ -121,14 +122,14 @@ def describe(
     """contract.json, all but the checksums of files."""
     low, high = ([None] * len(policy.inputs),) * 2 if seen is None else (seen[0].tolist(), seen[1].tolist())
     inputs = [
-        {"name": f"{name}, {ago} before" if ago else name, "kind": "observation", "low": low[i], "high": high[i]}
+        _input(f"{name}, {ago} before" if ago else name, "observation", unit_of(name), low[i], high[i])
         for ago in reversed(range(policy.history))
         for i, name in enumerate(policy.inputs)
     ]
     seen_of = dict(zip(policy.inputs, zip(low, high)))
     for name in policy.goals:
         least, most = seen_of.get(name, (None, None))
-        inputs.append({"name": f"goal {name}", "kind": GOAL, "low": least, "high": most})
+        inputs.append(_input(f"goal {name}", GOAL, unit_of(name), least, most))
     told, position = restored.description, restored.position
     data = told["dataset"]
     return {
@@ -138,7 +139,7 @@ def describe(
         "title": restored.algo.title,
         "inputs": inputs,
         "history": policy.history,
-        "outputs": [one._asdict() for one in policy.outputs],
+        "outputs": [{**one._asdict(), "unit": unit_of(one.name)} for one in policy.outputs],
         "fallback": fallback,
         "data": {name: data.get(name) for name in ("name", "fingerprint", "rows")},
         "task": told.get("task"),
@@ -153,6 +154,10 @@ def describe(
         "versions": {name: version(name) for name in ("pars", "jax", "numpy", "onnx")},
         "program": program.listed(),
     }
+
+
+def _input(name: str, kind: str, unit: str, low: float | None, high: float | None) -> dict[str, Any]:
+    return {"name": name, "kind": kind, "unit": unit, "low": low, "high": high}
 
 
 def contents(program: Program, facts: Mapping[str, Any]) -> dict[str, bytes]:

@@ -68,8 +68,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _inputs(contract: Contract) -> str:
-    shown = [[one["name"], _bound(one["low"]), _bound(one["high"])] for one in contract["inputs"]]
-    return html.table(["input", "smallest seen", "largest seen"], shown, tight=True)
+    shown = [[one["name"], one["unit"] or "—", _bound(one["low"]), _bound(one["high"])] for one in contract["inputs"]]
+    return html.table(["input", "unit", "smallest seen", "largest seen"], shown, tight=True)
 
 
 def _bound(value: float | None) -> str:
@@ -78,8 +78,11 @@ def _bound(value: float | None) -> str:
 
 def _outputs(contract: Contract) -> str:
     outputs = zip(contract["outputs"], contract["fallback"])
-    shown = [[one["name"], f"{one['low']:.5g}", f"{one['high']:.5g}", f"{value:.5g}"] for one, value in outputs]
-    return html.table(["output", "lowest", "highest", "fallback"], shown, tight=True)
+    shown = [
+        [one["name"], one["unit"] or "—", f"{one['low']:.5g}", f"{one['high']:.5g}", f"{value:.5g}"]
+        for one, value in outputs
+    ]
+    return html.table(["output", "unit", "lowest", "highest", "fallback"], shown, tight=True)
 
 
 def _estimates(restored: Restored, member: int) -> str:

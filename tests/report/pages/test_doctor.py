@@ -12,7 +12,6 @@ from pars.data.checking.doctor import check
 from pars.data.formats.mapping import parse_mapping
 from pars.envs import make_task
 from pars.errors import ResourceError
-from pars.report.pages.data_card import unit
 from pars.report.pages.doctor import render, write_page
 from tests.data.files import columns, write_csv, write_npz
 from tests.report.pages.test_page import Page
@@ -82,11 +81,6 @@ def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sente
         "0,10,-45,0",
         "10,10,-145,0",
     ]
-
-
-def test_units_at_the_end_of_names():
-    names = ("O2 (ppm)", "flow, l/s", "level_pct", "p [bar]", "shaft.rpm", "temp_1_C", "pH", "C", "pos_x", "item_c")
-    assert [unit(name) for name in names] == ["ppm", "l/s", "%", "bar", "rpm", "°C", "", "", "", ""]
 
 
 def test_written_all_or_nothing(tmp_path):

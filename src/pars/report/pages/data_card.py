@@ -1,10 +1,10 @@
 """The data card for people: what is in the data in sentences, a row for every column, the episodes in pictures."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pars.data.checking.doctor import spread
+from pars.data.column_units import unit_of
 from pars.report.charts import sparks
 from pars.report.charts.episodes import timeline
 from pars.report.charts.maze import coverage, histogram
@@ -12,15 +12,6 @@ from pars.report.pages import html
 
 Card = Mapping[str, Any]
 LONG = 24  # rows of a table that still stand open
-UNITS = {  # at the end of a name, as people write them there
-    "C": "°C", "degC": "°C", "K": "K", "bar": "bar", "mbar": "mbar", "Pa": "Pa", "kPa": "kPa", "MPa": "MPa",
-    "psi": "psi", "rpm": "rpm", "RPM": "rpm", "Hz": "Hz", "A": "A", "mA": "mA", "V": "V", "mV": "mV", "W": "W",
-    "kW": "kW", "MW": "MW", "Nm": "Nm", "N": "N", "m": "m", "mm": "mm", "cm": "cm", "s": "s", "ms": "ms", "kg": "kg",
-    "g": "g", "l": "l", "pct": "%", "percent": "%", "ppm": "ppm", "ppb": "ppb", "deg": "°", "rad": "rad",
-    "mps": "m/s", "kmh": "km/h", "lps": "l/s",
-}  # fmt: skip
-
-
 NEEDED = ("columns", "episode_length", "returns", "reward", "duplicate_rows", "obs", "action")
 
 
@@ -100,7 +91,7 @@ def _rows(card: Card, key: str, of: Card) -> Iterator[list[Any]]:
         bound = f"{of['at_bound'][i]:.2%}" if "at_bound" in of else "—"
         said = f"{name} (action)" if key == "actions" and own[0] != "action 0" else name
         lacks = f"{missing[i]:,} rows" if i < len(missing) and missing[i] else "none"
-        yield [said, *_sparks(drawn[i] if i < len(drawn) else None, name), unit(name) or "—", *figures, lacks, bound]
+        yield [said, *_sparks(drawn[i] if i < len(drawn) else None, name), unit_of(name) or "—", *figures, lacks, bound]
 
 
 def _sparks(one: Card | None, name: str) -> tuple[Any, Any]:
@@ -110,11 +101,3 @@ def _sparks(one: Card | None, name: str) -> tuple[Any, Any]:
     said = f"from {one['low']:.4g} to {one['high']:.4g}"
     drawn = sparks.course(course["least"], course["mean"], course["greatest"], f"{name} over the rows, {said}")
     return html.Markup(sparks.bars(one["histogram"], f"Histogram of {name}, {said}")), html.Markup(drawn)
-
-
-def unit(name: str) -> str:
-    """What the name of a column says of its unit: `flow, l/s`, `O2 (ppm)`, `level_pct`; "" if it says nothing."""
-    if found := re.search(r"[(\[]([^()\[\]]{1,12})[)\]]\s*$|,\s*([^,\s]{1,8})\s*$", name):
-        return found[1] or found[2]
-    last = re.split(r"[_ .]", name)
-    return UNITS.get(last[-1], "") if len(last) > 1 else ""
