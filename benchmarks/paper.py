@@ -111,7 +111,7 @@ def requests(names: Sequence[str], given: argparse.Namespace, work: Path) -> lis
         groups = [group for one in given.algorithms for group in make_groups([one], name, settings(one, given),
                                                                              range(given.seeds))]  # fmt: skip
         steps = 40 if given.dry else given.steps
-        plan = make_plan(task, steps, eval_every=20 if given.dry else EVERY, eval_episodes=given.episodes)
+        plan = make_plan(task, steps, eval_every=20 if given.dry else given.every, eval_episodes=given.episodes)
         columns = {column for group in groups for column in group.algo.stored_columns(group.configs[0])}
         dataset = api.open_dataset(data[name], task, columns=tuple(sorted(columns)))
         dataset = replace(dataset, name=f"twin:{name}") if data[name] else dataset
@@ -189,6 +189,7 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--tasks", nargs="+", help="in the place of a column")
     parser.add_argument("--algorithms", nargs="+", default=["pars"])
     parser.add_argument("--steps", type=int, help="gradient steps; by default the paper's")
+    parser.add_argument("--every", type=int, default=EVERY, help="gradient steps between evaluations")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, help="of each twin; by default as many as the recipe makes")
     parser.add_argument("--precision", choices=PRECISIONS, default="tf32", help="on a CPU tf32 is float32")
