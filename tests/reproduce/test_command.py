@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from pars.algos import ALGORITHMS
 from pars.cli import main as cli
 from pars.errors import UsageError
 from pars.reproduce import say
+from pars.reproduce.asked import Asked, make_job
 from pars.reproduce.catalogue import CATALOGUE
-from pars.reproduce.command import make_job, parse_budget
+from pars.reproduce.command import parse_budget
 from pars.reproduce.cost import Machine
 from pars.reproduce.grid import make_configs, make_groups, make_plan, small_grade
 from pars.reproduce.paper.claims import CLAIMS
@@ -49,6 +51,8 @@ def run(words: list[str]) -> int:
         (["table12", "--small", "penalty_weight=0.5"], "penalty_weight does nothing while penalty=false"),
         (["table14", "bc_weight=0.1,0.2"], "takes one value of a setting; its own axis is penalty_weight"),
         (["table14", "--small", "hiden=8"], "table14: unknown setting 'hiden'; did you mean hidden"),
+        (["table14", "--small", "--workers", "0"], "--workers 0: give at least 1"),
+        (["table14", "--small", "--cores", "2"], "add --workers 2 or --ray auto"),
         (["table14", "--small", "--tasks", "antmaze-huge"], "unknown task 'antmaze-huge'"),
     ],
 )
@@ -57,6 +61,16 @@ def test_bad_input_is_one_line(words: list[str], line: str, tmp_path: Path, caps
     assert run([*words, *out]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and line in said[0], said
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_ray_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    assert run(["table14", "--small", "--ray", "auto", "--out", str(tmp_path / "out")]) == 7
+    assert "pip install 'pars[sweep]'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -81,17 +95,19 @@ def test_printed_numbers_need_no_training(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_settings_take_the_type_of_the_arm_that_has_them(tmp_path: Path) -> None:
-    job = make_job(FIGURE9, {"seeds": 2}, (), (), {"hidden": ["8x8"], "critic_lr": ["1e-3"]}, True, tmp_path)
+    job = make_job(
+        FIGURE9, Asked((), {"seeds": 2}, axes={"hidden": ["8x8"], "critic_lr": ["1e-3"]}, small=True), tmp_path
+    )
     assert job.grade is not None and job.grade.seeds == 2
     assert job.grade.settings["hidden"] == (8, 8) and job.grade.settings["critic_lr"] == 1e-3
     assert job.grade.settings["critics"] == 4  # of the small form
-    study = make_job(CATALOGUE["figure5"], {"seeds": 3, "data": "twin"}, (), (), {}, False, tmp_path)
+    study = make_job(CATALOGUE["figure5"], Asked((), {"seeds": 3, "data": "twin"}), tmp_path)
     assert study.seeds == 3 and study.grade is None
-    assert make_job(FIGURE9, {"data": "d4rl"}, (), (), {}, True, tmp_path).grade.rows is None  # type: ignore[union-attr]
+    assert make_job(FIGURE9, Asked((), {"data": "d4rl"}, small=True), tmp_path).grade.rows is None  # type: ignore[union-attr]
 
 
 def test_the_axis_of_an_experiment_can_be_given_other_values(tmp_path: Path) -> None:
-    job = make_job(FIGURE9, {}, (), (), {"reward_scale": ["5", "50"]}, True, tmp_path)
+    job = make_job(FIGURE9, Asked((), axes={"reward_scale": ["5", "50"]}, small=True), tmp_path)
     assert job.grade is not None and job.grade.values == (5.0, 50.0)
 
 
@@ -141,8 +157,8 @@ def test_sentences_follow_the_numbers() -> None:
 
 
 def test_arms_can_be_named(tmp_path: Path) -> None:
-    job = make_job(CLAIMS, {}, ["antmaze-umaze-v2"], ["PARS", "RS-LN alone"], {}, True, tmp_path)
+    job = make_job(CLAIMS, Asked((), tasks=["antmaze-umaze-v2"], arms=["PARS", "RS-LN alone"], small=True), tmp_path)
     assert job.grade is not None and job.grade.arms == ("PARS", "RS-LN alone")
     assert {key.arm for key in make_configs(CLAIMS, job.grade, "antmaze-umaze-v2")} == {"PARS", "RS-LN alone"}
     with pytest.raises(UsageError, match="claims: unknown arm 'RS-LN'"):
-        make_job(CLAIMS, {}, (), ["RS-LN"], {}, True, tmp_path)
+        make_job(CLAIMS, Asked((), arms=["RS-LN"], small=True), tmp_path)

@@ -18,9 +18,10 @@ from pars import api, system
 from pars.errors import ResourceError, UsageError
 from pars.report import load
 from pars.sweep.on_ray import OnRay
-from pars.sweep.sweep import Workers, gpus_here, layout_of, sweep
+from pars.sweep.sweep import sweep
 from pars.sweep.units import read_order, write_order
 from pars.sweep.work import work
+from pars.sweep.workers import Workers, gpus_here, layout_of
 from pars.training.folder import read_description, read_status
 from tests import runs
 

@@ -25,6 +25,10 @@ def reproduce(
     small: bool = False,
     dry_run: bool = False,
     out: Path = Path("runs/reproduce"),
+    ray: str | None = None,
+    workers: int | None = None,
+    cores: int | None = None,
+    retries: int = 3,
     quiet: bool = False,
 ) -> None:
     """Run tables and figures of the PARS paper and lay what comes out beside the printed numbers.
@@ -33,8 +37,11 @@ def reproduce(
 
     `pars reproduce all --dry-run`: the catalogue, with what it would cost here and on a GPU.
 
-    Running the same command again continues. Results on other data, with fewer steps or other settings have folders
-    and pages of their own and are never held against the paper's.
+    `pars reproduce all --ray auto --out /shared/reproduce`: populations trained by the workers of a Ray cluster, as
+    `pars sweep` does.
+
+    Running the same command again continues, with workers or without. Results on other data, with fewer steps or other
+    settings have folders and pages of their own and are never held against the paper's.
 
     Args:
         words: Tables and figures by id (see --dry-run), and settings to change, one value each.
@@ -50,12 +57,24 @@ def reproduce(
             above change it further.
         dry_run: Only print the plan.
         out: Where runs, pages and index go.
+        ray: Train on a cluster (extra `sweep`): `auto`, its address, or `local` for one of this machine; --out must be
+            a folder that all machines share.
+        workers: Train with so many processes on this machine.
+        cores: Of each worker.
+        retries: How often in a row a population's worker may die without a new checkpoint of it.
         quiet: Print only the end.
     """
     from pars.cli.commands import reproduce as run
+    from pars.errors import UsageError
+    from pars.sweep.workers import Workers
+
+    who = Workers(ray, workers, cores, None, retries)
+    who.check()
+    if not (ray or workers) and who != Workers():
+        raise UsageError("--cores and --retries are of workers; add --workers 2 or --ray auto")
 
     options: dict[str, Any] = dict(
         data=data, steps_scale=steps_scale, seeds=seeds, budget=budget, tasks=tasks, arms=arms, rows=rows
     )
     options |= dict(episodes=episodes, small=small, dry_run=dry_run, out=out, quiet=quiet)
-    run(words, **options, command=shlex.join(["pars", *sys.argv[1:]]))
+    run(words, **options, who=who if ray or workers else None, command=shlex.join(["pars", *sys.argv[1:]]))

@@ -33,7 +33,8 @@ def sweep(
     from pars.cli import commands
     from pars.cli.outcome import report
     from pars.errors import ParsError
-    from pars.sweep.sweep import Workers, sweep
+    from pars.sweep.sweep import sweep
+    from pars.sweep.workers import Workers
     from pars.training.restore import group_folders
 
     imports = options.pop("imports")

@@ -75,17 +75,18 @@ def plan_units(
 
 
 def reproduce(jobs: Sequence[Job], units: Sequence[Unit], budget: float | None, view: View, command: str,
-              begun: float | None = None) -> Outcome:  # fmt: skip
+              begun: float | None = None, run: Callable[..., Outcome] = run_units) -> Outcome:  # fmt: skip
     """Run the jobs' units and write all pages and the index, also when interrupted.
 
     Args:
+        run: as `run_units`.
         begun: of `time.monotonic`, where the budget counts from.
     """
     for job in jobs:
         note_grade(job)
     errors: list[Exception] = []
     try:
-        outcome = run_units(units, budget, view, begun=begun)
+        outcome = run(units, budget, view, begun=begun)
     finally:
         for job in jobs:
             try:

@@ -46,6 +46,7 @@ class Unit:
     group: str = ""  # an error ends the others of this name; by default those of its experiment
     begun: bool = False  # by an earlier call, so that its time corrects no estimate
     ready: Callable[[], bool] = lambda: True  # whether what it needs is there
+    parts: Sequence[Part] = ()  # of a population, one a task
 
 
 @dataclass
@@ -56,6 +57,9 @@ class Outcome:
     left: list[Unit]
     errors: list[ParsError]
 
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.finished + other.finished, self.left + other.left, self.errors + other.errors)
+
 
 def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Callable[[], float] = time.monotonic,
               begun: float | None = None) -> Outcome:  # fmt: skip
@@ -65,7 +69,7 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
     when the budget ends. An error ends its group of units, not the others. Raises Interrupted on a signal.
     """
     begun = clock() if begun is None else begun
-    end = None if budget is None else begun + budget - min(PAGES_SECONDS, 0.1 * budget)
+    end = end_of(begun, budget)
     outcome, factor, broken = Outcome([], [], []), 1.0, set()
 
     def attempt(unit: Unit) -> float | None:
@@ -102,6 +106,11 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
         outcome.left.remove(first)
         attempt(first)
     return outcome
+
+
+def end_of(begun: float, budget: float | None) -> float | None:
+    """When training ends: pages are written after it."""
+    return None if budget is None else begun + budget - min(PAGES_SECONDS, 0.1 * budget)
 
 
 def study_units(study: Study, seeds: int, folder: Path) -> Iterator[Unit]:
@@ -142,7 +151,7 @@ def grid_units(grid: Grid, grade: Grade, folder: Path, machine: Machine, command
         by_task = [make_groups(grid, grade, task_id) for task_id in tasks]
         for groups in zip_longest(*by_task):
             parts = [
-                Part(task_id, group, make_plan(grid, grade, task_id, group.algo), folder / task_id)
+                make_part(grid, grade, task_id, group, folder)
                 for task_id, group in zip(tasks, groups, strict=True)
                 if group is not None
             ]
@@ -162,6 +171,10 @@ class Part(NamedTuple):
         return is_done(self.group, self.plan, self.run)
 
 
+def make_part(grid: Grid, grade: Grade, task_id: str, group: Group, folder: Path) -> Part:
+    return Part(task_id, group, make_plan(grid, grade, task_id, group.algo), folder / task_id)
+
+
 def _population(grid: Grid, grade: Grade, parts: Sequence[Part], machine: Machine, command: str) -> Unit:
     algo, members = parts[0].group.algo, sum(len(part.group.seeds) for part in parts)
     on = parts[0].task_id if len(parts) == 1 else f"{len(parts)} tasks"
@@ -177,6 +190,7 @@ def _population(grid: Grid, grade: Grade, parts: Sequence[Part], machine: Machin
         group=f"{grid.id} {on}",
         begun=any((part.run / part.group.name).exists() for part in parts),
         ready=lambda: not any(data_seconds(grade, part.task_id, 1.0) for part in parts),
+        parts=parts,
     )
 
 
@@ -218,25 +232,28 @@ def survivors(group: Group, folder: Path) -> Group | None:
 
 
 def _training(parts: Sequence[Part], grade: Grade, command: str) -> Run:
-    """Train the populations, as one where they fit together; what has not diverged of one is trained anew without those
-    that have."""
-
-    def train(stop: Stop, view: View) -> None:
-        left = list(parts)
-        tasks = {part.task_id: make_task(part.task_id) for part in left}
-        columns = left[0].group.algo.stored_columns(left[0].group.configs[0])
-        data = {name: open_dataset(data_of(grade, name), task, columns=columns) for name, task in tasks.items()}
-        while left:
-            asked = [Request([p.group], [p.plan], data[p.task_id], tasks[p.task_id], p.run) for p in left]
-            try:
-                train_runs(asked, How(view, stop), command)
-                break
-            except DivergenceError:
-                left = [part for part in map(_rest, left) if part is not None]
+    def run(stop: Stop, view: View) -> None:
+        train(parts, grade, How(view, stop), command)
         for part in parts:
             write_report(part.run)
 
-    return train
+    return run
+
+
+def train(parts: Sequence[Part], grade: Grade, how: How, command: str) -> None:
+    """Train the populations, as one where they fit together; what has not diverged of one is trained anew without those
+    that have."""
+    left = list(parts)
+    tasks = {part.task_id: make_task(part.task_id) for part in left}
+    columns = left[0].group.algo.stored_columns(left[0].group.configs[0])
+    data = {name: open_dataset(data_of(grade, name), task, columns=columns) for name, task in tasks.items()}
+    while left:
+        asked = [Request([p.group], [p.plan], data[p.task_id], tasks[p.task_id], p.run) for p in left]
+        try:
+            train_runs(asked, how, command)
+            break
+        except DivergenceError:
+            left = [part for part in map(_rest, left) if part is not None]
 
 
 def _rest(part: Part) -> Part | None:

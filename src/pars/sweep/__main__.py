@@ -1,4 +1,4 @@
-"""A worker on this machine: `python -m pars.sweep FOLDER [CORE,CORE]`, started by `pars sweep`."""
+"""A worker on this machine: `python -m pars.sweep FOLDER [CORE,CORE [MODULE]]`, started by `pars sweep`."""
 
 import os
 import sys
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     system.setup(cache=True)
     from pars.sweep.work import serve
 
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), *sys.argv[3:])

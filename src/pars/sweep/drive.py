@@ -22,13 +22,21 @@ BUSY, AGAIN = 600.0, 5.0  # seconds in which another process may let go of a uni
 
 
 class Pool(Protocol):
-    """Workers. room: units that may be given to it at a time."""
+    """Workers, each with so many cores and a GPU or none. room: units that may be given to it at a time."""
 
+    workers: int
+    cores: int
+    gpu: bool
     room: int
 
     def start(self, number: int) -> None: ...
     def wait(self, seconds: float) -> Iterator[tuple[int, Ended]]: ...
     def close(self) -> None: ...
+
+
+def in_words(pool: Pool) -> str:
+    each = "a GPU" if pool.gpu else "a core" if pool.cores == 1 else f"{pool.cores} cores"
+    return f"{pool.workers} workers with {each} each"
 
 
 @dataclass

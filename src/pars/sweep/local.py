@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pars.sweep.work import Ended
+from pars.sweep.work import Ended, work
 
 PATIENCE = 60.0  # seconds in which a worker that is told to stop writes its checkpoint
 
@@ -23,10 +23,14 @@ class Here:
     Args:
         cores: of each worker, by number; its length is the number of workers.
         environment: of each worker, beside that of this process.
+        by: see `work`.
     """
 
-    def __init__(self, root: Path, cores: list[list[int]], environment: list[Mapping[str, str]]) -> None:
-        self.root, self.room = root, len(cores)
+    def __init__(
+        self, root: Path, cores: list[list[int]], environment: list[Mapping[str, str]], by: str = work.__module__
+    ) -> None:
+        self.root, self.room, self.workers, self.cores = root, len(cores), len(cores), len(cores[0])
+        self.by, self.gpu = by, "CUDA_VISIBLE_DEVICES" in environment[0]
         self._asked: queue.Queue[int | None] = queue.Queue()
         self._ended: queue.Queue[tuple[int, Ended]] = queue.Queue()
         self._workers: dict[int, subprocess.Popen[str]] = {}
@@ -79,7 +83,7 @@ class Here:
             self._ended.put((number, _ask(worker, number)))
 
     def _begin(self, cores: list[int], more: Mapping[str, str]) -> subprocess.Popen[str]:
-        words = [sys.executable, "-m", "pars.sweep", str(self.root), ",".join(map(str, cores))]
+        words = [sys.executable, "-m", "pars.sweep", str(self.root), ",".join(map(str, cores)), self.by]
         pipe = subprocess.PIPE
         # in a session of its own: Ctrl-C reaches the sweep, which tells its workers
         return subprocess.Popen(

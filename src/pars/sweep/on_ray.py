@@ -23,19 +23,20 @@ class OnRay:
     Args:
         address: "auto", an address, or "local": a cluster of this machine alone, for as long as the sweep lasts.
         cores: of each worker; None: all of the smallest machine's, or its share beside each GPU.
+        by: see `work`.
 
     Raises ResourceError where Ray or the cluster is missing.
     """
 
     room = MOST
 
-    def __init__(self, root: Path, address: str, cores: int | None = None) -> None:
+    def __init__(self, root: Path, address: str, cores: int | None = None, by: str = work.__module__) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
         except ImportError:
             raise ResourceError("--ray needs Ray, which is not installed; pip install 'pars[sweep]'") from None
-        self.ray, self.root, self.refs = ray, root, dict[Any, int]()
+        self.ray, self.root, self.by, self.refs = ray, root, by, dict[Any, int]()
         where: dict[str, Any] = {"include_dashboard": False} if address == "local" else {"address": address}
         try:
             ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
@@ -58,7 +59,7 @@ class OnRay:
         )
 
     def start(self, number: int) -> None:
-        self.refs[self._task.remote(str(self.root), number, os.getcwd(), self.cores)] = number
+        self.refs[self._task.remote(str(self.root), number, os.getcwd(), self.cores, self.by)] = number
 
     def wait(self, seconds: float) -> Iterator[tuple[int, Ended]]:
         if not self.refs:
@@ -73,6 +74,7 @@ class OnRay:
             self.ray.cancel(ref)
         if self.refs:
             self.ray.wait([*self.refs], num_returns=len(self.refs), timeout=PATIENCE)
+        self.refs.clear()
         self.ray.shutdown()
 
     def _ended(self, ref: Any) -> Ended:
@@ -87,7 +89,7 @@ class OnRay:
             return Ended("died", f"{type(error).__name__}: its worker was lost")
 
 
-def _work(root: str, number: int, folder: str, cores: int) -> tuple[Any, ...]:
+def _work(root: str, number: int, folder: str, cores: int, by: str) -> tuple[Any, ...]:
     """In a process of Ray's: one unit, with so many cores."""
     from pars import system
 
@@ -96,4 +98,4 @@ def _work(root: str, number: int, folder: str, cores: int) -> tuple[Any, ...]:
     if cores < system.cores():
         os.environ["PARS_DEVICES"] = str(cores)
     system.setup(cache=True)
-    return tuple(work(Path(root), number))
+    return tuple(work(Path(root), number, by))

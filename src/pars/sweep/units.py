@@ -44,7 +44,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Order:
-    """What a worker needs to know: the options of `pars.api.train`, and the units that its groups were cut into."""
+    """What a worker needs to know: options, such as those of `pars.api.train`, and how groups were cut into units."""
 
     options: Mapping[str, Any]
     units: tuple[Unit, ...]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,15 +32,17 @@ class Ended(NamedTuple):
     code: int = 0  # exit code of what failed
 
 
-def work(root: Path, number: int) -> Ended:
-    """Train a unit of the sweep in `root`. Never raises: what is wrong is in what it returns."""
+def work(root: Path, number: int, by: str = __name__) -> Ended:
+    """Train a unit of the sweep in `root`. Never raises: what is wrong is in what it returns.
+
+    Args:
+        by: the module whose `train_unit` does it.
+    """
     try:
         order = read_order(root)
         if order is None:
             raise ResourceError(f"{os.uname().nodename} does not see {root}; a sweep needs a shared folder as --out")
-        options = dict(order.options) | {"quiet": True}
-        import_modules(options.pop("imports"))
-        api.train(**options, trainer=partial(_train, order.units[number], root))
+        importlib.import_module(by).train_unit(root, order.units[number], order.options)
         return Ended("finished")
     except Interrupted as error:
         return Ended("interrupted", str(error))
@@ -53,6 +56,13 @@ def work(root: Path, number: int) -> Ended:
         return Ended("failed", f"internal error: {type(error).__name__}: {str(error).partition(chr(10))[0]}", 1)
 
 
+def train_unit(root: Path, unit: Unit, given: Mapping[str, Any]) -> None:
+    """One that `pars sweep` ordered. given: options of `pars.api.train`, and modules to import."""
+    options = dict(given) | {"quiet": True}
+    import_modules(options.pop("imports"))
+    api.train(**options, trainer=partial(_train, unit, root))
+
+
 def _train(
     unit: Unit, root: Path, requests: Sequence[Request], how: How, command: str, _root: Path | None = None
 ) -> None:
@@ -64,15 +74,15 @@ def _train(
     train_runs([replace(request, groups=[own], plans=[plan])], how, command)
 
 
-def serve(root: Path) -> None:
+def serve(root: Path, by: str = __name__) -> None:
     """Train the units whose numbers come on standard input, a line each, and answer in lines of JSON. The end of the
-    input, as when whoever asks was killed, stops training after a checkpoint."""
+    input, as when whoever asks was killed, stops training after a checkpoint. by: see `work`."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever is printed here is no answer
     orders: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(orders,), daemon=True).start()
     while line := orders.get():
-        ended = work(root, int(line))
+        ended = work(root, int(line), by)
         print(json.dumps(ended), file=answers, flush=True)
         if ended.state == "interrupted":
             return
