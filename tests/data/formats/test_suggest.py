@@ -60,7 +60,8 @@ def test_all_files_are_looked_at_and_what_is_measured_is_no_action(tmp_path, mon
     found = tomllib.loads(text)
     assert found["obs"] == ["pump_pressure_bar", "Valve Position"] and found["action"] == ["valve_cmd"]
     assert found["terminal"] == "state==TRIP" and '# or: "mode==WORD"  # mode: auto' in text
-    assert "guessed by their names: check every line" in text.splitlines()[0]
+    assert "a guess by their names, their units and how they move" in text.splitlines()[0]
+    assert '"Valve Position",  # 0.4 to 0.4: another column is the valve\'s command; a quantity that' in text
     assert '# left out: "late"  # 7 to 7, in 2 of 6 files' in text
     monkeypatch.setattr("pars.data.formats.suggest.MOST_BYTES", 100)
     assert "(looked at 2 of 6 files: rare words may be missing)" in suggested(tmp_path)

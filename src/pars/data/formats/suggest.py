@@ -1,6 +1,7 @@
 """A first mapping of a source whose columns have names of their own, guessed from names and values: a file to correct.
 
-`pars data check DATA --suggest mapping.toml` writes it, every column with what it holds beside it.
+`pars data check DATA --suggest mapping.toml` writes it, every column with what it holds and the reason of the guess
+(roles.py) beside it.
 """
 
 import json
@@ -12,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from pars.data.formats.files import TABLES, form_of
+from pars.data.formats.layout import Array
 from pars.data.formats.mapping import INDEX, quoted
+from pars.data.formats.roles import roles
 from pars.data.formats.sources import find
 from pars.data.formats.tables import Cells, NotNumbers
 from pars.errors import UsageError
@@ -23,17 +26,12 @@ Read = Callable[..., Cells]
 EPISODE = r"(episode|run|trial|traj(ectory)?|batch|demo|rollout)([ _]?(id|index|idx|no|nr|number))?"
 TIME = r"t|ts|time([ _]?s(tamp|econds)?)?|timestamp.*|date([ _]?time)?"
 REWARD = r"(.*[ _.])?rewards?|r|gain|profit"
-ACTION = (
-    r"(actions?|act|u|cmd|command|ctrl|control|valve|pump|setpoint|sp)([ _.].*)?|.*[ _](cmd|command|setpoint|sp|out)"
-)
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
-MEASURED = (
-    r".*[ _](temp(erature)?|flow|press(ure)?|level|speed|current|power|pos(ition)?|feedback|fb|pv|meas(ured)?|actual)"
-)
 MOST_WORDS = 12  # different words of a column that is taken for a state
 MANY_WORDS = 1000  # that are kept in mind
 MOST_BYTES = 2**28  # of files that are looked at
+MOST_ROWS = 50_000  # by whose course it is judged how a column moves
 
 
 @dataclass
@@ -46,6 +44,7 @@ class Look:
     files: int = 0  # that have the column
     is_text: bool = False
     words: dict[str, None] = field(default_factory=dict)  # in the order of their first appearance
+    course: Array = field(default_factory=lambda: np.zeros(0))  # [at most `MOST_ROWS`], of numbers
 
     @property
     def text(self) -> str:
@@ -97,6 +96,8 @@ def _look(file: Path, names_in: Names, read: Read, looks: dict[str, Look]) -> No
         else:
             values = np.asarray(cells.numbers[name], np.float64)
             finite = values[np.isfinite(values)]
+            if values.ndim == 1:
+                look.course = np.concatenate([look.course, values[: MOST_ROWS - len(look.course)]])
             look.low = min(look.low, float(finite.min(initial=np.inf)))
             look.high = max(look.high, float(finite.max(initial=-np.inf)))
 
@@ -104,16 +105,18 @@ def _look(file: Path, names_in: Names, read: Read, looks: dict[str, Look]) -> No
 def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[str]:
     places: dict[str, list[str]] = {key: [] for key in ("obs", "action", "reward", "terminal", "episode", "time")}
     left: list[str] = []
+    guesses = roles({name: look.course for name, look in looks.items() if _place(name, look) == "obs"})
     for name, look in looks.items():
         place = _place(name, look) if look.files == files else ""
+        place = "action" if place == "obs" and guesses[name].is_action else place
         places.get(place, left).append(name)
-    yield f"# What the columns of {path} are, guessed by their names: check every line, then"
-    yield f"# pars data check {path} --map THIS_FILE"
+    yield f"# What the columns of {path} are: a guess by their names, their units and how they move, with its reason"
+    yield f"# behind each. Check every line, then: pars data check {path} --map THIS_FILE"
     if files < of:
         yield f"# (looked at {files:,} of {of:,} files: rare words may be missing)"
-    for key, what in (("obs", "what a policy sees"), ("action", "what it sets; a guess")):
+    for key, what in (("obs", "what a policy sees"), ("action", "what it sets")):
         yield f"{key} = [  # {what}"
-        yield from (f"  {_text(name)},  # {looks[name].text}" for name in places[key])
+        yield from (f"  {_text(name)},  # {looks[name].text}: {guesses[name].why}" for name in places[key])
         yield "]"
     yield from _one("reward", places["reward"], looks, '""  # no column looks like it: name one; larger is better')
     yield from _terminal(places["terminal"], looks)
@@ -136,7 +139,7 @@ def _text(value: str) -> str:
 
 
 def _place(name: str, look: Look) -> str:
-    """Which of our names a column is of; empty: none."""
+    """Which of our names a column is of; empty: none. What may be an action is an observation here."""
     if INDEX.fullmatch(name):
         return ""
     for place, pattern in (("time", TIME), ("episode", EPISODE)):
@@ -144,11 +147,10 @@ def _place(name: str, look: Look) -> str:
             return place
     if look.is_text:
         return "terminal" if len(look.words) <= MOST_WORDS else ""
-    for place, pattern in (("reward", REWARD), ("terminal", TERMINAL), ("action", ACTION)):
-        if re.fullmatch(pattern, name, re.I):
-            measured = place == "action" and re.fullmatch(f"{MEASURED}([ _].*)?", name, re.I)
-            return "obs" if measured else place
-    return "obs"
+    found = (
+        place for place, pattern in (("reward", REWARD), ("terminal", TERMINAL)) if re.fullmatch(pattern, name, re.I)
+    )
+    return next(found, "obs")
 
 
 def _one(key: str, names: list[str], looks: dict[str, Look], otherwise: str) -> Iterable[str]:
