@@ -19,11 +19,11 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
     write_plant(tmp_path / "logs")
     one_line(pars("data", "check", "logs"), 3, "no 'observations' and no 'actions' and no", "--map obs=")
 
-    said = pars("data", "check", "logs", "--suggest", "plant.toml")
-    assert said.code == 0 and "mapping: plant.toml; correct it" in said.out
+    said = pars("data", "check", "logs", "--suggest", "maps/plant.toml")  # no folder maps yet
+    assert said.code == 0 and "mapping: maps/plant.toml; correct it" in said.out
     ranges = ",".join(f"{low:g}..{high:g}" for low, high in ACTUATORS.values())
-    cleaning = ("--map", "plant.toml", "--split-gap", "10", "--action-range", ranges)
-    said = pars("data", "clean", "logs", *cleaning, "--out", "plant.hdf5")
+    cleaning = ("--map", "maps/plant.toml", "--split-gap", "10", "--action-range", ranges)
+    said = pars("data", "clean", "logs", *cleaning, "--out", "clean/plant.hdf5")
     assert said.code == 0, said
     for words in (
         "time: one row every 1 s (median)",
@@ -33,23 +33,23 @@ def test_from_the_folder_to_a_policy(pars: Pars, tmp_path, monkeypatch) -> None:
     ):
         assert words in said.out
     assert "gaps in time" not in said.out
-    said = pars("data", "check", "plant.hdf5")
+    said = pars("data", "check", "clean/plant.hdf5")
     assert said.code == 0 and "201 episodes" in said.out and "10 terminal rows" in said.out, said
     said = pars(
-        "train", "bc", "--data", "plant.hdf5", "--steps", "300", "actor_hidden=16x16", "--quiet", "--out", "run"
+        "train", "bc", "--data", "clean/plant.hdf5", "--steps", "300", "actor_hidden=16x16", "--quiet", "--out", "run"
     )
     assert said.code == 0, said
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.index("201 episodes") < page.index("What each method would do") < page.index("valve_pct</h3>")
 
-    with h5py.File("plant.hdf5") as file:
+    with h5py.File("clean/plant.hdf5") as file:
         names = file.attrs["columns"]
         assert all(name in names for name in (*SENSORS, *ACTUATORS))
         low, high = file.attrs["action_low"], file.attrs["action_high"]
     bounds = np.array([*ACTUATORS.values()]).T
     assert (low == bounds[0]).all() and (high == bounds[1]).all()
     assert [(one.low, one.high) for one in load_policy("run").outputs] == [*ACTUATORS.values()]
-    data, policy = load_dataset("plant.hdf5").columns, load_policy("run")
+    data, policy = load_dataset("clean/plant.hdf5").columns, load_policy("run")
     assert policy.inputs == tuple(SENSORS) and [one.name for one in policy.outputs] == [*ACTUATORS]
     in_units = policy(data.obs[::50])
     assert (in_units >= bounds[0]).all() and (in_units <= bounds[1]).all() and in_units.max() > 10  # plant's units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,21 +12,23 @@ from typing import Any
 from pars.errors import ResourceError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file. Raises ResourceError if that is impossible."""
+def write_text(path: Path, text: str, instead: str = "") -> None:
+    """Write a file, and the folders that it lies in if they are absent. Raises ResourceError if that is impossible.
+
+    instead: the option that another file is given to, for the message.
+    """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file") from error
+        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file{instead}") from error
 
 
 def write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    """Write a table. Raises ResourceError if that is impossible."""
-    try:
-        with path.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
-    except OSError as error:
-        raise ResourceError(f"cannot write {path}: {error.strerror or error}; give another file to --csv") from error
+    """Write a table, as `write_text`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue(), " to --csv")
 
 
 def write_records(records: Sequence[dict[str, Any]], csv_file: Path | None, json_file: Path | None) -> None:
