@@ -60,3 +60,11 @@ def test_what_cleaning_cannot_mend_or_would_overwrite(tmp_path):
         clean(path, out, MAP)
     with pytest.raises(UsageError, match=r"is written as HDF5; give it a name such as .*out\.hdf5"):
         clean(path, tmp_path / "out.csv", MAP)
+
+
+def test_a_warning_is_given_once(tmp_path):
+    rows = [(i, 0.5 * np.cos(i), i % 7 == 6) for i in range(40)]
+    path = write_csv(tmp_path / "a.csv", "x,u,end", rows)
+    found = clean(path, tmp_path / "a.hdf5", parse_mapping("obs=x,action=u,reward=x,terminal=0,timeout=end"))
+    assert sum("taken as scaled" in one for one in found.warnings) == 1
+    assert len(found.warnings) == len({*found.warnings})

@@ -50,7 +50,7 @@ def clean(path: Path, out: Path, mapping: Mapping[str, Any] | None = None, actio
         record.append(f"actions: scaled to [-1, 1] from {known} ({known.source})")
     columns.action_range = None
     remains = [assumed] if assumed else []
-    remains += from_arrays(columns, name=str(path)).card["warnings"]
+    remains += [one for one in from_arrays(columns, name=str(path)).card["warnings"] if one != assumed]
     both = (columns["terminals"].reshape(-1) != 0) & (columns.get("timeouts", np.zeros(1)).reshape(-1) != 0)
     if both.any():
         columns["timeouts"] = columns["timeouts"].reshape(-1) * ~both
