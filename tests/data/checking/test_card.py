@@ -72,6 +72,19 @@ def test_warnings():
     )
 
 
+def test_values_that_nothing_measures_are_named():
+    data = columns(2000)
+    assert not warned(card(**data), "no likely values")
+    data["observations"][70, 1], data["observations"][80, 2], data["rewards"][3] = 1e30, -9999, 50
+    made = card(**data)
+    assert warned(made, "no likely values: observation 1 is 1e+30 in row 70 (nearly always -")
+    assert warned(made, "observation 2 is -9999 in row 80") and not warned(made, "reward is")
+    data["rewards"][3], units = -1e12, 50.0 + 50.0 * data["actions"]
+    units[5, 0] = 1e30
+    made = data_card(checked_rows(data | {"actions": units}, "test", None, "shift", "0..1e30,0..100"), None, "shift")
+    assert warned(made, "action 0 is 1e+30 in row 5 (nearly always") and warned(made, " and 1 more columns; where they")
+
+
 def test_missing_timeouts_are_said_with_what_is_done_instead():
     data = columns() | {"terminals": np.arange(200) % 20 == 19, "observations": np.zeros((200, 4))}
     del data["timeouts"]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from pars.data.checking.drawn import drawn_columns, timeline
+from pars.data.checking.magnitude import implausible
 from pars.data.checking.scan import BINS_PER_CELL, ColumnStats, duplicates, positions, scan_columns, step_sizes
 from pars.data.rows import Rows
 from pars.data.transitions import cuts, episode_ends, terminals_end_episodes
@@ -81,7 +82,7 @@ def data_card(rows: Rows, task: Task | None, next_obs: str) -> Card:
     ends = _time_limits(rows, begin, length)
     idle = _idle_columns(rows, "observation", obs) + _idle_columns(rows, "action", action)
     units = [rows.assumed] if rows.assumed else []
-    own = _warnings(card, rows)
+    own = implausible(rows, obs, action) + _warnings(card, rows)
     card["warnings"] = units + _flag_warnings(rows, task) + ends + _reward_warnings(rows) + own + jumps + idle
     return card
 
