@@ -124,9 +124,12 @@ def _float32(columns: Mapping[str, Array], key: str, source: str, place: Place) 
             column = np.ascontiguousarray(column, np.float32)
     count, row = _not_finite(column)
     if count:
+        with np.errstate(over="ignore"):
+            number = int(np.argmin(np.isfinite(column[row].astype(np.float32)))) if column.ndim == 2 else 0
+        which = f", {named(getattr(columns, 'names', {}), key, number)}" if column.ndim == 2 else ""
         raise DataError(
-            f"{source}: '{key}' has {count} NaN or infinite values, the first in {place(row)}; drop those episodes "
-            "(NaN is also mended by --fill)"
+            f"{source}: '{key}' has {count} NaN or infinite values, the first in {place(row)}{which}; drop those "
+            "episodes (NaN is also mended by --fill)"
         )
     return column
 

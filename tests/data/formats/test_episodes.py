@@ -80,8 +80,8 @@ def test_gaps_order_and_pace_of_times(tmp_path):
     assert "timeouts" not in found and "time" not in found
     assert found.notes == ("time: one row every 1 s (median)",)
     backwards, same, gap, pace = found.warnings
-    assert "backwards after 1 rows, the first is row 8" in backwards and "1 rows have the time" in same
-    assert "1 gaps in time inside episodes, the longest 7 s after row 3" in gap and "--split-gap 3" in gap
+    assert "backwards after 1 rows, the first is line 10" in backwards and "1 rows have the time" in same
+    assert "1 gaps in time inside episodes, the longest 7 s after line 5" in gap and "--split-gap 3" in gap
     assert "10% of the steps in time differ" in pace
     split = timed(tmp_path, [0, 1, 2, 3, 10, 11, 12, 5, 6], split_gap="3")
     assert np.flatnonzero(split["timeouts"]).tolist() == [3, 6, 8] and not split.warnings

@@ -143,7 +143,7 @@ NONE = np.zeros(N, bool)
 FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "a missing key": (having(rewards=None), ["no 'rewards' (the file has actions, ", "needed are observations"], []),
     "unequal lengths": (having(rewards=np.zeros(N - 1)), ["columns differ in length", "rewards 199"], []),
-    "NaN": (put("observations", (17, 1), np.nan), ["'observations' has 1 NaN", "row 17; drop those episodes"], []),
+    "NaN": (put("observations", (17, 1), np.nan), ["'observations' has 1 NaN", "row 17, observation 1; drop those episodes"], []),
     "infinity": (put("rewards", 3, np.inf), ["'rewards' has 1 NaN or infinite", "first in row 3"], []),
     "too large for float32": (put("actions", (5, 0), 1e300), ["'actions' has 1 NaN or infinite", "row 5"], []),
     "observations of another task": (

@@ -49,16 +49,16 @@ def test_a_row_is_named_by_its_file_and_by_its_number_there_also_where_rows_were
     folder = logs(tmp_path / "logs", (3, 3, 3))
     file = folder / "run_11.csv"
     file.write_text(file.read_text().replace("201,1,", ",1,").replace(",0.2,-2,OK", ",7,-2,OK"))
-    for fill, words in (("forward", "2 of run_11.csv"), ("drop-row", "2 of run_11.csv")):
+    for fill, line in (("forward", 3), ("drop-row", 4)):
         mapping = parse_mapping(MAP) | {"fill": fill}
-        assert read_columns(folder, mapping=mapping).place(7) == f"row {1 if fill == 'forward' else 2} of run_11.csv"
-        with pytest.raises(DataError, match=rf"logs: u reaches from 0 to 7 \(first outside in row {words}\)"):
+        assert read_columns(folder, mapping=mapping).place(7) == f"line {line} of run_11.csv"
+        with pytest.raises(DataError, match=r"logs: u reaches from 0 to 7 \(first outside in line 4 of run_11.csv\)"):
             from_file(folder, mapping=mapping, action_range="0..1")
     write_csv(folder / "run_12.csv", HEADER, [(i, 300 + i % 2, 0, 0.1, -1, "OK") for i in (0, 1, 1, 3, 2)])
     said = from_file(folder, mapping=parse_mapping(MAP) | {"fill": "forward", "time": "t"}).card["warnings"]
-    assert any("the first is row 3 of run_12.csv; sort the rows" in line for line in said)
-    assert any("the first comes after row 1 of run_12.csv; drop repeated rows" in line for line in said)
-    assert any("the first is row 2 of run_12.csv (= row 1 of run_12.csv)" in line for line in said)
+    assert any("the first is line 5 of run_12.csv; sort the rows" in line for line in said)
+    assert any("the first comes after line 3 of run_12.csv; drop repeated rows" in line for line in said)
+    assert any("the first is line 4 of run_12.csv (= line 3 of run_12.csv)" in line for line in said)
 
 
 def test_files_of_one_row_are_left_out_and_said(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Tables, and a user's own names for columns."""
 
+import gzip
 import re
 import sys
 
@@ -45,6 +46,26 @@ def test_other_separators_quotes_blank_lines_and_the_mark_of_spreadsheets(tmp_pa
     (tmp_path / "b.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     for key, values in own(plain).items():
         assert (own(tmp_path / "b.csv")[key] == values).all()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "cp1252", "gzip"])
+def test_other_encodings(tmp_path, encoding):
+    """As spreadsheets and Windows write them; names keep their letters."""
+    text = HEADER.replace("vx", "T °C") + "\n" + "\n".join(",".join(map(str, row)) for row in ROWS) + "\n"
+    data = gzip.compress(text.encode("utf-16")) if encoding == "gzip" else text.encode(encoding)
+    path = tmp_path / ("a.csv.gz" if encoding == "gzip" else "a.csv")
+    path.write_bytes(data)
+    found = own(path, MAP.replace("x+y+v*", "x+T °C"))
+    assert found["observations"].tolist() == [[row[1], row[3]] for row in ROWS]
+    assert found.names["observations"] == ("x", "T °C")
+
+
+def test_utf_16_without_its_mark_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes("a,b\n1,2\n".encode("utf-16-le"))
+    with pytest.raises(
+        DataError, match=r"a\.csv: looks like UTF-16 without a mark of its byte order; save .* as UTF-8"
+    ):
+        own(tmp_path / "a.csv")
 
 
 def test_d4rls_names_need_no_mapping_and_numbered_ones_are_in_order(tmp_path):
@@ -127,12 +148,12 @@ def test_mappings_that_cannot_be_read(text, words):
         (
             HEADER,
             [*ROWS, ("c", 1, 2, '"-3,5"', 4, 5, 6)],
-            "column 'vx' holds '-3,5' in line 7 or after, a decimal comma; write points (pandas reads commas with",
+            "column 'vx' holds '-3,5' in line 7, a decimal comma; write points (pandas reads commas with",
         ),
         (
             HEADER,
             [(*row[:4], "up", *row[5:]) for row in ROWS],
-            "column 'u' holds 'up' in line 2 or after, expected a number; mend that cell, map another column, or "
+            "column 'u' holds 'up' in line 2, expected a number; mend that cell, map another column, or "
             "compare, as in --map terminal=status==TRIP; actions in words are discrete, and pars needs continuous ones",
         ),
         (HEADER.replace("vx", "x"), ROWS, "two columns are named 'x'"),
@@ -158,6 +179,30 @@ def test_all_columns_that_lack_values_are_counted(tmp_path):
             write_csv(tmp_path / "a.csv", "u,r," + ",".join(f"x{i}" for i in range(8)), rows),
             "obs=x*,action=u,reward=r,terminal=0",
         )
+
+
+def test_places_are_those_of_an_editor(tmp_path):
+    """Missing, infinite and other odd cells are counted alike: by the lines of the file, blank ones too."""
+    rows = [(f"{i}.5", -1, 0.1 * i) for i in range(6)]
+
+    def said(cell: object) -> str:
+        lines = ["x,r,u", *(",".join(map(str, row)) for row in [*rows[:4], (cell, *rows[4][1:]), rows[5]])]
+        (tmp_path / "a.csv").write_text("\n".join([*lines[:3], "", *lines[3:]]) + "\n")
+        with pytest.raises(DataError) as error:
+            from_file(tmp_path / "a.csv", mapping=parse_mapping("obs=x,action=u,reward=r,terminal=0,episode=file"))
+        return str(error.value)
+
+    assert all("in line 7" in said(cell) for cell in ("", "inf", "up")) and "line 7, x; drop those" in said("inf")
+
+
+def test_matrices_are_columns_and_no_constants(tmp_path):
+    path = write_csv(tmp_path / "a.csv", HEADER, ROWS)
+    with pytest.raises(
+        UsageError, match=r"--map observations=3: a number is a constant, and observations come from col"
+    ):
+        own(path, "obs=3,action=u,reward=r,terminal=0")
+    with pytest.raises(UsageError, match=r"--map actions=0: .* name them \(the file has run, x, y, vx, u, r, done\)"):
+        own(path, "obs=x,action=0,reward=r,terminal=0")
 
 
 def test_discrete_actions_of_a_table_are_asked_about(tmp_path):

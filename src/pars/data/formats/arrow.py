@@ -66,7 +66,9 @@ def _times(path: Path, name: str, column: Any) -> Array:
         return np.where(np.isnat(values), np.nan, values.astype("datetime64[us]").astype(np.float64) / 1e6)
     if values.dtype.kind in "fiu":
         return values.astype(np.float64)
-    return seconds(path, name, [str(value) if value is not None else "" for value in values.tolist()], "row", 0)
+    return seconds(
+        path, name, [str(value) if value is not None else "" for value in values.tolist()], "row", range(len(values))
+    )
 
 
 def _flat(path: Path, name: str, column: Any) -> Array:

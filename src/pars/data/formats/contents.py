@@ -20,6 +20,7 @@ class Contents(NamedTuple):
     infos: list[str]
     words: Callable[[str], Column] | None = None
     seconds: Callable[[str], Column] | None = None
+    lines: np.ndarray | None = None  # of each row, in CSV
 
 
 def column_of(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:
@@ -27,8 +28,7 @@ def column_of(path: Path, key: str, chosen: Origins, source: Contents, widen: bo
     sources = chosen[key]
     if isinstance(sources, float):
         first = chosen["observations"]
-        if not isinstance(first, list):
-            raise UsageError(f"--map {key}: a constant takes its length from observations, which are constant too")
+        assert isinstance(first, list)  # of what may not be constant, see origins
         return constant(sources, source.column(first[0]).shape[0])
     if isinstance(sources, Where):
         return _flag(key, sources, (source.words or source.column)(sources.name))

@@ -10,12 +10,12 @@ drop-episode  all rows of the episode are dropped
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from pars.data.formats.layout import Array, place_in
+from pars.data.formats.layout import Array, Places
 from pars.data.formats.mapping import EPISODE, FILL, SPLIT_GAP, TIME
 from pars.errors import DataError, UsageError
 
@@ -27,14 +27,10 @@ SOME = 0.01  # share of uneven steps that is worth a warning
 
 
 class Remarks:
-    """What reading has to say: `notes` of what was done, `warnings` of what may be wrong.
+    """What reading has to say: `notes` of what was done, `warnings` of what may be wrong."""
 
-    Args:
-        files: of several, the number of the first row of each, and its name.
-    """
-
-    def __init__(self, files: Sequence[tuple[int, str]] = ()) -> None:
-        self.files = files
+    def __init__(self, places: Places | None = None) -> None:
+        self.places = places or Places()
         self.missing: dict[str, list[int]] = {}  # values that were, in each column
         self.notes: list[str] = []
         self.warnings: list[str] = []
@@ -125,7 +121,7 @@ def _times(time: Array, end: Array, split: float | None, said: Remarks) -> Array
     inside &= ~cut
 
     def place(rows: Array) -> str:
-        return place_in(said.files, int(np.argmax(rows)))
+        return said.places(int(np.argmax(rows)))
 
     if usual:
         said.notes.append(f"time: one row every {usual:.4g} s (median)")
@@ -146,7 +142,7 @@ def _times(time: Array, end: Array, split: float | None, said: Remarks) -> Array
         row = int(np.argmax(np.where(gap, step, 0)))
         said.warnings.append(
             f"{int(gap.sum()):,} gaps in time inside episodes, the longest {step[row]:.4g} s after "
-            f"{place_in(said.files, row)} (usual: {usual:.4g} s); cut the episodes there, as with --split-gap "
+            f"{said.places(row)} (usual: {usual:.4g} s); cut the episodes there, as with --split-gap "
             f"{GAP * usual:.4g}"
         )
     even = inside & ~gap & (step > 0)

@@ -31,6 +31,7 @@ from pars.data.formats.layout import (
     REQUIRED,
     Column,
     Columns,
+    Places,
     load,
     of_array,
     require,
@@ -61,6 +62,7 @@ class Part(NamedTuple):
     names: Mapping[str, list[str]]  # of the file's columns that make up each of ours
     action_range: ActionRange | None = None  # that the file says of itself
     notes: tuple[str, ...] = ()  # what else was done
+    lines: np.ndarray | None = None  # of each row, in CSV
 
 
 def read_columns(
@@ -103,7 +105,9 @@ def read_columns(
     arrays = _together(path, source.files, parts, scratch, in_memory)
     first = np.cumsum([0, *(len(part.arrays["observations"]) for part in parts)]).tolist()
     files = [(row, file.name) for row, file in zip(first, source.files)] if len(parts) > 1 else []
-    said = Remarks(files)
+    lines = [part.lines for part in parts if part.lines is not None]
+    places = Places(files, np.concatenate(lines) if lines else None)
+    said = Remarks(places)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
     said.warnings += never(mapping, arrays)
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
@@ -111,7 +115,7 @@ def read_columns(
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
         arrays = ended(path, arrays, starts, mapping, said, by_file)
     columns = Columns(arrays)
-    columns.files, columns.kept, columns.missing = files, columns.pop(ROW, None), said.missing
+    columns.places, columns.kept, columns.missing = places, columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
     columns.notes, columns.warnings = (*parts[0].notes, *said.notes), tuple(said.warnings)
@@ -197,7 +201,10 @@ def _read_file(
             require(path, chosen, source.names)
         found = {key: column_of(path, key, chosen, source, key in mapping or form in TABLES) for key in chosen}
         found |= _extra(source, found, relabel)
-        arrays = load(path, found, scratch and (scratch / "rows" if relabel else scratch), in_memory)
+        arrays, lines = (
+            load(path, found, scratch and (scratch / "rows" if relabel else scratch), in_memory),
+            source.lines,
+        )
     if relabel:
         relabelled = ogbench.transitions(path, arrays, goal, step_reward=step_reward)
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
@@ -207,7 +214,7 @@ def _read_file(
     if form == "hdf5" and (told := cleaned.read(path)):
         known, names = told
         arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
-    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known)
+    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known, lines=lines)
 
 
 def is_unrewarded(path: Path) -> bool:
@@ -287,6 +294,7 @@ def _contents(
             [],
             lambda name: of_array(cells.words[name]),
             lambda name: of_array(cells.times[name]),
+            cells.lines,
         )
 
 

@@ -23,6 +23,19 @@ SMALL = 2**26  # bytes; a declaration below needs no second look
 DENSEST = 1100  # deflate turns at most 1032 bytes into one
 
 
+class Places(NamedTuple):
+    """Where rows stand on file, in words: `line 9 of run_3.csv`, as an editor counts; of what has no lines `row 7`,
+    counted from 0."""
+
+    files: Sequence[tuple[int, str]] = ()  # of several: the number of the first row of each, and its name
+    lines: Array | None = None  # [N] of each row, in CSV
+
+    def __call__(self, row: int) -> str:
+        start, name = next((one for one in reversed(self.files) if one[0] <= row), (0, ""))
+        there = f"row {row - start}" if self.lines is None else f"line {self.lines[row]}"
+        return f"{there} of {name}" if name else there
+
+
 class Columns(dict[str, Array]):
     """Arrays by their D4RL names, all with one row per step."""
 
@@ -32,19 +45,12 @@ class Columns(dict[str, Array]):
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
     action_range: ActionRange | None = None  # that the file says of itself
     missing: Mapping[str, list[int]] = MappingProxyType({})  # values that were, in each column of a matrix
-    files: Sequence[tuple[int, str]] = ()  # of several: the number of the first row of each, and its name
+    places: Places = Places()
     kept: Array | None = None  # [N] numbers that the rows had before some were dropped
 
     def place(self, row: int) -> str:
-        """Where a row stands on file: `row 7 of run_3.csv`."""
-        row = row if self.kept is None else int(self.kept[row])
-        return place_in(self.files, row)
-
-
-def place_in(files: Sequence[tuple[int, str]], row: int) -> str:
-    """`row 7`, of several files `row 7 of run_3.csv`."""
-    start, name = next((one for one in reversed(files) if one[0] <= row), (0, ""))
-    return f"row {row - start} of {name}" if name else f"row {row}"
+        """Where a row stands on file."""
+        return self.places(row if self.kept is None else int(self.kept[row]))
 
 
 class Column(NamedTuple):

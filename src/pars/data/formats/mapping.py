@@ -36,6 +36,7 @@ SHORT = {
     "timeout": "timeouts",
     "next_obs": "next_observations",
 }
+MOST_NAMED = 8  # columns of a file, in a message
 MATRICES = ("observations", "actions", "next_observations")
 INDEX = re.compile(r"|Unnamed: \d+|__index_level_\d+__|index")  # row numbers, which no pattern means
 
@@ -116,6 +117,12 @@ def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str], hint: 
         elif mapping[key] == FILE and key == EPISODE and FILE not in names:
             continue
         elif (value := _number(mapping[key])) is not None and mapping[key] not in names:
+            if key in MATRICES:
+                some = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+                raise UsageError(
+                    f"--map {key}={mapping[key]}: a number is a constant, and {key} come from columns; name them (the "
+                    f"file has {some})"
+                )
             found[key] = value
         elif (where := _where(path, key, mapping[key], names, hint)) is not None:
             found[key] = where

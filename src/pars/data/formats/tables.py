@@ -4,6 +4,7 @@ Read by Python's own module: it takes no further package, and what is wrong is n
 """
 
 import bz2
+import codecs
 import csv
 import gzip
 import lzma
@@ -26,6 +27,11 @@ ROWS = 10_000  # that are taken apart at a time
 WHOLE = 2**53  # up to which a float64 is exact
 BYTES_PER_CHARACTER = 4  # a cell takes at least two characters, and becomes a float64
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+HEAD = 2**16  # bytes by which the encoding is told
+MARKS = {  # at the beginning of a file
+    codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
+}  # fmt: skip
 DAMAGE = (EOFError, OSError, lzma.LZMAError)
 
 
@@ -51,6 +57,7 @@ class Cells(NamedTuple):
     words: dict[str, Array]  # [N] text
     times: dict[str, Array]  # [N] seconds
     missing: dict[str, Missing]
+    lines: Array | None = None  # [N] of each row, in CSV; the header's is 1
 
 
 class Header(NamedTuple):
@@ -92,23 +99,26 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
         (kind, name): [] for kind, wanted in (("n", numbers), ("w", words), ("t", times)) for name in wanted
     }
     missing: dict[str, Missing] = {}
+    lines = [np.zeros(0, np.int64)]
     line = 1 if header.is_data else 2
     try:
         with opened(path) as file:
             reader = csv.reader(file, delimiter=header.separator, skipinitialspace=header.separator == " ")
             next(reader) if not header.is_data else None
             while block := list(islice(reader, ROWS)):
+                here = np.array([line + i for i, cells in enumerate(block) if cells], np.int64)
                 columns = list(zip(*_complete(path, block, len(header.names), line), strict=True))
+                lines.append(here)
                 for (kind, name), found in parts.items() if columns else ():
                     cells = columns[header.names.index(name)]
                     if kind == "n":
-                        found.append(_numbers(path, name, cells, line))
-                        _note_missing(missing, name, np.isnan(found[-1].reshape(len(cells), -1)).any(axis=1), line)
+                        found.append(_numbers(path, name, cells, here))
+                        _note_missing(missing, name, np.isnan(found[-1].reshape(len(cells), -1)).any(axis=1), here)
                     elif kind == "w":
                         found.append(np.array([cell.strip() for cell in cells]))
-                        _note_missing(missing, name, found[-1] == "", line)
+                        _note_missing(missing, name, found[-1] == "", here)
                     else:
-                        found.append(seconds(path, name, cells, "line", line))
+                        found.append(seconds(path, name, cells, "line", here))
                 line += len(block)
     except csv.Error as error:
         raise DataError(f"{path}: no readable CSV ({error}, near line {line}); write the table again") from error
@@ -122,12 +132,12 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
             raise DataError(f"{path}: vectors in column {name!r} differ in length; make them alike")
         values = np.concatenate(blocks or [np.zeros(0)])
         found_by[kind][name] = _typed(values) if kind == "n" else values
-    return Cells(found_by["n"], found_by["w"], found_by["t"], missing)
+    return Cells(found_by["n"], found_by["w"], found_by["t"], missing, np.concatenate(lines))
 
 
-def _note_missing(missing: dict[str, Missing], name: str, hole: Array, line: int) -> None:
+def _note_missing(missing: dict[str, Missing], name: str, hole: Array, lines: Array) -> None:
     if hole.any():
-        before = missing.get(name, Missing(0, f"line {line + int(np.argmax(hole))}"))
+        before = missing.get(name, Missing(0, f"line {lines[np.argmax(hole)]}"))
         missing[name] = before._replace(rows=before.rows + int(hole.sum()))
 
 
@@ -151,11 +161,25 @@ def _header(path: Path) -> Header:
 
 
 def opened(path: Path) -> Any:
-    """The file as text, unpacked on the way."""
+    """The file as text, unpacked on the way. Raises DataError for UTF-16 that does not say which."""
     with path.open("rb") as file:
-        unpack = PACKED.get(file.read(2))
-    how: dict[str, Any] = dict(encoding="utf-8-sig", errors="replace", newline="")
-    return unpack(path, "rt", **how) if unpack else path.open(**how)
+        unpack = PACKED.get(file.read(2), open)
+    with unpack(path, "rb") as file:
+        head = file.read(HEAD)
+    return unpack(path, "rt", encoding=_encoding(path, head), errors="replace", newline="")
+
+
+def _encoding(path: Path, head: bytes) -> str:
+    """Of a file that begins with `head`: what its mark says, else UTF-8, or else what Windows writes."""
+    if marked := next((name for mark, name in MARKS.items() if head.startswith(mark)), None):
+        return marked
+    if head.count(0) > len(head) // 4:
+        raise DataError(f"{path}: looks like UTF-16 without a mark of its byte order; save the table as UTF-8")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
 
 
 def _complete(path: Path, block: list[list[str]], width: int, line: int) -> list[list[str]]:
@@ -168,14 +192,14 @@ def _complete(path: Path, block: list[list[str]], width: int, line: int) -> list
     return [cells for cells in block if cells]
 
 
-def _numbers(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
+def _numbers(path: Path, name: str, cells: Sequence[str], lines: Array) -> Array:
     """[n], or [n, width] of vectors in brackets; NaN where there is no value."""
     try:
         return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         pass
     if cells[0].lstrip().startswith("["):
-        return _vectors(path, name, cells, line)
+        return _vectors(path, name, cells, lines)
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
         word = cell.strip().lower()
@@ -187,12 +211,12 @@ def _numbers(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
             values[i] = float(word)
         elif re.fullmatch(r"[-+]?\d+,\d+", word):
             raise DataError(
-                f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, a decimal comma; write "
+                f"{path}: column {name!r} holds {cell[:40]!r} in line {lines[i]}, a decimal comma; write "
                 "points (pandas reads commas with decimal=',' and writes points)"
             )
         else:
             raise NotNumbers(
-                f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, expected a number; "
+                f"{path}: column {name!r} holds {cell[:40]!r} in line {lines[i]}, expected a number; "
                 "mend that cell, map another column, or compare, as in --map terminal=status==TRIP",
                 name,
             )
@@ -205,25 +229,25 @@ def _typed(values: Array) -> Array:
     return values.astype(np.int64) if whole else values
 
 
-def _vectors(path: Path, name: str, cells: Sequence[str], line: int) -> Array:
+def _vectors(path: Path, name: str, cells: Sequence[str], lines: Array) -> Array:
     """Cells such as "[0.1, 2]" or "[0.1 2]" as rows."""
     rows: list[list[float]] = []
     for i, cell in enumerate(cells):
         parts = cell.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
         if not all(map(_is_number, parts)) or (rows and len(parts) != len(rows[0])):
             raise DataError(
-                f"{path}: column {name!r} holds {cell[:40]!r} in line {line + i} or after, expected as many numbers as "
+                f"{path}: column {name!r} holds {cell[:40]!r} in line {lines[i]}, expected as many numbers as "
                 "in the line before; mend that cell"
             )
         rows.append(list(map(float, parts)))
     return np.array(rows)
 
 
-def seconds(path: Path, name: str, cells: Sequence[str], place: str, first: int) -> Array:
+def seconds(path: Path, name: str, cells: Sequence[str], place: str, numbers: Sequence[int] | Array) -> Array:
     """Times as seconds [n], NaN where there is none: numbers as they are, dates in ISO 8601 since 1970.
 
     Args:
-        place, first: what a cell's place is called, and its number.
+        place, numbers: what cells' places are called, and the number of each.
     """
     try:
         return np.fromiter(map(float, cells), np.float64, len(cells))
@@ -237,7 +261,7 @@ def seconds(path: Path, name: str, cells: Sequence[str], place: str, first: int)
             values[i] = float(word) if _is_number(word) else _date(word)
         except ValueError as error:
             raise DataError(
-                f"{path}: column {name!r} holds {cell[:40]!r} in {place} {first + i}, expected seconds or a date such "
+                f"{path}: column {name!r} holds {cell[:40]!r} in {place} {numbers[i]}, expected seconds or a date such "
                 "as 2026-01-31T12:00:00; write times like that, or leave them out of --map"
             ) from error
     return values
