@@ -70,14 +70,16 @@ def make_eye(cfg: GoalSettings, spec: Spec) -> Eye:
     """Raises UsageError where goals do not fit the observations or the task."""
     columns = cfg.goal_columns
     said = "x".join(map(str, columns))
-    if not columns or max(columns) >= spec.obs_dim or len(set(columns)) < len(columns):
+    if not columns or max(columns) >= spec.obs_dim:
         raise UsageError(
-            f"goal_columns={said}: observations have numbers 0 to {spec.obs_dim - 1}; name different ones of them"
+            f"goal_columns={said}: the data's observations have numbers 0 to {spec.obs_dim - 1}; name these"
         )
+    if twice := [one for one in columns if columns.count(one) > 1]:
+        raise UsageError(f"goal_columns={said}: {twice[0]} is named twice; name every number of a goal once")
     if spec.goal_dim != len(columns) and spec.goal_dim:
         raise UsageError(
-            f"goal_columns={said}: the task's goals have {spec.goal_dim} numbers; name as many of the observation, "
-            "in the goal's order"
+            f"goal_columns={said}: the task's goals have {spec.goal_dim} numbers, and {len(columns)} of the "
+            "observation's are named; name as many, in the goal's order"
         )
     return Eye(make_normalizer(cfg.normalize_obs, spec), jnp.broadcast_to(spec.first_obs, (spec.obs_dim,)))
 

@@ -32,7 +32,8 @@ def most(request: Request, plan: Plan, width: int, how: How) -> int:
     """Members of any structure that fit into memory, up to `width`. Raises ResourceError if not even one does."""
     free, found = free_memory(place(width)), width
     for group in request.groups:
-        need = needed(group, group.algo.data_for(group.configs[0], request.dataset), plan, how.data_in)
+        prepared = group.algo.data_for(group.configs[0], request.dataset)
+        need = needed(group, prepared, plan, how.data_in, task=request.task)
         found = min(found, most_members(need, width, free))
         if not found:
             raise ResourceError(

@@ -89,7 +89,7 @@ def _most(
         if pool.gpu:
             return asked
         prepared = group.algo.data_for(group.configs[0], request.dataset)
-        fits = most_members(needed(group, prepared, plan, how.data_in), min(asked, len(group.seeds)), free)
-        return max(1, fits)
+        need = needed(group, prepared, plan, how.data_in, task=request.task)
+        return max(1, most_members(need, min(asked, len(group.seeds)), free))
 
     return most

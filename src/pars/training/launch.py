@@ -23,8 +23,9 @@ from pars.probes import find_probes
 from pars.training.earlier import of_today
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
 from pars.training.longer import in_words, is_longer
-from pars.training.parts import make_group
+from pars.training.parts import make_group, sizes
 from pars.training.plan import Group, How, Job, Plan, Request, rounded
+from pars.training.program import first_state
 from pars.training.restore import group_folders
 from pars.training.run import run_jobs
 from pars.training.stop_rule import STOPPED
@@ -167,6 +168,7 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "", root: P
         for group, plan in zip(request.groups, request.plans, strict=True):
             _check_batches(group, plan)
             _check_rows(group, request.dataset)
+            _check_goals(group, plan, request)
         _check_fit(request.dataset, request.task)
         _check_company(request)
     if root and any(root.glob("*/run.json")):
@@ -258,6 +260,16 @@ def _check_rows(group: Group, dataset: Dataset) -> None:
     size, usual, rows = group.configs[0].batch_size, group.algo.configure().batch_size, len(dataset.last)
     if group.algo.offline and size > max(rows, usual):
         raise UsageError(f"batch_size={size} is more than the {rows:,} rows of {dataset.name}; give at most {rows}")
+
+
+def _check_goals(group: Group, plan: Plan, request: Request) -> None:
+    """Raises what an algorithm that is shown goals says of a task or data that they do not fit, before anything is
+    written."""
+    task = request.task
+    if group.algo.sees.goal and task and not task.goal_dim:
+        raise TaskError(f"{task.id} has no goals to show to the policy; choose a task with goals (docs/tasks.md)")
+    if group.algo.sees.goal:
+        first_state(group.algo, group.configs[0], sizes(group, request.dataset, plan, task))
 
 
 def _check_fit(dataset: Dataset, task: Task | None) -> None:

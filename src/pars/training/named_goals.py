@@ -27,7 +27,7 @@ def with_goals(variants: Sequence[Variant], dataset: Dataset, names: str | Seque
     if any(SETTING in own.given for own in variants):
         raise UsageError(f"{what}: {SETTING} is given as a setting too; leave one of them out")
     known = [dataset.name_of("observations", i) for i in range(dataset.obs_dim)]
-    numbers = tuple(_number(name, known) for name in names)
+    numbers = tuple(_number(what, name, known) for name in names)
     return [
         own._replace(configs=[replace(cfg, **{SETTING: numbers}) for cfg in own.configs], given=own.given | {SETTING})
         if SETTING in facts(own.algo.config)
@@ -36,10 +36,11 @@ def with_goals(variants: Sequence[Variant], dataset: Dataset, names: str | Seque
     ]
 
 
-def _number(name: str, known: Sequence[str]) -> int:
+def _number(what: str, name: str, known: Sequence[str]) -> int:
     """Of an observation by its name, else by its number."""
     if name in known:
         return known.index(name)
     if str(name).isdigit() and int(name) < len(known):
         return int(name)
-    raise UsageError(unknown("observation", str(name), known))
+    numbers = f", or their numbers, 0 to {len(known) - 1}"
+    raise UsageError(f"{what}: {unknown('observation', str(name), known, numbers)}")

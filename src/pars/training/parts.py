@@ -15,6 +15,7 @@ import numpy as np
 from pars.config import to_dict
 from pars.core import Algorithm, Spec
 from pars.data import Dataset
+from pars.envs.base import Task
 from pars.errors import ResourceError
 from pars.packing import width
 from pars.presets.from_data import Chosen
@@ -39,7 +40,7 @@ def make_group(algo: Algorithm, members: Sequence[tuple[Any, int]], chosen: tupl
     return Group(name, algo, tuple(cfg for cfg, _ in members), tuple(seed for _, seed in members), chosen)
 
 
-def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> list[Group]:
+def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How, task: Task | None = None) -> list[Group]:
     """The group, or parts of it that fit into memory one after another, which is noted. Raises ResourceError.
 
     What was begun in a folder goes on there: a run that is continued has the same parts, whatever is free now.
@@ -51,7 +52,8 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
     parts = [part(group, members) for members in begun]
     if not left:
         return parts
-    need, free, count = needed(group, dataset, plan, how.data_in), free_memory(place(len(left))), len(left)
+    need = needed(group, dataset, plan, how.data_in, task=task)
+    free, count = free_memory(place(len(left))), len(left)
     most = most_members(need, count, free)
     if most == 0:
         other = "" if need.cpu else "end what else runs on this GPU (one process takes most of its memory at once), "
@@ -72,20 +74,28 @@ def fitting(group: Group, dataset: Dataset, plan: Plan, out: Path, how: How) -> 
     return parts + [part(group, [left[i] for i in one]) for one in new]
 
 
-def needed(group: Group, dataset: Dataset, plan: Plan, data_in: DataIn, rows: int | None = None) -> Need:
+def needed(
+    group: Group, dataset: Dataset, plan: Plan, data_in: DataIn, rows: int | None = None, task: Task | None = None
+) -> Need:
     """What the group's members need in memory, foreseen.
 
     Args:
         rows: of all datasets of the population, which then lie in memory one below another; None: this is all.
     """
     algo, cfg = group.algo, group.configs[0]
-    rows_known = len(dataset.last) if algo.weights else 0  # as in `make_spec`, so that the start is traced once
-    facts = dataset.obs_mean, dataset.obs_std
-    spec = Spec(dataset.obs_dim, dataset.action_dim, *facts, rows=rows_known, capacity=plan.online_steps)
-    spec = spec._replace(first_obs=dataset.obs_mean)  # as wide
+    spec = sizes(group, dataset, plan, task)
     row = width(spec, dataset.shapes([column.name for column in algo.columns_of(cfg)]))
     data = _resident(algo, dataset, row, data_in, rows)
     return predict(algo, cfg, spec, plan.online_steps, row, data)
+
+
+def sizes(group: Group, dataset: Dataset, plan: Plan, task: Task | None) -> Spec:
+    """What the start of the group's members is traced with: as in `make_spec`, so that it is traced once."""
+    algo, facts = group.algo, (dataset.obs_mean, dataset.obs_std)
+    rows = len(dataset.last) if algo.weights else 0
+    spec = Spec(dataset.obs_dim, dataset.action_dim, *facts, rows=rows, capacity=plan.online_steps)
+    goal_dim = (task.goal_dim if task else 0) or group.configs[0].goal_dim
+    return spec._replace(first_obs=dataset.obs_mean, goal_dim=goal_dim)
 
 
 def _resident(algo: Algorithm, dataset: Dataset, row: int, data_in: DataIn, rows: int | None = None) -> int:

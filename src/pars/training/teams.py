@@ -83,7 +83,7 @@ def populations(team: Sequence[Entry], how: How, command: str) -> Iterator[list[
     jobs = []
     for request, group, plan in team:
         prepared = group.algo.data_for(group.configs[0], request.dataset)
-        for part in fitting(group, prepared, plan, request.out, how):
+        for part in fitting(group, prepared, plan, request.out, how, request.task):
             rows = len(request.dataset.last)
             begin = branch(part, plan, prepared.fingerprint, request.start) if request.start else None
             description = describe(part, prepared, request.task, plan, command, rows)
@@ -121,7 +121,8 @@ def _need(jobs: Sequence[Job], how: How) -> float:
     """Bytes for all jobs together, and the share of memory that must stay free. Their data lie together."""
     first = jobs[0]
     rows = [len(one.last) for one in _data(jobs)]
-    need = needed(first.group, first.dataset, first.plan, how.data_in, sum(rows) if len(rows) > 1 else None)
+    whole = sum(rows) if len(rows) > 1 else None
+    need = needed(first.group, first.dataset, first.plan, how.data_in, whole, first.task)
     return need.total(_members(jobs)) / SHARE
 
 
