@@ -227,10 +227,8 @@ def _data_for(
     if data is None and task is not None and not any(map(needs_data, variants)):
         options: dict[str, Any] = dict(task=task, next_obs="file", action_range=SCALED, columns=columns)
         return from_arrays(uniform_rows(task), name="uniform actions", **options)
-    aimless = all(one.algo.sees.goal for one in variants) and not (reading["goal"] or reading["mapping"])
-    if aimless and isinstance(data, str | Path) and is_unrewarded(Path(data)):
-        reading = reading | {"goal": NOWHERE}  # they look at no reward
-    return open_dataset(data, task, columns=columns, **reading)
+    rewarded = not all(one.algo.sees.goal for one in variants)
+    return open_dataset(data, task, columns=columns, rewarded=rewarded, **reading)
 
 
 def open_dataset(
@@ -242,10 +240,12 @@ def open_dataset(
     goal: tuple[float, float] | None = None,
     action_range: str | None = None,
     verify: bool = False,
+    rewarded: bool = True,
 ) -> Dataset:
     """The dataset that `data` names or is, else the task's own, collected or downloaded if it is absent.
 
     Args:
+        rewarded: whether its rewards are looked at; if not, OGBench's files need no goal that they are rewarded for.
         columns: extra ones, of pars.data.extras.COLUMNS; a Dataset must have them already.
         mapping, goal, action_range, verify: of a file, see `load_dataset`.
     """
@@ -260,6 +260,8 @@ def open_dataset(
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
     twin = twin_of(name, task)
     file = name if twin is None else collected_twin(twin)
+    if not (rewarded or goal or mapping) and is_unrewarded(Path(file).expanduser()):
+        goal = NOWHERE
     options |= dict(goal=goal, verify=verify)
     dataset = load_dataset(file, task=task, next_obs=next_obs, **options)  # type: ignore[arg-type]
     return dataset if twin is None else replace(dataset, name=f"twin:{twin}")

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from pars import api
-from pars.errors import DataError, UsageError
+from pars.data import check
+from pars.errors import DataError, TaskError, UsageError
 from pars.export.folder import export
 from pars.export.load import load_policy
 from pars.training.launch import make_variants
 from pars.training.named_goals import with_goals
 from tests import runs
+from tests.cli.said import Pars
 
 SMALL: dict[str, Any] = dict(actor_hidden=(8,), batch_size=16)
 
@@ -67,8 +69,12 @@ def test_names_that_are_not_there_are_refused_in_one_line() -> None:
         return [cfg.goal_columns for one in found if one.algo.sees.goal for cfg in one.configs]
 
     assert named(["bc", "gc_bc"], ["observation 2", "1"]) == [(2, 1)] and named(["gc_bc"], None) == [(0, 1)]
-    with pytest.raises(UsageError, match="unknown observation 'observation 9'; did you mean observation"):
+    with pytest.raises(
+        UsageError, match="goal_columns=observation 9: unknown observation 'observation 9'; did you mean"
+    ):
         named(["gc_bc"], "observation 9")
+    with pytest.raises(UsageError, match=f"{names}: unknown observation 'x'; known: .*, or their numbers, 0 to 3"):
+        named(["gc_bc"], "x,y")
     with pytest.raises(UsageError, match=f"{names}: bc is told no goals"):
         named(["bc"], "x,y")
     with pytest.raises(UsageError, match=f"{names}: goal_columns is given as a setting too"):
@@ -82,16 +88,59 @@ def test_a_policy_that_sees_no_goals_says_so() -> None:
 
 
 def test_goals_that_do_not_fit_are_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"goal_columns=9: observations have numbers 0 to 3"):
-        play(tmp_path, SMALL | dict(goal_columns="9"))
-    with pytest.raises(UsageError, match="the task's goals have 2 numbers"):
-        runs.train(tmp_path, "gc_bc", settings={"goal_columns": ["1"]})
+    """And before anything is written, also of what would have been trained before them."""
+    with pytest.raises(UsageError, match=r"goal_columns=9: the data's observations have numbers 0 to 3; name these"):
+        play(tmp_path / "a", SMALL | dict(goal_columns="9"))
+    with pytest.raises(UsageError, match="goal_columns=0x0: 0 is named twice"):
+        play(tmp_path / "a", SMALL, goal_columns="0,observation 0")
+    with pytest.raises(UsageError, match=r"goal_columns=1: the task's goals have 2 numbers, and 1 of the"):
+        runs.train(tmp_path / "a", "gc_bc", settings={"goal_columns": ["1"]})
+    data = dict(
+        observations=np.eye(3)[np.arange(40) % 3], actions=np.cos(np.arange(40.0))[:, None], rewards=np.ones(40)
+    )
+    data |= dict(terminals=np.zeros(40), timeouts=np.arange(40) % 10 == 9)
+    with pytest.raises(TaskError, match="Pendulum-v1 has no goals to show to the policy; choose a task with goals"):
+        api.train(["bc", "gc_bc"], "Pendulum-v1", data=data, out=tmp_path / "a", steps=2, eval_every=2, quiet=True)
+    assert not [*tmp_path.iterdir()]
+
+
+def ogbench_play(path: Path, episode: int = 20) -> Path:
+    """OGBench's layout: no rewards, an end after so many rows."""
+    rng = np.random.default_rng(0)
+    arrays = dict(observations=rng.normal(size=(80, 4)), actions=rng.uniform(-1, 1, (80, 2)))
+    np.savez(path, **arrays, terminals=np.arange(80) % episode == episode - 1)  # type: ignore[arg-type]
+    return path
+
+
+def test_several_files_of_ogbench_are_checked_trained_on_and_replayed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    Path("play").mkdir()
+    for name in ("a", "b"):
+        ogbench_play(Path(f"play/{name}.npz"))
+    options: dict[str, Any] = dict(steps=20, eval_every=20, quiet=True, settings=SMALL)
+    for data in ("play", "play/*.npz", "play/a.npz,play/b.npz"):
+        api.train("gc_bc", None, data=data, out=tmp_path / "run", **options)  # one run: the data are the same
+    assert runs.description(runs.group(tmp_path / "run", "gc_bc"))["dataset"]["rows"] == 152
+    pars = Pars(capsys)
+    said = pars("data", "check", "play")
+    assert said.code == 0 and "read as goal-conditioned methods do" in said.out and "8 episodes" in said.out, said
+    assert "there is nothing to learn" not in said.out and "gradient steps" not in said.out
+    assert pars("replay", "run", "--data", "play", "--episode", "7").code == 0
+
+
+def test_play_data_without_any_end_are_said(tmp_path: Path) -> None:
+    path = ogbench_play(tmp_path / "play.npz", episode=1000)
+    (said,) = (one for one in check(path).warnings if "no row ends an episode" in one)
+    assert said.startswith(
+        "no row ends an episode: all 79 are taken for one, in which returns and goals reach from end"
+    )
 
 
 def test_play_data_of_ogbench_need_no_goal_and_others_still_do(tmp_path: Path) -> None:
-    rng, path = np.random.default_rng(0), tmp_path / "play.npz"
-    arrays = dict(observations=rng.normal(size=(80, 4)), actions=rng.uniform(-1, 1, (80, 2)))
-    np.savez(path, **arrays, terminals=np.arange(80) % 20 == 19)  # type: ignore[arg-type]
+    path = ogbench_play(tmp_path / "play.npz")
     options: dict[str, Any] = dict(data=path, steps=20, eval_every=20, quiet=True)
     api.train("gc_bc", None, settings=SMALL, out=tmp_path / "run", **options)
     card = runs.description(runs.group(tmp_path / "run", "gc_bc"))["dataset"]

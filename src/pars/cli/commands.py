@@ -214,7 +214,7 @@ def check(
     options: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, action_range=action_range)
     options["goal"] = parse_goal(goal) if goal else None
     found = doctor.check(path, task, **options)
-    if found.card and presets.family(found.task) == presets.OWN:
+    if found.card and found.rewarded and presets.family(found.task) == presets.OWN:
         said, risks = own_data.outlook(load_dataset(path, task=task, **options))
         found = replace(found, training=said, warnings=found.warnings + risks)
     print_pairs(doctor.page_lines(found))

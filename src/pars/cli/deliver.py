@@ -82,7 +82,7 @@ def replay(
     from pars.export import replay as replays
 
     commands.import_modules(imports)
-    dataset = api.open_dataset(data, None, mapping=reading(map), action_range=action_range)
+    dataset = api.open_dataset(data, None, mapping=reading(map), action_range=action_range, rewarded=False)
     found = replays.replay(run, dataset, episode, member, at)
     outputs = zip(found.restored.outputs, replays.apart(found))
     print("apart: " + ", ".join(f"{one.name} {share:.1f}% of its range" for one, share in outputs))

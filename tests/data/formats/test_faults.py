@@ -17,7 +17,7 @@ from pyarrow import parquet
 from pars.cli import main as cli
 from pars.data import from_file
 from pars.errors import DataError
-from tests.data.files import columns, minari_episodes, ogbench, write_csv, write_hdf5, write_minari, write_npz
+from tests.data.files import columns, minari_episodes, write_csv, write_hdf5, write_minari, write_npz
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -143,7 +143,11 @@ NONE = np.zeros(N, bool)
 FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "a missing key": (having(rewards=None), ["no 'rewards' (the file has actions, ", "needed are observations"], []),
     "unequal lengths": (having(rewards=np.zeros(N - 1)), ["columns differ in length", "rewards 199"], []),
-    "NaN": (put("observations", (17, 1), np.nan), ["'observations' has 1 NaN", "row 17, observation 1; drop those episodes"], []),
+    "NaN": (
+        put("observations", (17, 1), np.nan),
+        ["'observations' has 1 NaN", "row 17, observation 1; drop those episodes"],
+        [],
+    ),
     "infinity": (put("rewards", 3, np.inf), ["'rewards' has 1 NaN or infinite", "first in row 3"], []),
     "too large for float32": (put("actions", (5, 0), 1e300), ["'actions' has 1 NaN or infinite", "row 5"], []),
     "observations of another task": (
@@ -211,11 +215,6 @@ FAULTS: dict[str, tuple[Build, list[str], list[str]]] = {
     "CSV without a header": (csv("1,0,0,0", (2, 0, 0, 1)), ["the first line is no header", "write the names"], []),
     "CSV with other names": (csv("x,u,r,done", (2, 0, 0, 1)), ["no 'observations' and no 'actions'", "--map obs="], []),
     "damaged Parquet": (damaged_parquet, ["this Parquet file is truncated or damaged"], []),
-    "OGBench without a goal": (
-        lambda folder: write_npz(folder / "a.npz", ogbench([9, 9])),
-        ["no 'rewards', as in OGBench's files", "--data-goal X,Y"],
-        [],
-    ),
     "Minari with an episode cut short": (
         minari(observations=np.zeros((3, 3))),
         ["'episode_1/observations' has 3 rows, expected 4; drop that episode"],

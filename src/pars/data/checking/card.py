@@ -24,6 +24,7 @@ JUMP = 0.3  # cells; no maze body moves that far in one step
 OUTLIER = 10.0  # times the 99th percentile of step sizes
 LOOKED_AT = 1 << 22  # steps from which the usual size of one is taken
 FEW_CUTS = 3  # timeouts from which on their pattern means something
+NO_REWARDS = "all rewards are"
 AT_LIMIT = 0.9  # share of terminals at the longest episode's last step that betrays time limits
 
 
@@ -138,7 +139,12 @@ def maze_coverage(obs: Array, maze: Maze) -> Card:
 def _flag_warnings(rows: Rows, task: Task | None) -> list[str]:
     """What the flags leave open."""
     if rows.timeout is not None:
-        return []
+        if rows.timeout.any() or rows.terminal.any():
+            return []
+        return [
+            f"no row ends an episode: all {len(rows.obs):,} are taken for one, in which returns and goals reach from "
+            "end to end; mark the last row of every episode"
+        ]
     how = f"cut by counting {task.time_limit} steps" if task else "cut only at terminals"
     return [f"no 'timeouts': episodes are {how}; set 'timeouts' to 1 in the last row of every episode that was cut"]
 
@@ -161,7 +167,7 @@ def _reward_warnings(rows: Rows) -> list[str]:
     low, high = rows.reward.min(), rows.reward.max()
     if low == high:
         mend = "relabel them for a task, or train what looks at none: bc, or with goals hiql"
-        return [f"all rewards are {low:g}: there is nothing to learn from them; {mend}"]
+        return [f"{NO_REWARDS} {low:g}: there is nothing to learn from them; {mend}"]
     paid = rows.reward == high
     count = int(paid.sum())
     if count >= FEW_REWARDS or not (paid | (rows.reward == low)).all():

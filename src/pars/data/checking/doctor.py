@@ -6,17 +6,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pars.data.catalog import dataset_path, load_dataset
-from pars.data.checking.card import Card
+from pars.data.checking.card import NO_REWARDS, Card
 from pars.data.checking.fields import Field, Values, list_fields, made, scan_values
 from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
 from pars.data.dataset import NextObs
+from pars.data.formats.files import is_unrewarded
 from pars.data.formats.layout import OPTIONAL, REQUIRED
+from pars.data.formats.ogbench import NOWHERE
 from pars.data.formats.sources import SUFFIXES, is_several
 from pars.envs.base import Task
 from pars.envs.registry import TASKS, make_task
 from pars.errors import DataError
 
+UNREWARDED = (
+    "no rewards, as in OGBench's files: read as goal-conditioned methods do, which take goals from the data; for all "
+    "others give a goal to be rewarded for, --data-goal X,Y"
+)
 BARS = " ▁▂▃▄▅▆▇█"
 MOST_FIELDS = 30  # listed in the terminal; the page has all
 MOST_DIMS = 8  # listed in the terminal; the page has all
@@ -45,6 +51,7 @@ class Checkup:
     notes: list[str]  # worth knowing, nothing to mend
     training: list[str] = field(default_factory=list)  # what training will do about it
     values: list[Values] = field(default_factory=list)  # of refused data: as far as it could be read
+    rewarded: bool = True  # False: OGBench's files without a goal to be rewarded for
 
     @property
     def verdict(self) -> DataVerdict:
@@ -82,17 +89,21 @@ def check(
     name = str(name_or_path)
     if task is None and name in TASKS:
         task = make_task(name)
+    path = file_of(name)
     try:
+        rewarded = bool(goal or mapping) or not is_unrewarded(path)
+        goal = goal if rewarded else NOWHERE
         reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=goal, action_range=action_range)
         card = load_dataset(name_or_path, task=task, **reading).card
     except DataError as refusal:
-        path = file_of(name)
         values = scan_values(path, (*REQUIRED, *OPTIONAL)) if path.is_file() else []
         return Checkup(
             name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values=values
         )
-    path = file_of(name)
     warnings, notes = list(card["warnings"]), [*_made(path), *card.get("notes", [])]
+    if not rewarded:
+        warnings = [one for one in warnings if not one.startswith(NO_REWARDS)]
+        notes.append(UNREWARDED)
     if not card["terminals_end_episodes"]:
         notes.append(LINGERING)
     if count := card.get("timeouts_inside"):  # cards of older copies do not have it
@@ -102,7 +113,8 @@ def check(
         notes.append(found.sentence)
     elif found and "made" not in card:  # a file that says how it was made claims to be no original
         warnings.append(f"{found.sentence}; download it again, or give it another name")
-    return Checkup(name, task.id if task else None, list_fields(path), card, None, warnings, notes)
+    fields = list_fields(path)
+    return Checkup(name, task.id if task else None, fields, card, None, warnings, notes, rewarded=rewarded)
 
 
 def file_of(name: str) -> Path:

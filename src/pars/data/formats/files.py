@@ -38,7 +38,7 @@ from pars.data.formats.layout import (
     stacked,
 )
 from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins
-from pars.data.formats.sources import SUFFIXES, find, suffix
+from pars.data.formats.sources import SUFFIXES, find, is_several, suffix
 from pars.errors import DataError, UsageError
 from pars.units import ActionRange
 
@@ -218,11 +218,16 @@ def _read_file(
 
 
 def is_unrewarded(path: Path) -> bool:
-    """Whether a file is one of OGBench's, which are rewarded for a goal of one's choice."""
-    if not path.is_file() or form_of(path) != "npz":
-        return False
-    with npz.opened(path) as archive:
-        return ogbench.is_ogbench(dict.fromkeys(npz.names(archive)))
+    """Whether the files of a source are OGBench's, which are rewarded for a goal of one's choice; False if there are
+    none. Raises DataError for what is damaged."""
+
+    def unrewarded(file: Path) -> bool:
+        if form_of(file) != "npz":
+            return False
+        with npz.opened(file) as archive:
+            return ogbench.is_ogbench(dict.fromkeys(npz.names(archive)))
+
+    return (path.exists() or is_several(str(path))) and all(map(unrewarded, find(path).files))
 
 
 def form_of(path: Path) -> Form:

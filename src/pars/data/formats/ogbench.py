@@ -59,7 +59,8 @@ def transitions(
     if goal is None:
         raise DataError(
             f"{path}: no 'rewards', as in OGBench's files, which are rewarded for a goal of your choice; "
-            "give its position by --data-goal X,Y, or add an array 'rewards'"
+            "give its position by --data-goal X,Y, or add an array 'rewards'; goal-conditioned methods (hiql, ..) need "
+            "neither"
         )
     rows = len(arrays["observations"])
     for key, array in arrays.items():
