@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -13,7 +14,7 @@ import pytest
 from jax.profiler import ProfileData
 
 from benchmarks import agree, child, gpu, hlo, peak
-from benchmarks.case import Case
+from benchmarks.case import Case, Trainer
 from benchmarks.flops import PAPER, TINY
 from benchmarks.launched import Launched, launched, read
 from pars.training.learner import Learner
@@ -119,11 +120,39 @@ def test_products_for_the_peak_keep_their_size() -> None:
 def test_the_most_telling_rows_come_first() -> None:
     rows = [*gpu.cases(gpu.PRECISIONS)]
     assert len(set(rows)) == len(rows)
-    assert [(case.precision, flags) for case, flags in rows[:4]] == [
-        ("float32", ""), ("tf32", ""), ("bfloat16", ""), ("float32", "graphs")
+    assert [(case.precision, case.members, flags) for case, flags in rows[:6]] == [
+        ("tf32", 1, ""), ("tf32", 5, ""), ("tf32", 40, ""),
+        ("float32", 1, ""), ("bfloat16", 1, ""), ("tf32", 1, "graphs"),
     ]  # fmt: skip
-    assert {case.members for case, _ in rows[4:8]} == {5, 20, 40} and rows[4][0].precision == "tf32"
     assert {case.precision for case, _ in gpu.cases(["float32"])} == {"float32"}
+
+
+def test_whole_chunks_are_profiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of a chunk that are left out run as well: from a chunk's beginning none is."""
+    trainer, spans = Trainer(Case("pars", TINY, 1)), list[tuple[int, int]]()
+
+    def profiled(dispatch: Callable[[], None], steps: int) -> None:
+        begin = trainer.at
+        dispatch()
+        spans.append((begin, trainer.at - begin))
+
+    monkeypatch.setattr(gpu, "launched", profiled)
+    assert gpu.seen(trainer, 1.0)["memory"] > 0
+    assert spans == [(32, 64)]
+
+
+def test_both_devices_begin_with_copies_of_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checkpoints are no links: of those none is read."""
+    asked: list[str] = []
+
+    def trained(word: str, what: str, folder: Path, until: float, **environment: str) -> None:
+        asked.append(folder.name)
+        agree.far(what, folder)
+
+    monkeypatch.setattr(agree, "_ask", trained)
+    (row,) = agree.agreement("bc", tmp_path / "bc", time.monotonic() + 60)
+    assert asked == ["cpu", "gpu"] and row["difference"] == 0.0
+    assert not (tmp_path / "bc" / "gpu" / "start").is_symlink()
 
 
 def test_rows_that_no_longer_fit_are_named(
