@@ -67,7 +67,8 @@ def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[list
     begun, chance, dead, ended = time.monotonic(), random.Random(0), list[str](), 0
     log = (out.parent / f"{out.name}.log").open("w")
     driver = subprocess.Popen(words, stdout=log, stderr=log)
-    turn, begin, due = kills // (drivers + 1), dict[int, str](), dict[int, float]()  # by process
+    turn = kills // (drivers + 1)
+    begin, due = dict[tuple[int, Path], str](), dict[tuple[int, Path], float]()  # by process and its unit
     while driver.poll() is None:
         time.sleep(0.05)
         if len(dead) >= turn * (ended + 1) and ended < drivers:
@@ -77,10 +78,11 @@ def disturb(words: list[str], out: Path, kills: int, drivers: int) -> tuple[list
             driver = subprocess.Popen(words, stdout=log, stderr=log)
         for pid, folder in training(out) if len(dead) < kills else ():
             newest = max((path.name for path in folder.glob("checkpoints/[0-9]*")), default="none")
-            early = chance.random() < EARLY if pid not in begin else False
-            if early or newest != begin.setdefault(pid, newest):
-                due.setdefault(pid, time.monotonic() + chance.uniform(0.0, MOST_SECONDS))
-            if time.monotonic() > due.get(pid, float("inf")):
+            at = pid, folder
+            early = chance.random() < EARLY if at not in begin else False
+            if early or newest != begin.setdefault(at, newest):
+                due.setdefault(at, time.monotonic() + chance.uniform(0.0, MOST_SECONDS))
+            if time.monotonic() > due.get(at, float("inf")):
                 dead.append(newest)
                 os.kill(pid, signal.SIGKILL)
                 time.sleep(0.5)  # the next one may have the number of its process
