@@ -76,7 +76,7 @@ def test_killed_it_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
 
 
 def test_a_worker_says_what_is_wrong(tmp_path: Path) -> None:
-    assert work(tmp_path, 0).message.endswith("a sweep needs a shared folder as --out")
+    assert work(tmp_path, 0).message.endswith("needs a shared folder as --out, or --fetch")
 
 
 def test_each_worker_has_cores_and_a_gpu_or_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +116,8 @@ def test_what_does_not_fit_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_pa
         Workers(number=0).check()
     with pytest.raises(UsageError, match="--workers is for this machine"):
         Workers(ray="auto", number=2).check()
+    with pytest.raises(UsageError, match="--fetch is for the machines of a cluster"):
+        Workers(fetch=True).check()
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     with pytest.raises(ResourceError, match=r"pip install 'pars\[sweep\]'"):

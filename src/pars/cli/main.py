@@ -29,7 +29,7 @@ from pars.cli.search import search
 from pars.cli.sweep import sweep
 
 FLAGS = tuple(
-    f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies", "isolate") for no in ("", "no-")
+    f"--{no}{name}" for name in ("quiet", "small", "dry-run", "keep-policies", "isolate", "fetch") for no in ("", "no-")
 )
 
 EPILOG = (

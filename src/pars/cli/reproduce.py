@@ -29,6 +29,7 @@ def reproduce(
     workers: int | None = None,
     cores: int | None = None,
     retries: int = 3,
+    fetch: bool = False,
     quiet: bool = False,
 ) -> None:
     """Run tables and figures of the PARS paper and lay what comes out beside the printed numbers.
@@ -57,18 +58,19 @@ def reproduce(
             above change it further.
         dry_run: Only print the plan.
         out: Where runs, pages and index go.
-        ray: Train on a cluster (extra `sweep`): `auto`, its address, or `local` for one of this machine; --out must be
-            a folder that all machines share.
+        ray: Train on a cluster (extra `sweep`): `auto`, its address, or `local` for one of this machine. --out must be
+            a folder that all machines share, or give --fetch.
         workers: Train with so many processes on this machine.
         cores: Of each worker.
         retries: How often in a row a population's worker may die without a new checkpoint of it.
+        fetch: Workers train in folders of their own machines; what they write comes back to --out.
         quiet: Print only the end.
     """
     from pars.cli.commands import reproduce as run
     from pars.errors import UsageError
     from pars.sweep.workers import Workers
 
-    who = Workers(ray, workers, cores, None, retries)
+    who = Workers(ray, workers, cores, None, retries, fetch)
     who.check()
     if not (ray or workers) and who != Workers():
         raise UsageError("--cores and --retries are of workers; add --workers 2 or --ray auto")

@@ -12,6 +12,7 @@ def sweep(
     cores: int | None = None,
     members: int | None = None,
     retries: int = 3,
+    fetch: bool = False,
 ) -> None:
     """Train what `pars train` would, cut into units for several workers: here, or on a Ray cluster (extra `sweep`).
 
@@ -23,12 +24,13 @@ def sweep(
     `pars sweep pars antmaze-medium-play-v2 reward_scale=1,10,100 seed=0..4 --ray auto --out /shared/runs/scales`
 
     Args:
-        ray: Train on a cluster: `auto`, its address, or `local` for one of this machine; --out must be a folder that
-            all machines share. One worker a GPU, or one a machine.
+        ray: Train on a cluster: `auto`, its address, or `local` for one of this machine. --out must be a folder that
+            all machines share, or give --fetch. One worker a GPU, or one a machine.
         workers: Processes on this machine; by default one a GPU, or one with all cores.
         cores: Of each worker.
         members: Of a unit, at most; by default four units a worker (one a GPU), a member a core, as memory allows.
         retries: How often in a row a unit's worker may die without a new checkpoint of it.
+        fetch: Workers train in folders of their own machines; what they write comes back to --out.
     """
     from pars.cli import commands
     from pars.cli.outcome import report
@@ -39,7 +41,7 @@ def sweep(
 
     imports = options.pop("imports")
     commands.import_modules(imports)
-    who = Workers(ray, workers, cores, members, retries)
+    who = Workers(ray, workers, cores, members, retries, fetch)
     run, failures = sweep(who, commands.asked(**options), imports)
     if group_folders(run):
         report([run], quiet=options["quiet"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pars.errors import ResourceError
+from pars.sweep.post import Post, Sent, work_apart
 from pars.sweep.work import Ended, work
 
 MOST = 1000  # units that wait in Ray's own queue, so that a cluster that grows by demand sees it
@@ -24,13 +25,14 @@ class OnRay:
         address: "auto", an address, or "local": a cluster of this machine alone, for as long as the sweep lasts.
         cores: of each worker; None: all of the smallest machine's, or its share beside each GPU.
         by: see `work`.
+        fetch: for workers that do not see `root`: what they train comes back through Ray, see pars.sweep.post.
 
     Raises ResourceError where Ray or the cluster is missing.
     """
 
-    room = MOST
-
-    def __init__(self, root: Path, address: str, cores: int | None = None, by: str = work.__module__) -> None:
+    def __init__(
+        self, root: Path, address: str, cores: int | None = None, by: str = work.__module__, fetch: bool = False
+    ) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
@@ -58,15 +60,24 @@ class OnRay:
             num_cpus=self.cores, num_gpus=int(self.gpu), max_retries=0, runtime_env={"env_vars": sent}
         )
 
+        self.post = Post(ray, root) if fetch else None
+        self.room = 2 * self.workers if fetch else MOST  # what waits is carried along
+
     def start(self, number: int) -> None:
-        self.refs[self._task.remote(str(self.root), number, os.getcwd(), self.cores, self.by)] = number
+        where = self.post.send(number) if self.post else str(self.root)
+        self.refs[self._task.remote(where, number, os.getcwd(), self.cores, self.by)] = number
 
     def wait(self, seconds: float) -> Iterator[tuple[int, Ended]]:
         if not self.refs:
             time.sleep(seconds)
             return
-        for ref in self.ray.wait([*self.refs], num_returns=1, timeout=seconds)[0]:
-            yield self.refs.pop(ref), self._ended(ref)
+        ready = self.ray.wait([*self.refs], num_returns=1, timeout=seconds)[0]
+        if self.post:
+            self.post.receive()
+        for ref in ready:
+            number = self.refs.pop(ref)
+            damaged = self.post.damaged.pop(number, None) if self.post else None
+            yield number, damaged or self._ended(ref)
 
     def close(self) -> None:
         """Stop what still trains, after a checkpoint, and leave the cluster."""
@@ -74,6 +85,8 @@ class OnRay:
             self.ray.cancel(ref)
         if self.refs:
             self.ray.wait([*self.refs], num_returns=len(self.refs), timeout=PATIENCE)
+            if self.post:
+                self.post.receive()
         self.refs.clear()
         self.ray.shutdown()
 
@@ -89,8 +102,8 @@ class OnRay:
             return Ended("died", f"{type(error).__name__}: its worker was lost")
 
 
-def _work(root: str, number: int, folder: str, cores: int, by: str) -> tuple[Any, ...]:
-    """In a process of Ray's: one unit, with so many cores."""
+def _work(where: str | Sent, number: int, folder: str, cores: int, by: str) -> tuple[Any, ...]:
+    """In a process of Ray's: one unit, with so many cores. where: the sweep's folder, or what was sent in its place."""
     from pars import system
 
     if os.path.isdir(folder):
@@ -98,4 +111,4 @@ def _work(root: str, number: int, folder: str, cores: int, by: str) -> tuple[Any
     if cores < system.cores():
         os.environ["PARS_DEVICES"] = str(cores)
     system.setup(cache=True)
-    return tuple(work(Path(root), number, by))
+    return tuple(work(Path(where), number, by) if isinstance(where, str) else work_apart(where, number, by))

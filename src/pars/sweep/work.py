@@ -41,7 +41,9 @@ def work(root: Path, number: int, by: str = __name__) -> Ended:
     try:
         order = read_order(root)
         if order is None:
-            raise ResourceError(f"{os.uname().nodename} does not see {root}; a sweep needs a shared folder as --out")
+            raise ResourceError(
+                f"{os.uname().nodename} does not see {root}; a sweep needs a shared folder as --out, or --fetch"
+            )
         importlib.import_module(by).train_unit(root, order.units[number], order.options)
         return Ended("finished")
     except Interrupted as error:
@@ -58,7 +60,7 @@ def work(root: Path, number: int, by: str = __name__) -> Ended:
 
 def train_unit(root: Path, unit: Unit, given: Mapping[str, Any]) -> None:
     """One that `pars sweep` ordered. given: options of `pars.api.train`, and modules to import."""
-    options = dict(given) | {"quiet": True}
+    options = dict(given) | {"quiet": True, "out": root}
     import_modules(options.pop("imports"))
     api.train(**options, trainer=partial(_train, unit, root))
 

@@ -27,6 +27,7 @@ class Workers:
         cores: of each worker.
         members: of a unit, at most; by default by the rule of `fair`, and what fits a worker's memory.
         retries: how often in a row a unit's worker may die without a new checkpoint.
+        fetch: from a cluster whose machines do not share a folder.
     """
 
     ray: str | None = None
@@ -34,6 +35,7 @@ class Workers:
     cores: int | None = None
     members: int | None = None
     retries: int = 3
+    fetch: bool = False
 
     def check(self) -> None:
         """Raises UsageError."""
@@ -45,6 +47,8 @@ class Workers:
             raise UsageError(f"--retries {self.retries}: give 0 or more")
         if self.ray and self.number:
             raise UsageError("--workers is for this machine; on a cluster --cores decides how many fit")
+        if self.fetch and not self.ray:
+            raise UsageError("--fetch is for the machines of a cluster; add --ray auto")
 
     def open(self, out: Path, gpus: Sequence[str], by: str = work.__module__) -> Pool:
         """A pool for the units below `out`. Raises UsageError, and ResourceError without Ray or its cluster.
@@ -52,7 +56,9 @@ class Workers:
         Args:
             by: see `work`.
         """
-        return OnRay(out, self.ray, self.cores, by) if self.ray else Here(out, *layout_of(self, gpus), by)
+        if self.ray:
+            return OnRay(out, self.ray, self.cores, by, self.fetch)
+        return Here(out, *layout_of(self, gpus), by)
 
 
 def take_gpus() -> list[str]:

@@ -179,7 +179,7 @@ def save(folder: Path, position: Position, tree: Any, logs: Mapping[str, Prefix]
         reason = getattr(error, "strerror", None) or error
         mend = "free some space" if full else f"error {error.errno}, check the disk"  # type: ignore[union-attr]
         raise ResourceError(f"cannot write checkpoint {final}: {reason}; {mend}") from None
-    _prune(folder, position, keep)
+    prune(folder, position, keep)
     return Checkpoint(position, final, dict(logs), digest)
 
 
@@ -277,7 +277,12 @@ def _checkpoints(folder: Path) -> list[tuple[Position, Path]]:
     return [(position, path) for position, _, path in sorted(found)]
 
 
-def _prune(folder: Path, position: Position, keep: int) -> None:
+def newest_of_each(folder: Path) -> list[Path]:
+    """The newest checkpoint of each phase below `folder`, by its name."""
+    return [*{place.number: path for place, path in _checkpoints(folder) if path.name != OLD}.values()]
+
+
+def prune(folder: Path, position: Position, keep: int) -> None:
     """Delete what is no longer needed, and nothing that has another name than checkpoints have."""
     found = [(place, path) for place, path in _checkpoints(folder) if path.name != OLD]
     earlier = [path for place, path in found if place <= position]
