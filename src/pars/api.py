@@ -15,7 +15,7 @@ from pars import presets
 from pars.config import check_whole
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.data.dataset import Verify
-from pars.data.formats.files import is_unrewarded
+from pars.data.formats.forms import is_unrewarded
 from pars.data.formats.frames import is_frame
 from pars.data.formats.ogbench import NOWHERE
 from pars.data.split import split

@@ -11,7 +11,7 @@ from pars.data.checking.fields import Field, Values, list_fields, made, scan_val
 from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
 from pars.data.dataset import NextObs
-from pars.data.formats.files import is_unrewarded
+from pars.data.formats.forms import is_unrewarded
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.data.formats.ogbench import NOWHERE
 from pars.data.formats.sources import SUFFIXES, is_several

@@ -17,14 +17,14 @@ Several files of one form (sources.py) are read as if they were one, an episode 
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
 from pars.data.formats.contents import Contents, column_of, never
 from pars.data.formats.episodes import ROW, Remarks, ended, longest_gap, rule
+from pars.data.formats.forms import Form, form_of
 from pars.data.formats.layout import (
     INFOS,
     OPTIONAL,
@@ -38,7 +38,7 @@ from pars.data.formats.layout import (
     stacked,
 )
 from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins
-from pars.data.formats.sources import SUFFIXES, find, is_several, suffix
+from pars.data.formats.sources import SUFFIXES, find
 from pars.errors import DataError, UsageError
 from pars.units import ActionRange
 
@@ -48,8 +48,6 @@ TABLES = {"csv": (tables.names, tables.read), "parquet": (arrow.names, arrow.rea
 IN_MEMORY = 2**30  # bytes; more is written to the scratch folder, if there is one
 MOST_NAMED = 6  # columns with missing values that a message names
 HOW_TO_NAME = "; a first mapping is written by: pars data check DATA --suggest mapping.toml"  # of tables
-
-Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
 
 class Part(NamedTuple):
@@ -215,41 +213,6 @@ def _read_file(
         known, names = told
         arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
     return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known, lines=lines)
-
-
-def is_unrewarded(path: Path) -> bool:
-    """Whether the files of a source are OGBench's, which are rewarded for a goal of one's choice; False if there are
-    none. Raises DataError for what is damaged."""
-
-    def unrewarded(file: Path) -> bool:
-        if form_of(file) != "npz":
-            return False
-        with npz.opened(file) as archive:
-            return ogbench.is_ogbench(dict.fromkeys(npz.names(archive)))
-
-    return (path.exists() or is_several(str(path))) and all(map(unrewarded, find(path).files))
-
-
-def form_of(path: Path) -> Form:
-    """By content, except for CSV, which has no signature. Raises DataError for everything else."""
-    try:
-        if h5py.is_hdf5(path):
-            with hdf5.opened(path) as file:
-                return "minari" if "observations" not in set(file) and minari.episodes(file) else "hdf5"
-        with path.open("rb") as binary:
-            head = binary.read(512)
-    except PermissionError as error:
-        raise DataError(f"{path}: not readable for this user; check its permissions") from error
-    if head[:2] == b"PK":
-        return "npz"
-    if head[:4] == b"PAR1":
-        return "parquet"
-    if head and suffix(path) in (".csv", ".tsv"):
-        return "csv"
-    if head.lstrip()[:1] == b"<":
-        raise DataError(f"{path}: the file is a web page, most likely an error that was saved; download it again")
-    kind = "empty" if not head else "neither HDF5 nor npz, nor a table in Parquet or CSV"
-    raise DataError(f"{path}: the file is {kind}; save the arrays with h5py or numpy.savez")
 
 
 @contextlib.contextmanager

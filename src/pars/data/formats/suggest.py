@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pars.data.formats.files import TABLES, form_of
+from pars.data.formats.files import TABLES
+from pars.data.formats.forms import form_of
 from pars.data.formats.layout import Array
 from pars.data.formats.mapping import INDEX, quoted
 from pars.data.formats.roles import roles
