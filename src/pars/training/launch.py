@@ -17,15 +17,15 @@ from pars.config import MOST_VALUES, as_axis, coerce, facts, from_dict, grid, st
 from pars.core import Algorithm
 from pars.data import Dataset
 from pars.envs.base import Task
-from pars.errors import CheckpointError, DivergenceError, TaskError, UsageError, unknown
+from pars.errors import CheckpointError, DivergenceError, UsageError, unknown
 from pars.presets.from_data import Chosen, Facts, settings_from
 from pars.probes import find_probes
 from pars.training.earlier import of_today
+from pars.training.fit import check_group, check_widths
 from pars.training.folder import FORMAT, check_description, earlier, note_tasks, read_description, read_status
 from pars.training.longer import in_words, is_longer
-from pars.training.parts import make_group, sizes
-from pars.training.plan import Group, How, Job, Plan, Request, rounded
-from pars.training.program import first_state
+from pars.training.parts import make_group
+from pars.training.plan import Group, How, Job, Plan, Request
 from pars.training.restore import group_folders
 from pars.training.run import run_jobs
 from pars.training.stop_rule import STOPPED
@@ -165,11 +165,9 @@ def train_runs(requests: Sequence[Request], how: How, command: str = "", root: P
     """
     find_probes(list(how.probes))  # an unknown one is refused before anything trains
     for request in requests:
+        check_widths(request.dataset, request.task)
         for group, plan in zip(request.groups, request.plans, strict=True):
-            _check_batches(group, plan)
-            _check_rows(group, request.dataset)
-            _check_goals(group, plan, request)
-        _check_fit(request.dataset, request.task)
+            check_group(group, plan, request)
         _check_company(request)
     if root and any(root.glob("*/run.json")):
         raise CheckpointError(f"{root} holds a run of one task, and {len(requests)} are to be trained; use a new --out")
@@ -238,49 +236,6 @@ def _check_longer(job: Job, there: Mapping[str, Any], how: How) -> None:
             "more need a new --out"
         )
     how.view.note(f"{job.folder.name}: {in_words(asked, there, job.group.configs)}")
-
-
-def _check_batches(group: Group, plan: Plan) -> None:
-    cfg = group.configs[0]
-    first = max(("random_steps", "learning_starts"), key=lambda name: getattr(cfg, name))
-    if 0 < plan.online_steps <= getattr(cfg, first):
-        raise UsageError(
-            f"{group.algo.name} takes {first}={getattr(cfg, first)} environment steps before it learns, and "
-            f"{plan.online_steps} online steps are planned; give more --online-steps or a smaller {first}"
-        )
-    if plan.online_steps and not group.algo.due(cfg, rounded(plan.online_steps, cfg.environments)):
-        raise UsageError(
-            f"{group.algo.name} takes its first gradient step later than after the {plan.online_steps} online steps "
-            f"that are planned; give more --online-steps, or smaller settings (pars algos {group.algo.name})"
-        )
-
-
-def _check_rows(group: Group, dataset: Dataset) -> None:
-    """Raises UsageError where a batch that was asked for is larger than the data."""
-    size, usual, rows = group.configs[0].batch_size, group.algo.configure().batch_size, len(dataset.last)
-    if group.algo.offline and size > max(rows, usual):
-        raise UsageError(f"batch_size={size} is more than the {rows:,} rows of {dataset.name}; give at most {rows}")
-
-
-def _check_goals(group: Group, plan: Plan, request: Request) -> None:
-    """Raises what an algorithm that is shown goals says of a task or data that they do not fit, before anything is
-    written."""
-    task = request.task
-    if group.algo.sees.goal and task and not task.goal_dim:
-        raise TaskError(f"{task.id} has no goals to show to the policy; choose a task with goals (docs/tasks.md)")
-    if group.algo.sees.goal:
-        first_state(group.algo, group.configs[0], sizes(group, request.dataset, plan, task))
-
-
-def _check_fit(dataset: Dataset, task: Task | None) -> None:
-    if task is None:
-        return
-    widths = (dataset.columns.obs.shape[1], dataset.columns.action.shape[1])
-    if widths != (task.obs_dim, task.action_dim):
-        raise TaskError(
-            f"{dataset.name} has observations and actions of widths {widths}, {task.id} has "
-            f"{(task.obs_dim, task.action_dim)}; use the data of this task or another --env"
-        )
 
 
 def _check_company(request: Request) -> None:
