@@ -67,6 +67,27 @@ def test_all_files_are_looked_at_and_what_is_measured_is_no_action(tmp_path, mon
     assert "(looked at 2 of 6 files: rare words may be missing)" in suggested(tmp_path)
 
 
+def test_counters_dates_and_what_may_be_a_reward(tmp_path):
+    rows = [
+        (i % 4, f"{1 + i // 4}.12.2026 00:0{i % 4}", i // 4, 20 + 0.5 * i, 0.25 * i, -i, f"note {i}") for i in range(16)
+    ]
+    path = write_csv(tmp_path / "a.csv", "step,Zeit,Day,T in °C,heater kW,Energy cost €,note", rows)
+    text = suggested(path)
+    found = tomllib.loads(text)
+    assert (found["obs"], found["action"], found["reward"]) == (["T in °C"], ["heater kW"], "")
+    assert (found["episode"], found["time"]) == ("Day", "Zeit")
+    for words in (
+        '# left out: "step"  # 0 to 3, counts the rows',
+        '# perhaps: "Energy cost €"  # -15 to 0; a cost: -Energy cost €',
+        '# left out: "note"  # note 0, note 1, note 2, ...\n',
+    ):
+        assert words in text, text
+    (tmp_path / "m.toml").write_text(text.replace('reward = ""', 'reward = "-Energy cost €"'))
+    read = read_columns(path, mapping=reading(str(tmp_path / "m.toml")))
+    assert read["rewards"].tolist() == [*range(16)] and read["timeouts"].sum() == 4
+    assert read.notes[-1] == "time: one row every 60 s (median)"
+
+
 def test_what_cannot_be_guessed_is_left_to_say(tmp_path):
     path = write_csv(tmp_path / "a.csv", "run,x,y", [(1, 2, 3)])
     (tmp_path / "m.toml").write_text(suggested(path))

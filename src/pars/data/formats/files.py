@@ -37,7 +37,7 @@ from pars.data.formats.layout import (
     require,
     stacked,
 )
-from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins
+from pars.data.formats.mapping import EPISODE, FILE, MATRICES, TIME, Where, canonical, origins, turned
 from pars.data.formats.sources import SUFFIXES, find
 from pars.errors import DataError, UsageError
 from pars.units import ActionRange
@@ -91,7 +91,7 @@ def read_columns(
     if len(forms) > 1:
         raise DataError(f"{path}: holds files of several forms ({', '.join(sorted(forms))}); name those of one")
     there = arrow.names(source.files[0]) if source.names else []
-    mapping = {key: name for key, name in source.names.items() if name in there} | canonical(mapping)
+    mapping, minus = turned({key: name for key, name in source.names.items() if name in there} | canonical(mapping))
     chosen, split = rule(mapping), longest_gap(mapping)
 
     def read(file: Path, number: int) -> Part:
@@ -108,6 +108,8 @@ def read_columns(
     said = Remarks(places)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
     said.warnings += never(mapping, arrays)
+    if minus:
+        arrays["rewards"] = -np.asarray(arrays["rewards"], np.float64)
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
         starts = [row + start for row, part in zip(first, parts) for start in part.starts or [0]]
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE

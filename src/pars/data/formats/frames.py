@@ -13,7 +13,7 @@ from pars.data.formats import groups
 from pars.data.formats.contents import Contents, column_names, column_of, never
 from pars.data.formats.episodes import ROW, Remarks, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
-from pars.data.formats.mapping import EPISODE, FILE, canonical, origins
+from pars.data.formats.mapping import EPISODE, FILE, canonical, origins, turned
 from pars.errors import DataError, UsageError
 
 
@@ -31,7 +31,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
 
     Raises DataError for columns that are missing, and what is no numbers.
     """
-    path, mapping = Path(source), canonical(mapping)
+    path, (mapping, minus) = Path(source), turned(canonical(mapping))
     arrays = _flat(data) if isinstance(data, Mapping) else {name: _array(data[name]) for name in _names(data) or ()}
     nested = isinstance(data, Mapping) and any(isinstance(value, Mapping) for value in data.values())
     if nested and (episodes := groups.pattern(mapping)):
@@ -51,6 +51,8 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     found = load(path, own, None, 0)
     said = Remarks()
     said.warnings += never(mapping, found)
+    if minus:
+        found["rewards"] = -np.asarray(found["rewards"], np.float64)
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
     columns.kept, columns.missing = columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if "next_observations" in mapping else "shift"

@@ -3,8 +3,9 @@
 Left of each `=` stands a name of ours, right of it where its values are: names of columns or arrays, joined by `+`.
 `*`, `?` and `[...]` match as in file names, in the order of the file; `pos` alone also means pos_0, pos_1, ... if there
 is no plain `pos`. A name in quotes is taken as it stands: `obs="flow, l/s"+"temp 1"`. A number instead of a name is a
-constant: `terminal=0` for a task that never ends. `column==VALUE|VALUE` is 1 where the column holds one of the values,
-`column!=VALUE` where it does not. Names that the mapping leaves out keep their meaning.
+constant: `terminal=0` for a task that never ends. `reward=-cost` turns the sign round. `column==VALUE|VALUE` is 1 where
+the column holds one of the values, `column!=VALUE` where it does not. Names that the mapping leaves out keep their
+meaning.
 
 `episode` is a column that changes when a new episode begins, or `file`: every file is one. The last row of an episode
 is then marked as a timeout, unless the task ended there. `time` is a column of times, in seconds or as dates; `fill`
@@ -74,6 +75,14 @@ def apart(text: str, sign: str) -> list[str]:
     return (
         [text] if not text else re.findall(rf'(?:^|(?<={re.escape(sign)}))((?:"[^"]*"|[^{re.escape(sign)}"])*)', text)
     )
+
+
+def turned(mapping: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    """The mapping with `rewards` to be read, and whether they are to be turned round: `reward=-cost`."""
+    text = mapping.get("rewards", "")
+    if not text.startswith("-") or _number(text) is not None:
+        return dict(mapping), False
+    return {**mapping, "rewards": text[1:].strip()}, True
 
 
 def quoted(name: str) -> str:

@@ -18,9 +18,9 @@ MEASURED, SENSED, FED_BACK = -3, -1, -4  # points against
 WORDS = {
     "command": """action u cmd command commanded control ctrl setpoint stpt set sp setting duty pwm op mv xmv dm
         manipulated reference ref""",
-    "actuator": """valve vlv pump heater heating fan motor damper dmpr burner throttle blower compressor conveyor feeder
-        injector servo gate nozzle chiller cooler mixer stirrer agitator thruster propeller rudder aileron elevator
-        steering brake torque pid controller boiler winch drive dosing""",
+    "actuator": """valve vlv pump heater heating vent fan motor damper dmpr burner throttle blower compressor conveyor
+        feeder injector servo gate nozzle chiller cooler mixer stirrer agitator thruster propeller rudder aileron
+        elevator steering brake torque pid controller boiler winch drive dosing""",
     "feedback": "feedback fb pv xmeas meas measured measurement actual readback sensor obs observation status",
     "quantity": """temp temperature flow flowrate press pressure level pos position current vibration humidity ph
         conductivity concentration density viscosity turbidity oxygen acceleration acc weight mass load consumption
@@ -91,6 +91,12 @@ def _devices(name: str) -> list[tuple[str, ...]]:
     words = words_of(name)
     numbers = tuple(word for word in words if word.isdigit())
     return [(word, *numbers) for word in words if KIND.get(word) == "actuator"]
+
+
+def counts_rows(course: np.ndarray) -> bool:
+    """Whether a column [n] counts from 0 or 1: one more in every row, but where it begins again."""
+    step = np.diff(course)
+    return len(step) > 1 and bool(course[0] in (0, 1) and (step == 1).mean() > 0.5 and ((step == 1) | (step < 0)).all())
 
 
 def motion(course: np.ndarray) -> list[str]:

@@ -16,20 +16,25 @@ from pars.data.formats.files import TABLES
 from pars.data.formats.forms import form_of
 from pars.data.formats.layout import Array
 from pars.data.formats.mapping import INDEX, quoted
-from pars.data.formats.roles import roles
+from pars.data.formats.roles import counts_rows, roles, words_of
 from pars.data.formats.sources import find
-from pars.data.formats.tables import Cells, NotNumbers
+from pars.data.formats.tables import Cells, NotNumbers, is_date
 from pars.errors import UsageError
 
 Names = Callable[[Path], list[str]]
 Read = Callable[..., Cells]
 
-EPISODE = r"(episode|run|trial|traj(ectory)?|batch|demo|rollout)([ _]?(id|index|idx|no|nr|number))?"
+EPISODE = (
+    r"(episode|run|trial|traj(ectory)?|batch|demo|rollout|day|shift|cycle|session|lot)"
+    r"([ _]?(id|index|idx|no|nr|number))?"
+)
 TIME = r"t|ts|time([ _]?s(tamp|econds)?)?|timestamp.*|date([ _]?time)?"
 REWARD = r"(.*[ _.])?rewards?|r|gain|profit"
+JUDGED = {"score", "quality", "kpi", "objective", "performance", "yield", "revenue", "cost", "loss", "penalty"}
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
 MOST_WORDS = 12  # different words of a column that is taken for a state
+SHOWN = 3  # of more
 MANY_WORDS = 1000  # that are kept in mind
 MOST_BYTES = 2**28  # of files that are looked at
 MOST_ROWS = 50_000  # by whose course it is judged how a column moves
@@ -52,8 +57,9 @@ class Look:
         """In a few words."""
         lacks = f", {self.missing:,} rows without" if self.missing else ""
         if self.is_text:
-            more = ", ..." if len(self.words) > MOST_WORDS else ""
-            return (", ".join([*self.words][:MOST_WORDS]) or "no words") + more + lacks
+            many = len(self.words) > MOST_WORDS
+            shown = ", ".join([*self.words][: SHOWN if many else MOST_WORDS]) or "no words"
+            return shown + (", ..." if many else "") + lacks
         return (f"{self.low:.4g} to {self.high:.4g}" if self.low <= self.high else "no values") + lacks
 
 
@@ -106,11 +112,14 @@ def _look(file: Path, names_in: Names, read: Read, looks: dict[str, Look]) -> No
 def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[str]:
     places: dict[str, list[str]] = {key: [] for key in ("obs", "action", "reward", "terminal", "episode", "time")}
     left: list[str] = []
+    judged = [name for name, look in looks.items() if _place(name, look) == "obs" and JUDGED & {*words_of(name)}]
     guesses = roles({name: look.course for name, look in looks.items() if _place(name, look) == "obs"})
     for name, look in looks.items():
         place = _place(name, look) if look.files == files else ""
         place = "action" if place == "obs" and guesses[name].is_action else place
         places.get(place, left).append(name)
+    judged = [] if places["reward"] else [name for name in judged if name in places["obs"]]
+    places["obs"] = [name for name in places["obs"] if name not in judged]
     yield f"# What the columns of {path} are: a guess by their names, their units and how they move, with its reason"
     yield f"# behind each. Check every line, then: pars data check {path} --map THIS_FILE"
     if files < of:
@@ -120,17 +129,19 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
         yield from (f"  {_text(name)},  # {looks[name].text}: {guesses[name].why}" for name in places[key])
         yield "]"
     yield from _one("reward", places["reward"], looks, '""  # no column looks like it: name one; larger is better')
+    yield from (f"# perhaps: {_text(quoted(name))}  # {looks[name].text}; a cost: -{quoted(name)}" for name in judged)
     yield from _terminal(places["terminal"], looks)
-    if of > 1:
-        yield 'episode = "file"'
-    elif places["episode"]:
+    if places["episode"]:
         yield from _one("episode", places["episode"], looks, "")
+    elif of > 1:
+        yield 'episode = "file"'
     if places["time"]:
         yield from _one("time", places["time"], looks, "")
     if any(looks[name].missing for name in [*places["obs"], *places["action"], *places["reward"]]):
         yield 'fill = "forward"  # or "drop-row", "drop-episode"'
     for name in left:
         where = f", in {looks[name].files:,} of {files:,} files" if looks[name].files < files else ""
+        where += ", counts the rows" if counts_rows(looks[name].course) else ""
         yield f"# left out: {_text(name)}  # {looks[name].text}{where}"
 
 
@@ -146,6 +157,10 @@ def _place(name: str, look: Look) -> str:
     for place, pattern in (("time", TIME), ("episode", EPISODE)):
         if re.fullmatch(pattern, name, re.I):
             return place
+    if look.is_text and all(map(is_date, [*look.words][:MOST_WORDS])):
+        return "time" if look.words else ""
+    if counts_rows(look.course):
+        return ""
     if look.is_text:
         return "terminal" if len(look.words) <= MOST_WORDS else ""
     found = (

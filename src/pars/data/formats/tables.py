@@ -244,7 +244,7 @@ def _vectors(path: Path, name: str, cells: Sequence[str], lines: Array) -> Array
 
 
 def seconds(path: Path, name: str, cells: Sequence[str], place: str, numbers: Sequence[int] | Array) -> Array:
-    """Times as seconds [n], NaN where there is none: numbers as they are, dates in ISO 8601 since 1970.
+    """Times as seconds [n], NaN where there is none: numbers as they are, dates since 1970, see `_date`.
 
     Args:
         place, numbers: what cells' places are called, and the number of each.
@@ -262,15 +262,27 @@ def seconds(path: Path, name: str, cells: Sequence[str], place: str, numbers: Se
         except ValueError as error:
             raise DataError(
                 f"{path}: column {name!r} holds {cell[:40]!r} in {place} {numbers[i]}, expected seconds or a date such "
-                "as 2026-01-31T12:00:00; write times like that, or leave them out of --map"
+                "as 2026-01-31T12:00:00 or 31.1.2026 12:00; write times like that, or leave them out of --map"
             ) from error
     return values
 
 
 def _date(word: str) -> float:
+    """Seconds since 1970 of a date in ISO 8601, or with the day first and points. Raises ValueError."""
+    if found := re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})(.*)", word):
+        word = f"{found[3]}-{found[2]:0>2}-{found[1]:0>2}{found[4]}"
     when = datetime.fromisoformat(word)
     zone = when.utcoffset()
     return (when.replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() - (zone.total_seconds() if zone else 0.0)
+
+
+def is_date(word: str) -> bool:
+    """Whether a text is a point in time that `seconds` understands."""
+    try:
+        _date(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_number(text: str) -> bool:
