@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from pars.data import from_arrays, from_file
@@ -41,3 +42,10 @@ def test_what_looks_inverted_is_asked_back(tmp_path):
     with pytest.raises(DataError, match=re.escape(words)):
         from_file(write_npz(tmp_path / "a.npz", data))
     assert not from_file(tmp_path / "a.npz", mapping={"terminal": "dones"}).columns.terminal.any()
+
+
+def test_alarms_are_no_ends():
+    """Terminal rows that follow one another: a warning in data of one's own, a note in what is D4RL's."""
+    data = columns() | {"terminals": np.isin(np.arange(200) % 10, (5, 6, 7))}
+    (said,) = (one for one in from_arrays(data).card["warnings"] if "alarms" in one)
+    assert said.startswith("60 terminal rows stand in episodes that go on, as alarms do") and "terminal=0" in said

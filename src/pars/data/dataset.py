@@ -47,7 +47,11 @@ NextObs = Literal["shift", "file"]
 Verify = Literal["once", "always"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
-OWN = 3  # what is read of own data, and said in its card; a change makes older converted copies unused
+OWN = 4  # what is read of own data, and said in its card; a change makes older converted copies unused
+ALARMS = (
+    "terminal rows stand in episodes that go on, as alarms do and ends do not: what comes after such a row counts for "
+    "nothing; name what ends the task, or give --map terminal=0"
+)
 SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 
@@ -148,7 +152,7 @@ class _Conversion:
             next_obs = "file"
         self.columns, self.source, self.task, self.next_obs = columns, source, task, next_obs
         self.time_limit = task.time_limit if task else None
-        self.rows, self.both = checked_rows(columns, source, task, next_obs, action_range), 0
+        self.rows, self.both, self.own = checked_rows(columns, source, task, next_obs, action_range), 0, own
         if own:
             self.rows, self.both = own_rows(self.rows, source)
         self.kept, self.last = kept_rows(self.rows, next_obs, self.time_limit)
@@ -182,6 +186,8 @@ class _Conversion:
         if single := card["single_rows"]:
             card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
+        if self.own and not card["terminals_end_episodes"]:
+            card["warnings"].append(f"{card['terminals']:,} {ALARMS}")
         if isinstance(self.columns, Columns):
             card |= {"missing": dict(self.columns.missing)} if self.columns.missing else {}
             card["warnings"] += self.columns.warnings

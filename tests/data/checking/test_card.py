@@ -78,6 +78,9 @@ def test_values_that_nothing_measures_are_named():
     data["observations"][70, 1], data["observations"][80, 2], data["rewards"][3] = 1e30, -9999, 50
     made = card(**data)
     assert warned(made, "no likely values: observation 1 is 1e+30 in row 70 (nearly always -")
+    coded = columns(2000)["observations"]
+    coded[1000:1015, 0] = -999  # often, and not so far: seen by its number
+    assert warned(card(**data | {"observations": coded}), "observation 0 is -999 in row 1000")
     assert warned(made, "observation 2 is -9999 in row 80") and not warned(made, "reward is")
     data["rewards"][3], units = -1e12, 50.0 + 50.0 * data["actions"]
     units[5, 0] = 1e30

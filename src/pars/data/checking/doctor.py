@@ -10,7 +10,7 @@ from pars.data.checking.card import NO_REWARDS, Card
 from pars.data.checking.fields import Field, Values, list_fields, made, scan_values
 from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
-from pars.data.dataset import NextObs
+from pars.data.dataset import ALARMS, NextObs
 from pars.data.formats.forms import is_unrewarded
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.data.formats.ogbench import NOWHERE
@@ -104,7 +104,7 @@ def check(
     if not rewarded:
         warnings = [one for one in warnings if not one.startswith(NO_REWARDS)]
         notes.append(UNREWARDED)
-    if not card["terminals_end_episodes"]:
+    if not card["terminals_end_episodes"] and not any(line.endswith(ALARMS) for line in warnings):
         notes.append(LINGERING)
     if count := card.get("timeouts_inside"):  # cards of older copies do not have it
         notes.append(GOES_ON.format(count=count))

@@ -11,6 +11,8 @@ Array = np.ndarray
 
 HUGE = 1e10  # in any unit that sensors are read in
 FAR = 300.0  # times the width of the middle 98 % of a column, beyond them
+STANDS_FOR_NONE = (999.0, 9999.0, 99999.0, 32767.0, 32768.0, 65535.0)  # in many logs, with either sign
+AWAY = 5.0  # the same of these
 LOOKED_AT = 10_000  # rows, evenly drawn, for that middle
 MOST = 3  # columns that a warning names
 
@@ -49,11 +51,13 @@ def _odd(rows: Rows, key: str, values: Array, low: Array, high: Array, scale: Ar
     picks = np.unique(np.linspace(0, len(values) - 1, min(len(values), LOOKED_AT)).astype(np.int64))
     least, most = np.quantile(cast(values, picks).astype(np.float64), (0.01, 0.99), axis=0)
     beyond, width = np.maximum(high - most, least - low), most - least
-    far = (width > 0) & (beyond > FAR * width)
+    extreme = np.where(high - most >= least - low, high, low)
+    code = np.isin(np.round(np.abs(extreme * scale + middle), 3), STANDS_FOR_NONE)
+    far = (width > 0) & (beyond > np.where(code, AWAY, FAR) * width)
     huge = np.maximum(np.abs(low * scale + middle), np.abs(high * scale + middle)) >= HUGE
     found = []
     for i in np.flatnonzero(far | huge):
-        value = high[i] if high[i] - most[i] >= least[i] - low[i] else low[i]
+        value = extreme[i]
         row = next(
             part.start + int(np.argmax(there))
             for part in chunks(len(values))
