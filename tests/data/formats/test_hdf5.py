@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -95,18 +97,18 @@ def test_a_damaged_group_or_name_and_a_type_that_numpy_lacks_are_one_line(tmp_pa
         read_columns(path)
 
 
-def test_what_does_not_come_back_as_it_was_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after an error of the disk that HDF5 keeps to itself."""
+def test_a_full_disk_is_a_line_whatever_hdf5_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HDF5 itself touches no disk: at some errors of one it ends the process."""
     hdf5.write(tmp_path / "a.hdf5", columns(), {"made": "here"})
-    real = h5py.Group.create_dataset
 
-    def lost(file: Any, key: str, data: np.ndarray, **how: Any) -> Any:
-        return real(file, key, data=np.zeros_like(data), **how)
+    def full(path: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(h5py.Group, "create_dataset", lost)
-    with pytest.raises(ResourceError, match=r"cannot write .*b.hdf5: Input/output error \(observations came back chan"):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ResourceError, match=r"cannot write .*b.hdf5: No space left on device; free some space"):
         hdf5.write(tmp_path / "b.hdf5", columns(), {})
-    assert not (tmp_path / "b.hdf5").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.hdf5"]
 
 
 @pytest.mark.parametrize("packing", ["gzip", "shuffled"])
