@@ -46,17 +46,30 @@ class Policy:
         return np.where(bad[:, None], self.fallback, action), flag
 
 
+def number(text: str | None) -> float:
+    """Of a cell; NaN where it holds none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")
+
+
 def main() -> None:
     policy = Policy(Path(__file__).parent)
-    with open(sys.argv[1], newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if rows and (absent := [name for name in policy.inputs if name not in rows[0]]):
-        raise SystemExit(f"{sys.argv[1]} has no column {absent[0]!r}; the policy takes {', '.join(policy.inputs)}")
-    obs = [[float(row[name] or "nan") for name in policy.inputs] for row in rows]
+    with open(sys.argv[1], newline="", encoding="utf-8-sig") as file:
+        header = file.readline()
+        file.seek(0)
+        table = csv.DictReader(file, delimiter=max(",;\t", key=header.count))
+        names, rows = table.fieldnames or [], list(table)
+    if absent := [name for name in policy.inputs if name not in names]:
+        raise SystemExit(
+            f"{sys.argv[1]}: the first line has no column {absent[0]!r}; the policy takes {', '.join(policy.inputs)}"
+        )
+    obs = [[number(row[name]) for name in policy.inputs] for row in rows]
     action, flag = policy.act(np.reshape(obs, (-1, len(policy.inputs))))
-    table = csv.writer(sys.stdout)
-    table.writerow([*policy.outputs, "flag"])
-    table.writerows([*map(float, one), int(mark)] for one, mark in zip(action, flag))
+    said = csv.writer(sys.stdout)
+    said.writerow([*policy.outputs, "flag"])
+    said.writerows([*map(float, one), int(mark)] for one, mark in zip(action, flag))
 
 
 if __name__ == "__main__":
