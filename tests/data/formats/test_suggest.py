@@ -88,6 +88,13 @@ def test_counters_dates_and_what_may_be_a_reward(tmp_path):
     assert read.notes[-1] == "time: one row every 60 s (median)"
 
 
+def test_codes_for_missing_values(tmp_path):
+    rows = [(-9999 if i == 7 else 20 + 0.01 * i, 500 + 3 * i, 0.1 * i, -i) for i in range(300)]
+    text = suggested(write_csv(tmp_path / "a.csv", "T in °C,shaft rpm,valve_cmd,reward", rows))
+    found = tomllib.loads(text)
+    assert (found["missing"], found["fill"]) == ("-9999", "forward") and found["obs"] == ["T in °C", "shaft rpm"]
+
+
 def test_what_cannot_be_guessed_is_left_to_say(tmp_path):
     path = write_csv(tmp_path / "a.csv", "run,x,y", [(1, 2, 3)])
     (tmp_path / "m.toml").write_text(suggested(path))

@@ -41,9 +41,14 @@ def implausible(rows: Rows, obs: ColumnStats, action: ColumnStats) -> list[str]:
     each = [f"{x.name} is {x.value:.6g} in {x.place} (nearly always {x.low:.4g} to {x.high:.4g})" for x in found[:MOST]]
     more = f" and {len(found) - MOST} more columns" if len(found) > MOST else ""
     return [
-        f"no likely values: {', '.join(each)}{more}; where they stand for missing ones, write none there (an empty "
-        "cell, NaN) and choose a --fill"
+        f"no likely values: {', '.join(each)}{more}; where they stand for missing ones, say so, as in --map "
+        f"missing={found[0].value:.6g}, and choose a --fill"
     ]
+
+
+def is_code(values: Array | float) -> Array:
+    """Whether numbers are those that often stand for a missing one."""
+    return np.isin(np.round(np.abs(values), 3), STANDS_FOR_NONE)
 
 
 def _odd(rows: Rows, key: str, values: Array, low: Array, high: Array, scale: Array, middle: Array) -> list[_Odd]:
@@ -52,8 +57,7 @@ def _odd(rows: Rows, key: str, values: Array, low: Array, high: Array, scale: Ar
     least, most = np.quantile(cast(values, picks).astype(np.float64), (0.01, 0.99), axis=0)
     beyond, width = np.maximum(high - most, least - low), most - least
     extreme = np.where(high - most >= least - low, high, low)
-    code = np.isin(np.round(np.abs(extreme * scale + middle), 3), STANDS_FOR_NONE)
-    far = (width > 0) & (beyond > np.where(code, AWAY, FAR) * width)
+    far = (width > 0) & (beyond > np.where(is_code(extreme * scale + middle), AWAY, FAR) * width)
     huge = np.maximum(np.abs(low * scale + middle), np.abs(high * scale + middle)) >= HUGE
     found = []
     for i in np.flatnonzero(far | huge):

@@ -7,6 +7,8 @@ rule          what
 forward       the last value of the same column in the same episode; rows before the first value are dropped
 drop-row      the row is dropped, and the episode cut there: no step leads over the hole
 drop-episode  all rows of the episode are dropped
+
+`missing` says which numbers, such as -9999, stand where a value is missing.
 """
 
 import re
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pars.data.formats.layout import Array, Places
-from pars.data.formats.mapping import EPISODE, FILL, SPLIT_GAP, TIME
+from pars.data.formats.mapping import EPISODE, FILL, MATRICES, MISSING, SPLIT_GAP, TIME
 from pars.errors import DataError, UsageError
 
 FILLS = ("forward", "drop-row", "drop-episode")
@@ -54,6 +56,26 @@ def longest_gap(mapping: Mapping[str, str]) -> float | None:
     if TIME not in mapping:
         raise UsageError(f"--split-gap {text}: takes times; name their column, as in --map time=timestamp")
     return float(text)
+
+
+def decoded(arrays: Mapping[str, Array], mapping: Mapping[str, str], said: Remarks) -> dict[str, Array]:
+    """The columns with NaN where a number of the rule `missing` stands. Raises UsageError for what is no number."""
+    text = mapping.get(MISSING)
+    if text is None:
+        return dict(arrays)
+    try:
+        codes = [float(code) for code in text.split("|")]
+    except ValueError:
+        raise UsageError(
+            f"--map missing={text}: expected numbers that stand for no value, as in missing=-9999|1e30"
+        ) from None
+    codes += [float(np.float32(code)) for code in codes]  # as files of that type have them
+    found, count = dict(arrays), 0
+    for key in (*MATRICES, "rewards"):
+        if key in found and (there := np.isin(found[key], codes)).any():
+            found[key], count = np.where(there, np.nan, found[key]), count + int(there.sum())
+    said.notes.append(f"{count:,} values are {text.replace('|', ' or ')}, read as missing")
+    return found
 
 
 def ended(

@@ -23,7 +23,7 @@ import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
 from pars.data.formats.contents import Contents, column_of, never
-from pars.data.formats.episodes import ROW, Remarks, ended, longest_gap, rule
+from pars.data.formats.episodes import ROW, Remarks, decoded, ended, longest_gap, rule
 from pars.data.formats.forms import Form, form_of
 from pars.data.formats.layout import (
     INFOS,
@@ -108,6 +108,7 @@ def read_columns(
     said = Remarks(places)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
     said.warnings += never(mapping, arrays)
+    arrays = decoded(arrays, mapping, said)
     if minus:
         arrays["rewards"] = -np.asarray(arrays["rewards"], np.float64)
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):

@@ -11,7 +11,7 @@ import numpy as np
 
 from pars.data.formats import groups
 from pars.data.formats.contents import Contents, column_names, column_of, never
-from pars.data.formats.episodes import ROW, Remarks, ended
+from pars.data.formats.episodes import ROW, Remarks, decoded, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
 from pars.data.formats.mapping import EPISODE, FILE, canonical, origins, turned
 from pars.errors import DataError, UsageError
@@ -51,6 +51,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     found = load(path, own, None, 0)
     said = Remarks()
     said.warnings += never(mapping, found)
+    found = decoded(found, mapping, said)
     if minus:
         found["rewards"] = -np.asarray(found["rewards"], np.float64)
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))

@@ -9,7 +9,8 @@ meaning.
 
 `episode` is a column that changes when a new episode begins, or `file`: every file is one. The last row of an episode
 is then marked as a timeout, unless the task ended there. `time` is a column of times, in seconds or as dates; `fill`
-and `split_gap` say what is done about missing values and gaps in time, see episodes.py.
+and `split_gap` say what is done about missing values and gaps in time, `missing=-9999|1e30` what numbers stand for
+missing values, see episodes.py.
 
 `data/demo_*/actions` stands for one HDF5 group per episode: a pattern in any step but the last, see groups.py.
 """
@@ -25,8 +26,8 @@ from pars.errors import DataError, UsageError, unknown
 
 EPISODE, TIME = "episode", "time"
 FILE = "file"  # of `episode`: every file is one
-FILL, SPLIT_GAP = "fill", "split_gap"
-RULES = (FILL, SPLIT_GAP)
+FILL, SPLIT_GAP, MISSING = "fill", "split_gap", "missing"
+RULES = (FILL, SPLIT_GAP, MISSING)
 KEYS = (*REQUIRED, *OPTIONAL, EPISODE, TIME)
 SHORT = {
     "obs": "observations",
@@ -92,14 +93,18 @@ def quoted(name: str) -> str:
 
 
 def canonical(mapping: Mapping[str, Any] | None) -> dict[str, str]:
-    """The mapping with D4RL's names on the left, whichever were used; a list of names on the right is their sum.
+    """The mapping with D4RL's names on the left, whichever were used; a list of names on the right is their sum, one
+    of numbers of a rule any of them.
 
     Raises UsageError for unknown names.
     """
-    return {
-        _key(name): "+".join(map(quoted, value)) if isinstance(value, list | tuple) else str(value)
-        for name, value in (mapping or {}).items()
-    }
+
+    def text(name: str, value: Any) -> str:
+        if not isinstance(value, list | tuple):
+            return str(value)
+        return "|".join(map(str, value)) if name in RULES else "+".join(quoted(str(one)) for one in value)
+
+    return {_key(name): text(name, value) for name, value in (mapping or {}).items()}
 
 
 def _key(name: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pars.data.checking.magnitude import AWAY, is_code
 from pars.data.formats.files import TABLES
 from pars.data.formats.forms import form_of
 from pars.data.formats.layout import Array
@@ -137,12 +138,29 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
         yield 'episode = "file"'
     if places["time"]:
         yield from _one("time", places["time"], looks, "")
-    if any(looks[name].missing for name in [*places["obs"], *places["action"], *places["reward"]]):
+    codes = {f"{code:g}": None for name in places["obs"] for code in _codes(looks[name])}
+    if codes:
+        yield f'missing = "{"|".join(codes)}"  # stands where there is no value'
+    if codes or any(looks[name].missing for name in [*places["obs"], *places["action"], *places["reward"]]):
         yield 'fill = "forward"  # or "drop-row", "drop-episode"'
     for name in left:
         where = f", in {looks[name].files:,} of {files:,} files" if looks[name].files < files else ""
         where += ", counts the rows" if counts_rows(looks[name].course) else ""
         yield f"# left out: {_text(name)}  # {looks[name].text}{where}"
+
+
+def _codes(look: Look) -> list[float]:
+    """The ends of a column that seem to stand for missing values: known for it, and far from the others."""
+    usual = look.course[np.isfinite(look.course)]
+    if not len(usual):
+        return []
+    least, most = np.quantile(usual, (0.01, 0.99))
+    far = AWAY * (most - least)
+    return [
+        end
+        for end, away in ((look.low, least - look.low), (look.high, look.high - most))
+        if away > far > 0 and is_code(end)
+    ]
 
 
 def _text(value: str) -> str:
