@@ -1,5 +1,6 @@
 """Final scores in one figure: a row for each series, with its interval and its seeds."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from pars.report.records import PHASES
 from pars.report.series import Series
 
 MOST = 24  # rows
+WIDE = 16  # letters of a name in a line: more leave no room for the panels
 
 
 def ends(series: list[Series]) -> Picture | None:
@@ -18,15 +20,17 @@ def ends(series: list[Series]) -> Picture | None:
         return None
     shown = found[:MOST]
     phases = [phase for phase in PHASES if any(one.final(phase) is not None for _, one in shown)]
+    names = [textwrap.fill(one.label, WIDE) for _, one in shown]
+    lines = sum(max(1.0, 0.55 * (1 + name.count("\n"))) for name in names)
     with style():
-        fig = figure((HALF[0], max(1.2 + 0.3 * len(shown), 1.8)))
+        fig = figure((HALF[0], max(1.2 + 0.3 * lines, 1.8)))
         for ax, phase in zip(
             np.atleast_1d(fig.subplots(1, len(phases), sharex=True, sharey=True)), phases, strict=True
         ):
             for row, (index, one) in enumerate(shown):
                 _draw_row(ax, row, one, phase, COLORS[index % len(COLORS)])
             ax.set(xlabel="score", title=f"end of {phase}")
-            ax.set_yticks(range(len(shown)), [one.label for _, one in shown])
+            ax.set_yticks(range(len(shown)), names)
             ax.tick_params(axis="y", length=0)
             ax.grid(axis="y", visible=False)
             ax.set_ylim(len(shown) - 0.5, -0.5)
