@@ -1,5 +1,6 @@
 """The doctor's page: whole, self-contained, escaped, with the verdict on top."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -39,7 +40,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path):
         for name in ("src", "href"):
             assert (attributes.get(name) or "data:").startswith("data:")
     styles = text[: text.index("</style>")]
-    assert "@import" not in styles and "url(" not in styles and "<script" not in text
+    assert "@import" not in styles and "url(" not in styles and page.all("script") == [{}]
     for image in page.images():
         assert not re.search(r'(href|src)="(?!#|data:)', image)
 
@@ -81,6 +82,17 @@ def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sente
         "0,10,-45,0",
         "10,10,-145,0",
     ]
+
+
+def test_every_column_can_be_looked_at(tmp_path):
+    """Its histogram, large: all rows are in it, and the reward is the last."""
+    data = columns(obs_dim=4)
+    data["observations"][:, 1] = np.linspace(-1.0, 3.0, 200)
+    page = Page(render(check(write_npz(tmp_path / "a.npz", data))))
+    (box,) = [one for one in page.all("div") if one.get("class") == "chooser"]
+    found = json.loads(box["data-columns"])
+    assert [name for name, *_ in found] == [*(f"observation {i}" for i in range(4)), "action 0", "action 1", "reward"]
+    assert found[1][1:4] == ["", -1.0, 3.0] and sum(found[1][4]) == 200
 
 
 def test_written_all_or_nothing(tmp_path):

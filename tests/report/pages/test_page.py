@@ -85,7 +85,7 @@ def test_nothing_is_loaded_from_elsewhere(full: Page):
     for tag, attributes in full.tags:
         for name in ("src", "href", "srcset", "action", "data", "poster"):
             assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes[name])
-    assert full.all("script") == [{}] and full.all("iframe") == []  # our own, which only reads numbers off figures
+    assert full.all("script") == [{}] and full.all("iframe") == []  # our own, which reads and hides
     for svg in full.images():
         for address in re.findall(r'(?:href|src)="([^"]*)"', svg) + re.findall(r"url\(([^)]*)\)", svg):
             assert address.startswith(("#", "data:")), address
@@ -112,10 +112,26 @@ def test_every_picture_has_its_numbers(full: Page):
 def test_means_can_be_read_off_the_curves(full: Page):
     """Where they stand in the figure, as shares of its sides: steps to the right, higher scores further up."""
     touched = [json.loads(box["data-points"] or "") for box in full.all("div") if "data-points" in box]
-    (points,) = [found for found in touched if any(text == "PARS, online 3,000: 88" for *_, text in found)]
-    place = {text: (x, y) for x, y, text in points}
+    (points,) = [found for found in touched if any(text == "PARS, online 3,000: 88" for *_, text, _ in found)]
+    place = {text: (x, y) for x, y, text, _ in points}
     first, last = place["PARS, offline 4,000: 50"], place["PARS, online 3,000: 88"]
     assert 0.0 < first[0] < last[0] < 1.0 and 1.0 > first[1] > last[1] > 0.0
+
+
+def test_series_can_be_hidden_by_their_names(full: Page):
+    """Every name of a legend is that of parts of the figures, which a script finds by their ids."""
+    known = {box["data-name"] for box in full.all("span") if "data-name" in box}
+    assert known == {"PARS", "TD3+BC"}
+    shown = [json.loads(box["data-series"] or "") if "data-series" in box else [] for box in full.all("figure")]
+    drawn = [(series, svg) for series, svg in zip(shown, full.images(), strict=True) if series]
+    assert len(drawn) > 3 and {name for series, _ in drawn for _, name in series} == known
+    for series, svg in drawn:
+        ids = [element.get("id", "") for element in ElementTree.fromstring(svg).iter()]
+        for index, _ in series:
+            own = [one for one in ids if one.startswith(f"series-{index}-")]
+            assert own and len(own) == len({*own})
+    score = next(svg for series, svg in drawn if len(series) > 1)
+    assert {"series-0-0-key", "series-0-0-name"} <= {one.get("id") for one in ElementTree.fromstring(score).iter()}
 
 
 def test_pages_say_how_to_read_them(full: Page):

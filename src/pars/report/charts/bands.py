@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from pars.report.charts.plot import HALF, Picture, figure, legend, line_style, picture, short, style, to_csv
+from pars.report.charts.plot import HALF, Picture, as_series, figure, legend, line_style, picture, short, style, to_csv
 from pars.report.records import Curve
 from pars.report.stats.statistics import bootstrap_band
 
@@ -25,10 +25,11 @@ def band_chart(
         for index, (label, curve) in enumerate(curves.items()):
             steps, values = curve.steps, curve.values
             look = line_style(index)
-            ax.plot(steps, values.mean(axis=0), label=label, zorder=3, **look)
-            if len(values) > 1:
-                low, high = bootstrap_band(values)
-                ax.fill_between(steps, low, high, color=look["color"], alpha=0.15, linewidth=0, zorder=1)
+            with as_series(ax, index):
+                ax.plot(steps, values.mean(axis=0), label=label, zorder=3, **look)
+                if len(values) > 1:
+                    low, high = bootstrap_band(values)
+                    ax.fill_between(steps, low, high, color=look["color"], alpha=0.15, linewidth=0, zorder=1)
         ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
         ax.set(xlabel=xlabel, ylabel=ylabel)

@@ -12,6 +12,7 @@ from pars.report.charts.plot import (
     SMALL,
     Picture,
     Track,
+    as_series,
     figure,
     legend,
     line_style,
@@ -100,7 +101,8 @@ def _training_curve(
         fig = figure(size)
         ax = fig.subplots()
         for index, one in found[:MOST]:
-            _draw_series(ax, track, one, index, name, len(found) if seeds else MOST + 1)
+            with as_series(ax, index):
+                _draw_series(ax, track, one, index, name, len(found) if seeds else MOST + 1)
         if bound is not None:
             ax.axhline(bound, color="black", linewidth=1.4, zorder=1.5, label="largest possible return")
         track.draw(ax, STEP_NAMES if size is HALF else None)
@@ -115,10 +117,10 @@ def _training_curve(
     return replace(drawn, points=_points(ax, track, [one for _, one in found[:MOST]], name)) if size is HALF else drawn
 
 
-def _points(ax: Axes, track: Track, series: list[Series], name: str) -> tuple[tuple[float, float, str], ...]:
+def _points(ax: Axes, track: Track, series: list[Series], name: str) -> tuple[tuple[float, float, str, str], ...]:
     """Where the means over seeds stand in the figure, once it is drawn, and what they are."""
     known = [
-        (track.at(phase, step), mean, f"{one.label}, {phase} {int(step):,}: {number(float(mean))}")
+        (track.at(phase, step), mean, f"{one.label}, {phase} {int(step):,}: {number(float(mean))}", one.label)
         for one in series
         for phase in track.ends
         if (curve := one.curve(phase, name)) is not None
@@ -126,11 +128,11 @@ def _points(ax: Axes, track: Track, series: list[Series], name: str) -> tuple[tu
         if np.isfinite(mean)
     ]
     known = known[:: 1 + len(known) // READ]
-    places = ax.transData.transform([(float(x), float(y)) for x, y, _ in known]) if known else np.zeros((0, 2))
+    places = ax.transData.transform([(float(x), float(y)) for x, y, *_ in known]) if known else np.zeros((0, 2))
     shares = ax.figure.transFigure.inverted().transform(places)
     return tuple(
-        (round(float(x), 4), round(1.0 - float(y), 4), text)
-        for (x, y), (_, _, text) in zip(shares, known, strict=True)
+        (round(float(x), 4), round(1.0 - float(y), 4), text, label)
+        for (x, y), (_, _, text, label) in zip(shares, known, strict=True)
         if np.isfinite([x, y]).all()
     )
 

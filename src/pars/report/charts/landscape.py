@@ -12,6 +12,7 @@ from pars.report.charts.plot import (
     INK,
     MOST,
     Picture,
+    as_series,
     figure,
     legend,
     line_style,
@@ -134,9 +135,10 @@ def _line_plot(found: list[tuple[int, Series, ProbeRecord]], phase: str) -> Pict
         ax.axvspan(-1, 1, color="#eeeeee", zorder=0)
         for index, one, probe in found:
             line, q = np.asarray(probe.arrays["line"], float), np.asarray(probe.arrays["q_line"], float)[one.members]
-            ax.plot(line, finite_mean(q), label=one.label, zorder=3, **line_style(index))
-            if len(one.members) > 1:
-                ax.plot(line, q.T, color=line_style(index)["color"], linewidth=0.6, alpha=0.55, zorder=2)
+            with as_series(ax, index):
+                ax.plot(line, finite_mean(q), label=one.label, zorder=3, **line_style(index))
+                if len(one.members) > 1:
+                    ax.plot(line, q.T, color=line_style(index)["color"], linewidth=0.6, alpha=0.55, zorder=2)
             rows += [
                 (one.label, s, a, v) for s, r in zip(one.seeds, q, strict=True) for a, v in zip(line, r, strict=True)
             ]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from pars.report.charts.arms import INTERVAL, estimates, marks, table
-from pars.report.charts.plot import HALF, Picture, figure, legend, line_style, picture, short, style
+from pars.report.charts.plot import HALF, Picture, as_series, figure, legend, line_style, picture, short, style
 from pars.report.stats.statistics import Estimate
 
 CAPTION = f"Line: mean over seeds. Band: {INTERVAL}. Dots: seeds."
@@ -45,11 +45,12 @@ def line_chart(
         fig = figure(HALF)
         ax = fig.subplots()
         for i, arm in enumerate(arms):
-            _draw_arm(ax, at, cells[i], arm, i)
-            ax.plot(
-                at, theirs[i], "D", markersize=6, markerfacecolor="none", markeredgewidth=1.3,
-                color=line_style(i)["color"], zorder=4,
-            )  # fmt: skip
+            with as_series(ax, i):
+                _draw_arm(ax, at, cells[i], arm, i)
+                ax.plot(
+                    at, theirs[i], "D", markersize=6, markerfacecolor="none", markeredgewidth=1.3,
+                    color=line_style(i)["color"], zorder=4,
+                )  # fmt: skip
         if np.isfinite(theirs).any():
             ax.plot([], [], "D", markersize=6, markerfacecolor="none", color="black", label="published")
         if log_x:

@@ -8,8 +8,9 @@ text and scale up on a desk.
 import base64
 import csv
 import io
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import matplotlib
 import matplotlib.ticker
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -26,6 +28,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5A
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1, 1.5, 1)))
 INK, FAINT = "#222222", "#8a8a8a"
 HALF, SMALL = (4.1, 3.0), (2.8, 2.1)  # inches: on a phone, 330 pixels, ten points stay eleven pixels
+SERIES = re.compile(r"series-(\d+)-")  # begins the id of what belongs to one
 MOST = 13  # series in one figure, or figures of one phase
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -58,7 +61,8 @@ STYLE: dict[str, Any] = {
 class Picture:
     """One figure of the report. svg: the drawing, csv: the numbers in it, png: the drawing for slides and letters.
 
-    gif: the same moving, shown in the place of the drawing where there is one. points: places as shares of the sides.
+    gif: the same moving, shown in the place of the drawing where there is one. points: places as shares of the sides,
+    what they say, and the name of their series. series: number and name of those that a page can hide.
     """
 
     name: str
@@ -69,7 +73,8 @@ class Picture:
     csv: str
     png: bytes = b""
     gif: bytes = b""
-    points: tuple[tuple[float, float, str], ...] = ()  # what can be read off: from the left, from the top, text
+    points: tuple[tuple[float, float, str, str], ...] = ()  # what can be read off, from the left and from the top
+    series: tuple[tuple[int, str], ...] = ()
 
     def image_uri(self) -> str:
         if self.gif:
@@ -105,7 +110,27 @@ def to_svg(fig: Figure) -> str:
 def picture(fig: Figure, name: str, title: str, caption: str, alt: str, csv: str, *, png: bool = True) -> Picture:
     """The figure as SVG, and as PNG where it is to be a file, with what belongs to it."""
     with style():
-        return Picture(name, title, caption, alt, to_svg(fig), csv, to_png(fig) if png else b"")
+        drawing, made = to_svg(fig), to_png(fig) if png else b""
+    return Picture(name, title, caption, alt, drawing, csv, made, series=_series(fig))
+
+
+@contextmanager
+def as_series(axes: Axes, index: int) -> Iterator[None]:
+    """What is drawn inside is the series number `index`, named by the first label: it can be hidden, see `Picture`."""
+    before = {*axes.get_children()}
+    yield
+    for number, artist in enumerate(one for one in axes.get_children() if one not in before):
+        artist.set_gid(f"series-{index}-{number}")
+
+
+def _series(fig: Figure) -> tuple[tuple[int, str], ...]:
+    """Number and name of each, in the order of the numbers."""
+    found: dict[int, str] = {}
+    for artist in (one for axes in fig.axes for one in axes.get_children()):
+        known, label = SERIES.match(artist.get_gid() or ""), str(artist.get_label())
+        if known and not label.startswith("_"):
+            found.setdefault(int(known[1]), label)
+    return tuple(sorted(found.items()))
 
 
 def to_png(fig: Figure) -> bytes:
@@ -202,7 +227,11 @@ def legend(fig: Figure, axes: Axes) -> None:
     columns = 1 if max(map(len, labels)) > 20 else 2
     rows = -(-len(labels) // columns)
     fig.set_figheight(fig.get_figheight() + 0.19 * max(rows - 2, 0))
-    fig.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6, borderaxespad=0.1)
+    drawn = fig.legend(handles, labels, loc="outside upper left", ncols=columns, handlelength=2.6, borderaxespad=0.1)
+    for source, key, name in zip(handles, drawn.legend_handles, drawn.get_texts(), strict=True):
+        own = source.get_gid() if isinstance(source, Artist) else None
+        for part, kind in ((key, "key"), (name, "name")) if own and SERIES.match(own) else ():
+            part.set_gid(f"{own}-{kind}")  # type: ignore[union-attr]
 
 
 def short(value: float) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pars.report.charts.plot import HALF, Picture, blank, figure, legend, line_style, picture, style, to_csv
+from pars.report.charts.plot import HALF, Picture, as_series, blank, figure, legend, line_style, picture, style, to_csv
 from pars.report.stats.aggregate import profile, profile_band
 
 POINTS = 201
@@ -40,9 +40,10 @@ def profile_picture(
         ax = fig.subplots()
         for index, (label, matrix) in enumerate(scores.items()):
             look, share, runs = line_style(index), profile(matrix, at), len(matrix)
-            ax.plot(at, share, label=label, zorder=3, **look)
             low, high = profile_band(matrix, at) if runs > 1 else (np.full(at.size, np.nan),) * 2
-            ax.fill_between(at, low, high, color=look["color"], alpha=0.13, linewidth=0, zorder=1)
+            with as_series(ax, index):
+                ax.plot(at, share, label=label, zorder=3, **look)
+                ax.fill_between(at, low, high, color=look["color"], alpha=0.13, linewidth=0, zorder=1)
             rows += [(label, runs, *(blank(one) for one in row)) for row in zip(at, share, low, high, strict=True)]
         ax.set(xlabel="Score τ", ylabel="Share of runs above τ", ylim=(-0.02, 1.02), xlim=(at[0], at[-1]))
         legend(fig, ax)

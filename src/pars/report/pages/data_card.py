@@ -79,19 +79,44 @@ def columns(card: Card) -> str:
     if looked:
         note = f"Values and courses: of {looked:,} rows, evenly drawn; the band goes from the least to the greatest."
     table = html.table(header, rows, pairs=True) + html.note(note)
-    return html.details(f"All {len(rows)} columns", table) if len(rows) > LONG else table
+    shown = html.details(f"All {len(rows)} columns", table) if len(rows) > LONG else table
+    return html.chooser([*_histograms(card)]) + shown
+
+
+def _histograms(card: Card) -> Iterator[tuple[Any, ...]]:
+    """Of every column that is drawn, and of the reward: name, unit, ends and counts."""
+    drawn = card.get("columns") or {}
+    for key in ("observations", "actions"):
+        for name, one in zip(_names(card, key), drawn.get(key) or [], strict=False):
+            yield _named(name, key), unit_of(name), one["low"], one["high"], one["histogram"]
+    if one := drawn.get("reward"):
+        yield "reward", "", one["low"], one["high"], one["histogram"]
+
+
+def _names(card: Card, key: str) -> list[str]:
+    """Of observations or actions."""
+    of = card["obs" if key == "observations" else "action"]
+    return (card.get("names") or {}).get(key) or [f"{key.removesuffix('s')} {i}" for i in range(len(of["min"]))]
+
+
+def _named(name: str, key: str) -> str:
+    return f"{name} (action)" if key == "actions" and not name.startswith("action ") else name
 
 
 def _rows(card: Card, key: str, of: Card) -> Iterator[list[Any]]:
-    kind = key.removesuffix("s")
-    own = (card.get("names") or {}).get(key) or [f"{kind} {i}" for i in range(len(of["min"]))]
     drawn, missing = ((card.get(part) or {}).get(key) or [] for part in ("columns", "missing"))
-    for i, name in enumerate(own):
+    for i, name in enumerate(_names(card, key)):
         figures = [f"{of[part][i]:.4g}" if part in of else "—" for part in ("min", "mean", "max", "std")]
         bound = f"{of['at_bound'][i]:.2%}" if "at_bound" in of else "—"
-        said = f"{name} (action)" if key == "actions" and own[0] != "action 0" else name
         lacks = f"{missing[i]:,} rows" if i < len(missing) and missing[i] else "none"
-        yield [said, *_sparks(drawn[i] if i < len(drawn) else None, name), unit_of(name) or "—", *figures, lacks, bound]
+        yield [
+            _named(name, key),
+            *_sparks(drawn[i] if i < len(drawn) else None, name),
+            unit_of(name) or "—",
+            *figures,
+            lacks,
+            bound,
+        ]
 
 
 def _sparks(one: Card | None, name: str) -> tuple[Any, Any]:

@@ -45,7 +45,7 @@ def text(value: Any) -> str:
 
 def page(title: str, body: str) -> str:
     """A whole HTML document. `body` is markup, `title` is text."""
-    touched = 'class="touch"' in body
+    touched = any(part in body for part in ('class="touch"', 'class="chooser"', "data-series="))
     return _templates().get_template("page.html").render(title=title, body=Markup(body), touched=touched)
 
 
@@ -107,18 +107,33 @@ def definitions(pairs: Iterable[tuple[str, Any]]) -> str:
 
 
 def figures(pictures: Sequence[Picture], width: str) -> str:
-    """A grid of figures with captions and their numbers to download; empty text without pictures."""
-    return _parts().figures(pictures, width) if pictures else ""
+    """A grid of figures with captions and their numbers to download; empty text without pictures. Series of a figure
+    can be hidden by their names, in small figures by those of a `legend` above."""
+    keyed = [(one, _keys(one.series) if len(one.series) > 1 and width != "small" else []) for one in pictures]
+    return _parts().figures(keyed, width) if pictures else ""
 
 
 def legend(labels: Sequence[str]) -> str:
     """Line samples with their names, as drawn in the figures below them."""
+    return _parts().legend(_keys(enumerate(labels)), False)
+
+
+def _keys(series: Iterable[tuple[int, str]]) -> list[tuple[str, str, str]]:
+    """Name, colour and dashes of each."""
     items = []
-    for index, label in enumerate(labels):
+    for index, label in series:
         look = line_style(index)
         dashes = "" if look["linestyle"] == "-" else " ".join(str(2 * length) for length in look["linestyle"][1])
         items.append((label, look["color"], dashes))
-    return _parts().legend(items)
+    return items
+
+
+def chooser(columns: Sequence[Any]) -> str:
+    """A histogram of the column that is chosen, for pages whose script runs; nothing where it does not.
+
+    columns: of each its name, its unit, the ends of its histogram, and the counts in it.
+    """
+    return _parts().chooser(columns) if columns else ""
 
 
 def section(title: str, *parts: str) -> str:

@@ -12,7 +12,8 @@ SCORES = (
 )
 FIGURES = (
     "A series has the same colour and dashes in every figure. Thick: mean over seeds; thin: single seeds.",
-    "Every figure has its numbers behind the link CSV. Hold the pointer over a curve of scores to read a value.",
+    "Every figure has its numbers behind the link CSV. Hold the pointer over a curve of scores to read a value; a click "
+    "on a name below a figure hides that series in all figures, another shows it.",
 )
 Q = (
     "Q is what the critic promises, divided by the reward scale, in units of raw reward. Above the black line no "
@@ -22,6 +23,7 @@ EXHIBIT = (*SCORES, "A reference is the paper's number; the verdict says how our
 DATA = ("Without an environment nothing is scored: errors, and actions beside the logged ones, are all there is.",)
 CHECK = (
     "The headline says whether training would take the file. A warning stops nothing, and is worth a look.",
+    "Choose a column to see its histogram large; the pointer or the arrow keys say what a bar holds.",
     "In the table of columns the bars are a histogram; the line is the mean over the rows in their order, the band "
     "around it goes from the least to the greatest value.",
     "At bound: the share of rows whose action is the least or the greatest there is; many mean that it was cut off.",
