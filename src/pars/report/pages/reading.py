@@ -12,8 +12,8 @@ SCORES = (
 )
 FIGURES = (
     "A series has the same colour and dashes in every figure. Thick: mean over seeds; thin: single seeds.",
-    "Every figure has its numbers behind the link CSV. Hold the pointer over a curve of scores to read a value; a click "
-    "on a name below a figure hides that series in all figures, another shows it.",
+    "Every figure has its numbers behind the link CSV. Hold the pointer over a curve of scores to read a value; a "
+    "click on a name below a figure hides that series in all figures, another shows it.",
 )
 Q = (
     "Q is what the critic promises, divided by the reward scale, in units of raw reward. Above the black line no "
