@@ -15,9 +15,8 @@ from pars import presets
 from pars.config import check_whole
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.data.dataset import Verify
-from pars.data.formats.forms import is_unrewarded
+from pars.data.formats.forms import aimless
 from pars.data.formats.frames import is_frame
-from pars.data.formats.ogbench import NOWHERE
 from pars.data.split import split
 from pars.envs import TASKS, Task, make_task
 from pars.errors import TaskError, UsageError
@@ -260,8 +259,7 @@ def open_dataset(
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
     twin = twin_of(name, task)
     file = name if twin is None else collected_twin(twin)
-    if not (rewarded or goal or mapping) and is_unrewarded(Path(file).expanduser()):
-        goal = NOWHERE
+    goal = goal if rewarded else aimless(Path(file).expanduser(), goal, mapping)
     options |= dict(goal=goal, verify=verify)
     dataset = load_dataset(file, task=task, next_obs=next_obs, **options)  # type: ignore[arg-type]
     return dataset if twin is None else replace(dataset, name=f"twin:{twin}")

@@ -31,7 +31,7 @@ from pars.data.formats.frames import is_frame, read_arrays, read_frame
 from pars.data.formats.layout import Columns
 from pars.data.formats.sources import digest, title
 from pars.data.moments import Moments
-from pars.data.own import is_own, own_rows
+from pars.data.own import alarms, is_own, own_rows
 from pars.data.parallel import in_order
 from pars.data.rows import checked_rows, named
 from pars.data.transitions import kept_rows, transitions
@@ -48,10 +48,6 @@ Verify = Literal["once", "always"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
 OWN = 4  # what is read of own data, and said in its card; a change makes older converted copies unused
-ALARMS = (
-    "terminal rows stand in episodes that go on, as alarms do and ends do not: what comes after such a row counts for "
-    "nothing; name what ends the task, or give --map terminal=0"
-)
 SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 
@@ -186,8 +182,7 @@ class _Conversion:
         if single := card["single_rows"]:
             card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
-        if self.own and not card["terminals_end_episodes"]:
-            card["warnings"].append(f"{card['terminals']:,} {ALARMS}")
+        card["warnings"] += alarms(card) if self.own else []
         if isinstance(self.columns, Columns):
             card |= {"missing": dict(self.columns.missing)} if self.columns.missing else {}
             card["warnings"] += self.columns.warnings

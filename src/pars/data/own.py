@@ -1,7 +1,9 @@
 """What is read otherwise in data of one's own than in D4RL's files: rows with both flags, and masks for flags."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from pars.data.rows import Rows
 from pars.envs.base import Task
 from pars.errors import DataError
 
+ALARMS = (
+    "terminal rows stand in episodes that go on, as alarms do and ends do not: what comes after such a row counts for "
+    "nothing; name what ends the task, or give --map terminal=0"
+)
 MASK = 0.8  # share of rows from which on flags that leave out single rows look like a mask
 
 
@@ -39,3 +45,8 @@ def own_rows(rows: Rows, source: str) -> tuple[Rows, int]:
     if rows.timeout is None or not (both := rows.timeout & rows.terminal).any():
         return rows, 0
     return replace(rows, timeout=rows.timeout & running), int(np.sum(both))
+
+
+def alarms(card: Mapping[str, Any]) -> list[str]:
+    """A warning of a card whose terminal rows end no episode."""
+    return [] if card["terminals_end_episodes"] else [f"{card['terminals']:,} {ALARMS}"]

@@ -10,11 +10,12 @@ from pars.data.checking.card import NO_REWARDS, Card
 from pars.data.checking.fields import Field, Values, list_fields, made, scan_values
 from pars.data.checking.fingerprints import compare
 from pars.data.d4rl import D4RL, find
-from pars.data.dataset import ALARMS, NextObs
-from pars.data.formats.forms import is_unrewarded
+from pars.data.dataset import NextObs
+from pars.data.formats.forms import aimless
 from pars.data.formats.layout import OPTIONAL, REQUIRED
 from pars.data.formats.ogbench import NOWHERE
 from pars.data.formats.sources import SUFFIXES, is_several
+from pars.data.own import ALARMS
 from pars.envs.base import Task
 from pars.envs.registry import TASKS, make_task
 from pars.errors import DataError
@@ -91,8 +92,7 @@ def check(
         task = make_task(name)
     path = file_of(name)
     try:
-        rewarded = bool(goal or mapping) or not is_unrewarded(path)
-        goal = goal if rewarded else NOWHERE
+        goal = aimless(path, goal, mapping)
         reading: dict[str, Any] = dict(next_obs=next_obs, mapping=mapping, goal=goal, action_range=action_range)
         card = load_dataset(name_or_path, task=task, **reading).card
     except DataError as refusal:
@@ -101,6 +101,7 @@ def check(
             name, task.id if task else None, list_fields(path), None, refusal, [], _made(path), values=values
         )
     warnings, notes = list(card["warnings"]), [*_made(path), *card.get("notes", [])]
+    rewarded = goal != NOWHERE
     if not rewarded:
         warnings = [one for one in warnings if not one.startswith(NO_REWARDS)]
         notes.append(UNREWARDED)

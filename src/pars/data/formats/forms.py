@@ -1,7 +1,8 @@
 """Which of the forms a file or a source is in, told by its content."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import h5py
 
@@ -9,12 +10,13 @@ from pars.data.formats import hdf5, minari, npz, ogbench
 from pars.data.formats.sources import find, is_several, suffix
 from pars.errors import DataError
 
+Goal = tuple[float, float]
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
 
-def is_unrewarded(path: Path) -> bool:
-    """Whether the files of a source are OGBench's, which are rewarded for a goal of one's choice; False if there are
-    none. Raises DataError for what is damaged."""
+def aimless(path: Path, goal: Goal | None, mapping: Mapping[str, Any] | None) -> Goal | None:
+    """The goal that a source is read with by what looks at no reward: OGBench's files, which are rewarded for one of
+    one's choice, need none. Raises DataError for what is damaged."""
 
     def unrewarded(file: Path) -> bool:
         if form_of(file) != "npz":
@@ -22,7 +24,9 @@ def is_unrewarded(path: Path) -> bool:
         with npz.opened(file) as archive:
             return ogbench.is_ogbench(dict.fromkeys(npz.names(archive)))
 
-    return (path.exists() or is_several(str(path))) and all(map(unrewarded, find(path).files))
+    if goal or mapping or not (path.exists() or is_several(str(path))):
+        return goal
+    return ogbench.NOWHERE if all(map(unrewarded, find(path).files)) else None
 
 
 def form_of(path: Path) -> Form:
