@@ -60,8 +60,6 @@ def outlook(dataset: Dataset) -> tuple[list[str], list[str]]:
             f"actions vary by {known.action_width:.2g} of half their range only: a policy may come to one action "
             "everywhere; check the range (--action-range), and read the report's warnings"
         )
-    if known.value_spread == 0.0:
-        risks.append("returns are the same everywhere: there is nothing that a policy could be better by; train bc")
     return said, risks
 
 

@@ -30,7 +30,9 @@ def test_a_file_says_the_same_as_the_line(tmp_path):
     ("text", "words"),
     [
         ("obs = [", "Invalid value"),
-        ("obs = []", 'obs = []; name the columns, as in obs = ["a", "b"]'),
+        ("obs = []", 'obs is empty; name the columns, as in obs = ["a", "b"]'),
+        ('reward = ""', 'reward = ["a", "b"], or 0 if there is none (bc, hiql)'),
+        ("reward = true\nobs = {a = 1}", "obs = {'a': 1}; name the columns"),
         ('state = "x"', "unknown name in --map 'state'"),
         (None, "No such file or directory; pars data check DATA --suggest"),
     ],

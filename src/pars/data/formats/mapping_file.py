@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pars.data.formats.mapping import FILL, SPLIT_GAP, canonical, parse_mapping
+from pars.data.formats.mapping import FILL, SHORT, SPLIT_GAP, canonical, parse_mapping
 from pars.errors import UsageError
 
 
@@ -30,6 +30,9 @@ def load(path: Path) -> dict[str, str]:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(f"--map {path}: {reason}; pars data check DATA --suggest {path} writes one") from error
     for name, value in found.items():
-        if value in ([], "") or not isinstance(value, str | int | float | list):
+        if value in ([], ""):
+            none = ", or 0 if there is none (bc, hiql)" if SHORT.get(name, name) == "rewards" else ""
+            raise UsageError(f'--map {path}: {name} is empty; name the columns, as in {name} = ["a", "b"]{none}')
+        if not isinstance(value, str | int | float | list):
             raise UsageError(f'--map {path}: {name} = {value!r}; name the columns, as in {name} = ["a", "b"]')
     return canonical(found)

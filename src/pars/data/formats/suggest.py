@@ -129,7 +129,12 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
         yield f"{key} = [  # {what}"
         yield from (f"  {_text(name)},  # {looks[name].text}: {guesses[name].why}" for name in places[key])
         yield "]"
-    yield from _one("reward", places["reward"], looks, '""  # no column looks like it: name one; larger is better')
+    yield from _one(
+        "reward",
+        places["reward"],
+        looks,
+        '""  # no column looks like it: name one, larger is better; 0 for what needs none (bc, hiql)',
+    )
     yield from (f"# perhaps: {_text(quoted(name))}  # {looks[name].text}; a cost: -{quoted(name)}" for name in judged)
     yield from _terminal(places["terminal"], looks)
     if places["episode"]:
