@@ -41,6 +41,16 @@ def test_a_panel_shows_what_was_seen_last(run: Path) -> None:
     assert theirs.at((0, 10)).step == 0 and theirs.at((1, 5)).step == 20
 
 
+def test_every_column_says_what_it_shows(run: Path) -> None:
+    """Five panels leave a place empty: the one above it has the label and the numbers."""
+    panels = [*film._panels([run], []), *film._panels([run], []), film._panels([run], [])[0]]
+    fig = film._draw(panels, (0, 20))
+    fig.draw_without_rendering()
+    axes = [ax for ax in fig.axes if ax.axison]
+    said = [(bool(ax.get_xlabel()), any(tick.get_visible() for tick in ax.get_xticklabels())) for ax in axes]
+    assert said == [(False, False), (False, False), *[(True, True)] * 3]
+
+
 def test_a_damaged_look_is_left_out(run: Path) -> None:
     (run / "pars-a" / "probes" / "landscape-offline-10.npz").write_bytes(b"no zip")
     found = read_run(run).groups[0]

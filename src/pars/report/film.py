@@ -103,8 +103,9 @@ def _draw(panels: Sequence[Panel], moment: tuple[int, int]) -> Figure:
     far_axes(axes[0], line)
     axes[0].set_xticks([sign * tick for sign in (-1, 1) for tick in (1, 30, 1000) if tick <= np.abs(line).max()])
     _scale(axes[0], panels)
-    for ax in axes[-columns:]:
+    for ax in axes[: len(panels)][-columns:]:  # the lowest of each column, also above an empty place
         ax.set_xlabel("action, far beyond the feasible −1 to 1")
+        ax.tick_params(labelbottom=True)
     for ax in axes[::columns]:
         ax.set_ylabel("Q / reward scale")
     phase, step = PHASES[moment[0]], moment[1]
