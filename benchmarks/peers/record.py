@@ -47,6 +47,8 @@ RECORDS = {  # name: module and function, variable with the peer's folder
     "wgcsl": ("dwsl.wgcsl", "PARS_PEER_DWSL"),
     "gc_iql": ("dwsl.gc_iql", "PARS_PEER_DWSL"),
     "gcpc": ("gcpc.gcpc", "PARS_PEER_GCPC"),
+    "ogbench_gcivl": ("ogbench.gcivl", "PARS_PEER_OGBENCH"),
+    "ogbench_gciql": ("ogbench.gciql", "PARS_PEER_OGBENCH"),
 }
 
 

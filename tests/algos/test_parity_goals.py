@@ -65,6 +65,39 @@ def test_gc_iql_without_actions_steps_as_hiqls_flat_baseline() -> None:
     same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], gaussian(record, "grad/actor")))
 
 
+def ogbench(record: Record, **settings: Any) -> tuple[Any, Transition]:
+    """A config of GC-IQL and the batch with both goals."""
+    known = record.settings("discount", "expectile")
+    further = {"critic_lr": 0.0, "target_delay": 1, "goals": "mixed", "actor_activation": "gelu"}
+    cfg: Any = gc_iql.Config(**STILL, **HIQL, **known, **further, **settings)
+    batch = batch_with_goals(record, "goal", "actor_goal", here=jnp.asarray(record["here"]))
+    return cfg, batch
+
+
+def test_gc_iql_without_actions_steps_as_ogbenchs_gcivl() -> None:
+    record = Record("ogbench_gcivl")
+    scale = float(record["advantage_scale"])
+    cfg, batch = ogbench(record, q_functions=0, policy="likelihood", advantage_scale=scale)
+    actor, value = make_net(gaussian(record, "actor")), with_target(record, record.mlp("value"))
+    new, metrics = gc_iql.update(cfg, gc_iql.State(actor, None, value, make_eye(cfg, Spec(3, 2))), batch, KEY, STEP)
+    same((metrics["value_loss"], slopes(new.value)), (record["loss/value"], record.mlp("grad/value")))
+    same((metrics["actor_loss"], slopes(new.actor)), (record["loss/actor"], gaussian(record, "grad/actor")))
+
+
+def test_gc_iql_with_twin_critics_steps_as_ogbenchs_gciql() -> None:
+    """Their loss of the critics is the sum over both; their policy has no width of its own."""
+    record = Record("ogbench_gciql")
+    cfg, batch = ogbench(record, q_functions=2, policy="ddpg_bc", bc_weight=float(record["bc_weight"]))
+    critic = with_target(record, record.mlp("critic"))
+    value = make_net(jax.tree.map(lambda x: x[None], record.mlp("value")))
+    actor = make_net(record.mlp("actor") | {"log_std": jnp.zeros(2)})
+    new, metrics = gc_iql.update(cfg, gc_iql.State(actor, critic, value, make_eye(cfg, Spec(3, 2))), batch, KEY, STEP)
+    slope = jax.tree.map(lambda x: x[0], slopes(new.value))
+    same((metrics["value_loss"], slope), (record["loss/value"], record.mlp("grad/value")))
+    same((2 * metrics["critic_loss"], slopes(new.critic)), (record["loss/critic"], record.mlp("grad/critic")))
+    same((metrics["actor_loss"], slopes(new.actor)["mlp"]), (record["loss/actor"], record.mlp("grad/actor")["mlp"]))
+
+
 def settings_of(record: Record) -> dict[str, Any]:
     """What the methods of jhejna/dwsl share."""
     return {**STILL, "advantage_scale": 1.0 / record["beta"], "weight_max": float(record["clip_score"])}
