@@ -109,7 +109,7 @@ def _print_plan(
     limit += f"; budget {duration(budget)}" if budget else ""
     console.print(
         f"left: about {duration(total.here)} here, {duration(total.gpu)} on one GPU (h:min:s){limit}. Estimates from "
-        "this machine's rate of matrix products and physics; the GPU's are reasoned, not measured.",
+        "this machine's rate of matrix products and physics; the GPU's are in part measured, in part reasoned.",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 

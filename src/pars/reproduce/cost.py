@@ -22,9 +22,9 @@ from pars.training.estimate import COMPILE, EFFICIENCY, product_rate
 from pars.training.plan import Group, Plan
 from pars.training.progress import progress_bar
 
-# A GPU is reasoned, not measured: about 2,500 gradient steps a second of one program whatever its size until the chip
-# is full, then 15 TFLOP/s of float32; physics on 16 cores of the speed of ours.
-GPU_STEPS, GPU_FLOPS, GPU_CORES, GPU_COMPILE = 2500.0, 15e12, 16, 30.0
+# A GPU: the gradient steps a second of one member of PARS in float32 and the time to compile, measured on an H200
+# (docs/lab/performance.md); 15 TFLOP/s of many members in float32 are reasoned, as are 16 cores of the speed of ours.
+GPU_STEPS, GPU_FLOPS, GPU_CORES, GPU_COMPILE = 3400.0, 15e12, 16, 37.0
 BEHAVIOUR_SECONDS = 400.0  # to train the policies that collect a locomotion twin
 
 
