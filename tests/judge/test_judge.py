@@ -91,6 +91,7 @@ def test_the_order_and_what_is_said():
     assert lines[0].startswith(("Pick pars", "None of 6")) and "In the simulator (2 episodes each)" in lines[2]
     header, rows = table(judged(), places)
     assert header[-1] == "return" and len(rows) == 7 and rows[0][0] == "the data's own behaviour"
+    assert all(all(row) for row in rows)  # on a phone an empty cell is a name without a word
     assert len(records(judged())) == 24
     with pytest.raises(UsageError, match="did you mean fqe"):
         ranked(judged(), "fqp")

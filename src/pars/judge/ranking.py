@@ -97,13 +97,13 @@ def table(judged: Judgement, places: Sequence[Place]) -> tuple[list[str], list[l
     """Header and rows for people, the data's own behaviour first; with the truth where it was measured."""
     measured = any(place.policy.truth is not None for place in places)
     mean, error = judged.returns.mean(), 2.0 * judged.returns.std() / judged.episodes**0.5
-    own = ["the data's own behaviour", number(mean), f"{number(mean - error)} to {number(mean + error)}", "", ""]
-    rows = [own + (["", number(judged.plain_returns.mean())] if measured else [])]
+    own = ["the data's own behaviour", number(mean), f"{number(mean - error)} to {number(mean + error)}", "—", "—"]
+    rows = [own + (["—", number(judged.plain_returns.mean())] if measured else [])]
     for policy, said in places:
         row = [policy.name.label, number(said.estimate), f"{number(said.low)} to {number(said.high)}"]
         row += ["yes" if said.trust else "no: " + ", ".join(said.flags), f"{policy.overlap:.0%}"]
         if measured:
-            row += [number(float(part.mean())) for part in policy.truth] if policy.truth is not None else ["", ""]
+            row += [number(float(part.mean())) for part in policy.truth] if policy.truth is not None else ["—", "—"]
         rows.append(row)
     return [*HEADER, *(["true", "return"] if measured else [])], rows
 
