@@ -69,7 +69,8 @@ def test_all_files_are_looked_at_and_what_is_measured_is_no_action(tmp_path, mon
 
 def test_counters_dates_and_what_may_be_a_reward(tmp_path):
     rows = [
-        (i % 4, f"{1 + i // 4}.12.2026 00:0{i % 4}", i // 4, 20 + 0.5 * i, 0.25 * i, -i, f"note {i}") for i in range(16)
+        (i % 4, f"{1 + i // 4}.12.2026 00:0{i % 4}", i // 4, 20 + 0.5 * i, 0.25 * i, f"-{i}.0", f"note {i}")
+        for i in range(16)
     ]
     path = write_csv(tmp_path / "a.csv", "step,Zeit,Day,T in °C,heater kW,Energy cost €,note", rows)
     text = suggested(path)

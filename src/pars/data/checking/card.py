@@ -240,10 +240,10 @@ def _idle_columns(rows: Rows, kind: str, columns: ColumnStats) -> list[str]:
 
 def _summary(values: Array) -> Card:
     return {
-        "min": float(values.min()),
-        "median": float(np.median(values)),
-        "mean": float(values.mean(dtype=np.float64)),
-        "max": float(values.max()),
+        "min": float(values.min()) + 0.0,  # -0 becomes 0
+        "median": float(np.median(values)) + 0.0,
+        "mean": float(values.mean(dtype=np.float64)) + 0.0,
+        "max": float(values.max()) + 0.0,
     }
 
 

@@ -61,7 +61,7 @@ class Look:
             many = len(self.words) > MOST_WORDS
             shown = ", ".join([*self.words][: SHOWN if many else MOST_WORDS]) or "no words"
             return shown + (", ..." if many else "") + lacks
-        return (f"{self.low:.4g} to {self.high:.4g}" if self.low <= self.high else "no values") + lacks
+        return (f"{self.low + 0.0:.4g} to {self.high + 0.0:.4g}" if self.low <= self.high else "no values") + lacks
 
 
 def suggested(path: Path) -> str:
