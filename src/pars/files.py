@@ -53,6 +53,14 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def pass_on(path: Path, error: BaseException) -> None:
+    """Raise an error of the system (the disk, rights, limits) as what it is, with the file's name: the file may be
+    whole. Other errors, and those that say that there is no such file, return."""
+    if isinstance(error, OSError) and error.errno not in (None, *GONE):
+        error.filename = error.filename or str(path)
+        raise error
+
+
 def read_json(path: Path) -> Any:
     """What a JSON file holds. Raises OSError, ValueError."""
     with open_plain(path) as file, naming(path):

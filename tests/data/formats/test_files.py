@@ -1,8 +1,12 @@
 """Reading HDF5 and npz: content, damage, size, files that point elsewhere, and the cut into transitions."""
 
+import contextlib
+import errno
 import io
+import os
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 
 import h5py
@@ -165,6 +169,34 @@ def test_a_full_disk_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, writ
     monkeypatch.setattr("numpy.ascontiguousarray", full)
     with pytest.raises(OSError, match="No space left"):
         read_columns(path, scratch=tmp_path / "scratch", in_memory=0)
+
+
+@pytest.mark.parametrize(("write", "name", "reads"), [
+    (write_npz, "a.npz", "zipfile.ZipExtFile.read"),
+    (write_npz, "a.npz", "zipfile.ZipFile.__init__"),
+    (write_hdf5, "a.hdf5", "h5py.Dataset.__getitem__"),
+    (write_hdf5, "a.hdf5", "h5py.File.__init__"),
+])  # fmt: skip
+def test_a_disk_that_does_not_answer_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, write, name, reads):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = write(tmp_path / name, columns())
+    monkeypatch.setattr(reads, fail)
+    with pytest.raises(OSError, match=f"Input/output error: '{path}'"):
+        read_columns(path)
+
+
+def test_a_csv_file_on_a_disk_that_does_not_answer(tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def opened(path: object) -> Iterator[object]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield
+
+    (tmp_path / "a.csv").write_text("obs_0,action_0,reward,done\n" + "1,0,0,0\n" * 9)
+    monkeypatch.setattr("pars.data.formats.tables.opened", opened)
+    with pytest.raises(OSError, match=f"Input/output error: '{tmp_path}/a.csv'"):
+        read_columns(tmp_path / "a.csv")
 
 
 def test_an_npz_member_that_is_not_what_its_header_says(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 from pars.data.formats.layout import Array, fits_memory, plain_numbers
 from pars.data.formats.tables import Cells, Missing, NotNumbers, seconds
 from pars.errors import DataError, ResourceError
+from pars.files import pass_on
 
 
 def names(path: Path) -> list[str]:
@@ -54,8 +55,7 @@ def _with_pyarrow(path: Path, read: Callable[[Any], Any]) -> Any:
     try:
         return read(parquet)
     except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, PermissionError):
-            raise
+        pass_on(path, error)
         raise DataError(f"{path}: this Parquet file is truncated or damaged; copy or download it again") from error
 
 

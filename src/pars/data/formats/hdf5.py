@@ -16,6 +16,7 @@ from pars.data.formats.layout import Column, plain_numbers, plausible
 from pars.data.formats.mapping import natural
 from pars.data.parallel import in_order
 from pars.errors import DataError, printable
+from pars.files import pass_on
 
 INSIDE, ELSEWHERE, ABSENT = "inside", "elsewhere", "absent"
 BLOCK = 2**20  # bytes by which a file that is made in memory grows
@@ -27,9 +28,8 @@ def opened(path: Path) -> Iterator[Any]:
     """The file, open for reading. Raises DataError if it is damaged."""
     try:
         file = h5py.File(path, "r")
-    except PermissionError:
-        raise
     except (OSError, RuntimeError) as error:
+        pass_on(path, error)
         raise DataError(f"{path}: this HDF5 file is truncated or damaged; copy or download it again") from error
     with file:
         try:
@@ -112,6 +112,7 @@ def values(path: Path, item: Any, begin: int, end: int) -> np.ndarray:
             return _unpacked(item, begin, end)
         return np.asarray(item[begin:end])
     except (OSError, RuntimeError) as error:
+        pass_on(path, error)
         key = item.name.strip("/")
         raise DataError(f"{path}: '{key}' is truncated or damaged; copy or download the file again") from error
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from pars.data.formats.layout import Column, of_array, plain_numbers, plausible
 from pars.errors import DataError
+from pars.files import pass_on
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError)
 
@@ -29,9 +30,8 @@ def _reading(path: Path) -> Iterator[None]:
     """What Python raises for a damaged archive, as DataError."""
     try:
         yield
-    except PermissionError:
-        raise
     except DAMAGE as error:
+        pass_on(path, error)
         raise DataError(f"{path}: this npz file is truncated or damaged; copy or download it again") from error
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from pars.data.formats.layout import Array, fits_memory
 from pars.errors import DataError
+from pars.files import pass_on
 
 SEPARATORS = (",", ";", "\t")
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
@@ -123,8 +124,7 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
     except csv.Error as error:
         raise DataError(f"{path}: no readable CSV ({error}, near line {line}); write the table again") from error
     except DAMAGE as error:
-        if isinstance(error, PermissionError):
-            raise
+        pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
     found_by: dict[str, dict[str, Array]] = {"n": {}, "w": {}, "t": {}}
     for (kind, name), blocks in parts.items():
@@ -147,8 +147,7 @@ def _header(path: Path) -> Header:
         with opened(path) as file:
             line = file.readline(2**20)
     except DAMAGE as error:
-        if isinstance(error, PermissionError):
-            raise
+        pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
     separator = max(SEPARATORS, key=line.count)
     if not line.count(separator) and " " in line.strip() and all(map(_is_number, line.split())):
