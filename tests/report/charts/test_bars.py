@@ -38,6 +38,19 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def test_many_groups_stand_in_rows(drawn: list[Figure]) -> None:
+    """On a phone a figure has 330 pixels, whatever its width in inches: letters of ten points keep eight of them."""
+    groups = [f"walker2d-medium-{i}" for i in range(12)]
+    bar_chart("bars", "Many", groups, ARMS, [[[float(i)] for i in range(12)] for _ in ARMS], xlabel="dataset")
+    (fig,) = drawn
+    assert 10 / 72 * 330 / fig.get_figwidth() > 8
+    shown = [label.get_text() for ax in fig.axes for label in ax.get_xticklabels()]
+    assert len(fig.axes) > 1 and shown == groups
+    heights = [patch.get_height() for ax in fig.axes for patch in ax.patches]  # type: ignore[attr-defined]
+    assert sorted(heights) == sorted([float(i) for i in range(12)] * 2)
+    assert len({ax.get_ylim() for ax in fig.axes}) == 1 and fig.axes[-1].get_xlabel() == "dataset"
+
+
 def test_bars_are_means_with_intervals_and_seeds(drawn: list[Figure]) -> None:
     made = bar_chart(
         "bars", "Reward scale", SCALES, ARMS, SCORES, xlabel="reward scale", published=[[None, 55.0], [41.0, 90.0]]

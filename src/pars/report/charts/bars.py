@@ -13,6 +13,7 @@ from pars.report.charts.plot import COLORS, INK, Picture, figure, legend, pictur
 from pars.report.stats.statistics import Estimate
 
 WIDTH = 0.84  # of a group, of which the bars share
+LEAST, MOST = 4.8, 5.6  # inches of the figure: groups that do not fit stand in rows, so that a phone has their letters
 CAPTION = f"Bar: mean over seeds. Error bar: {INTERVAL}. Dots: seeds."
 
 
@@ -36,29 +37,43 @@ def bar_chart(
         caption: said before what the signs mean.
     """
     cells, theirs = estimates(arms, groups, scores), marks(arms, groups, published)
-    width = WIDTH / len(arms)
+    group = 0.19 * len(arms) + 0.2  # inches
+    rows = -(-len(groups) // max(int((MOST - 0.8) / group), 1))
+    each = -(-len(groups) // rows)
+    inches = min(max(LEAST, 0.8 + each * group), MOST)
     with style():
-        fig = figure((max(4.8, 0.8 + len(groups) * (0.19 * len(arms) + 0.2)), 3.3))
-        ax = fig.subplots()
-        for i, arm in enumerate(arms):
-            places = np.arange(len(groups)) + (i - (len(arms) - 1) / 2) * width
-            _draw_arm(ax, places, width, cells[i], arm, COLORS[i % len(COLORS)])
-            left = places - 0.46 * width
-            ax.hlines(theirs[i], left, left + 0.92 * width, color="black", linewidth=1.8, zorder=4)
+        fig = figure((inches, 3.3 + 2.7 * (rows - 1)))
+        panels = np.atleast_1d(fig.subplots(rows, 1, sharey=True))
+        for row, ax in enumerate(panels):
+            own = slice(row * each, (row + 1) * each)
+            _draw_panel(ax, groups[own], arms, [one[own] for one in cells], theirs[:, own])
+            ax.set_xlim(-0.55, each - 0.45)
+            ax.set_xticks(np.arange(len(groups[own])), list(groups[own]), **_turned(groups, inches * rows))
+            ax.set_ylabel(ylabel)
         if np.isfinite(theirs).any():
-            ax.plot([], [], color="black", linewidth=1.8, label="published")  # a name in the legend, after the arms
-        ax.axhline(0, color=INK, linewidth=0.8, zorder=3)
-        ax.grid(False, axis="x")
-        ax.set_xticks(np.arange(len(groups)), list(groups), **_turned(groups, fig.get_figwidth()))
-        ax.set_xlim(-0.55, len(groups) - 0.45)
-        ax.tick_params(axis="x", length=0)
-        ax.set(xlabel=xlabel, ylabel=ylabel)
-        legend(fig, ax)
+            panels[0].plot([], [], color="black", linewidth=1.8, label="published")  # named after the arms
+        panels[-1].set_xlabel(xlabel)
+        legend(fig, panels[0])
         text = " ".join(part for part in (caption, CAPTION, _marked(theirs)) if part)
         alt = (
             f"Bar chart of {ylabel.lower()} by {xlabel.lower()} ({', '.join(map(str, groups))}) for {', '.join(arms)}."
         )
         return picture(fig, name, title, text, alt, table((xlabel, "arm"), arms, groups, cells, theirs))
+
+
+def _draw_panel(
+    ax: Axes, groups: Sequence[str], arms: Sequence[str], cells: list[list[Estimate]], theirs: np.ndarray
+) -> None:
+    """Some of the groups."""
+    width = WIDTH / len(arms)
+    for i, arm in enumerate(arms):
+        places = np.arange(len(groups)) + (i - (len(arms) - 1) / 2) * width
+        _draw_arm(ax, places, width, cells[i], arm, COLORS[i % len(COLORS)])
+        left = places - 0.46 * width
+        ax.hlines(theirs[i], left, left + 0.92 * width, color="black", linewidth=1.8, zorder=4)
+    ax.axhline(0, color=INK, linewidth=0.8, zorder=3)
+    ax.grid(False, axis="x")
+    ax.tick_params(axis="x", length=0)
 
 
 def _draw_arm(ax: Axes, places: np.ndarray, width: float, cells: list[Estimate], arm: str, color: str) -> None:

@@ -192,6 +192,6 @@ def _card(out: Path, folder: Path, facts: Mapping[str, Any]) -> SimpleNamespace:
         about=f"{facts['title']}. {conditions}.",
         planned=facts.get("planned_cells", 0),
         finished=facts.get("finished_cells", 0),
-        verdicts=", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()) or "—",
+        verdicts=", ".join(f"{count} {said}" for said, count in facts["verdicts"].items()),
         short=" ".join(facts["reading"][-SHORT:]) or "—",
     )
