@@ -178,6 +178,7 @@ def test_a_killed_search_ends_as_an_undisturbed_one_with_a_program_for_each_stru
     _trains_as_alone(tmp_path / "whole", tmp_path / "alone", whole)
     page = render(whole, SPACE)
     assert "chosen by search over 10 trials" in page and page.count("<figure>") == 2
+    assert page.count("trial 0: ") == 1 and 'class="touch"' in page  # dots of the map say which they are
     header, rows = table(whole, SPACE)
     assert header == ["trial", "score", "interval", "steps", "keep", "gain", "batch_size"] and len(rows) == 10
 

@@ -4,13 +4,14 @@ what to try next."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pars.config import as_text
-from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, plain_log, style, to_csv
+from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, plain_log, shares, style, to_csv
 from pars.report.pages import html
 from pars.report.stats.statistics import bootstrap_interval, number
 from pars.sweep.halving import Trial, best
@@ -208,7 +209,11 @@ def _map(names: Sequence[str], space: Space, trials: Sequence[Trial], scores: np
     caption = f"A dot for each trial after {record.asked['steps'][0]:,} gradient steps. The ring is the chosen one."
     alt = f"Scores of {len(trials)} trials by {names[0]} and {names[1]}."
     csv = to_csv(("trial", names[0], names[1], "score"), rows)
-    return picture(fig, "map", f"{names[0]} and {names[1]}", caption, alt, csv, png=False)
+    drawn = picture(fig, "map", f"{names[0]} and {names[1]}", caption, alt, csv, png=False)
+    pairs = zip(trials, scores, strict=True)
+    said = [f"trial {one.number}: {number(float(score))} ({words(one, space)})" for one, score in pairs]
+    places = shares(ax, zip(x.tolist(), y.tolist(), strict=True)).round(4).tolist()
+    return replace(drawn, points=tuple((*place, text, "") for place, text in zip(places, said, strict=True)))
 
 
 def _along(own: Span | Choice, value: Any) -> float:

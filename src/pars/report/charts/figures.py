@@ -19,6 +19,7 @@ from pars.report.charts.plot import (
     picture,
     plain_log,
     plain_symlog,
+    shares,
     style,
     to_csv,
 )
@@ -128,11 +129,9 @@ def _points(ax: Axes, track: Track, series: list[Series], name: str) -> tuple[tu
         if np.isfinite(mean)
     ]
     known = known[:: 1 + len(known) // READ]
-    places = ax.transData.transform([(float(x), float(y)) for x, y, *_ in known]) if known else np.zeros((0, 2))
-    shares = ax.figure.transFigure.inverted().transform(places)
     return tuple(
-        (round(float(x), 4), round(1.0 - float(y), 4), text, label)
-        for (x, y), (_, _, text, label) in zip(shares, known, strict=True)
+        (round(float(x), 4), round(float(y), 4), text, label)
+        for (x, y), (*_, text, label) in zip(shares(ax, [(x, y) for x, y, *_ in known]), known, strict=True)
         if np.isfinite([x, y]).all()
     )
 

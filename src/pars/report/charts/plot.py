@@ -123,6 +123,14 @@ def as_series(axes: Axes, index: int) -> Iterator[None]:
         artist.set_gid(f"series-{index}-{number}")
 
 
+def shares(axes: Axes, places: Iterable[tuple[Any, Any]]) -> np.ndarray:
+    """Where points of the axes [n, 2] lie in the figure once it is drawn: from its left and from its top, as shares of
+    its sides."""
+    at = axes.transData.transform(np.asarray([*places], float).reshape(-1, 2))
+    found = axes.figure.transFigure.inverted().transform(at)
+    return np.c_[found[:, 0], 1.0 - found[:, 1]]
+
+
 def _series(fig: Figure) -> tuple[tuple[int, str], ...]:
     """Number and name of each, in the order of the numbers."""
     found: dict[int, str] = {}
