@@ -3,6 +3,7 @@
 import errno
 import importlib.util
 import os
+import stat
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,3 +129,19 @@ def test_a_cache_that_cannot_be_written_to_stops_nothing(monkeypatch: pytest.Mon
 def test_names_of_files_in_another_encoding_can_be_written(tmp_path: Path) -> None:
     write_whole(tmp_path / "page", os.fsdecode(b"L\xe4ufe") + "ü")
     assert (tmp_path / "page").read_text(encoding="utf-8") == "L\\udce4ufeü"
+
+
+def test_nothing_takes_the_place_of_a_device_or_a_pipe(tmp_path: Path) -> None:
+    """As root, /dev/null itself would be a file afterwards."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="is a device or a pipe; name a file") as refused, replacing(tmp_path / name):
+            pass
+        assert refused.value.filename == str(tmp_path / name)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        write_whole(tmp_path / name, "text")
+        assert os.read(reader, 10) == b"text"
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]

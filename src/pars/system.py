@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import glob
 import importlib.util
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 import warnings
@@ -181,10 +183,12 @@ def replacing(target: Path) -> Iterator[Path]:
     """A path to write a file or a folder to; synced, it takes the place of `target` when the block ends well.
 
     Readers and whoever comes after a kill find the old or the new, never half of it. An error leaves no trace.
-    Raises OSError that names the target.
+    Raises OSError that names the target; also where that is a device or a pipe, whose place nothing may take.
     """
     aside = None
     try:
+        if _is_special(target):
+            raise OSError(errno.EINVAL, "is a device or a pipe; name a file")
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_left_behind(target)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))  # not shared with any process
@@ -220,9 +224,22 @@ def _clear_left_behind(target: Path) -> None:
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
-    """Replace the content of a file; text as UTF-8, odd bytes of a path written out. Raises OSError."""
+    """Replace the content of a file; text as UTF-8, odd bytes of a path written out. A device or a pipe, such as
+    /dev/stdout, is written to. Raises OSError."""
+    content = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
+    if _is_special(path):
+        path.write_bytes(content)
+        return
     with replacing(path) as aside:
-        aside.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+        aside.write_bytes(content)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there, or where its link leads, that is neither a file nor a folder."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
 
 
 def sync(path: Path) -> None:

@@ -36,9 +36,8 @@ def writing(target: Path) -> Iterator[Path]:
 
 
 def cannot_write(target: Path, error: OSError) -> ResourceError:
-    return ResourceError(
-        f"cannot write {target}: {error.strerror or error}; free some space, or set PARS_DATA_DIR to another folder"
-    )
+    elsewhere = "set PARS_DATA_DIR to another folder" if target.is_relative_to(data_folder()) else "name another file"
+    return ResourceError(f"cannot write {target}: {error.strerror or error}; free some space, or {elsewhere}")
 
 
 def array_sha256(array: np.ndarray) -> str:
