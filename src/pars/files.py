@@ -55,10 +55,11 @@ def naming(path: Path) -> Iterator[None]:
 
 def pass_on(path: Path, error: BaseException) -> None:
     """Raise an error of the system (the disk, rights, limits) as what it is, with the file's name: the file may be
-    whole. Other errors, and those that say that there is no such file, return."""
-    if isinstance(error, OSError) and error.errno not in (None, *GONE):
-        error.filename = error.filename or str(path)
-        raise error
+    whole. So where a library took it for damage (zipfile). Other errors, and that there is no such file, return."""
+    for one in (error, error.__context__):
+        if isinstance(one, OSError) and one.errno not in (None, *GONE):
+            one.filename = one.filename or str(path)
+            raise one
 
 
 def read_json(path: Path) -> Any:

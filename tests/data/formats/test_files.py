@@ -174,6 +174,7 @@ def test_a_full_disk_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch, writ
 @pytest.mark.parametrize(("write", "name", "reads"), [
     (write_npz, "a.npz", "zipfile.ZipExtFile.read"),
     (write_npz, "a.npz", "zipfile.ZipFile.__init__"),
+    (write_npz, "a.npz", "zipfile._EndRecData"),
     (write_hdf5, "a.hdf5", "h5py.Dataset.__getitem__"),
     (write_hdf5, "a.hdf5", "h5py.File.__init__"),
 ])  # fmt: skip
