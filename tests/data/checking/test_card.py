@@ -88,6 +88,20 @@ def test_values_that_nothing_measures_are_named():
     assert warned(made, "action 0 is 1e+30 in row 5 (nearly always") and warned(made, " and 1 more columns; where they")
 
 
+def test_codes_are_seen_however_many_there_are():
+    """They must not count for what is usual: above 1 % they would be it, and in few rows quantiles lean to them."""
+    for rows, codes in ((2000, 100), (2000, 1400), (60, 3)):
+        coded = columns(rows)["observations"]
+        coded[7 : 7 + codes, 0] = -9999
+        assert warned(card(**columns(rows) | {"observations": coded}), "observation 0 is -9999 in row 7 (nearly always")
+    coded[7:10, 0] = 1e30
+    assert warned(card(**columns(rows) | {"observations": coded}), "observation 0 is 1e+30 in row 7 (nearly always -")
+    coded[:, 0] = -9999
+    assert warned(card(**columns(rows) | {"observations": coded}), "observation 0 is -9999 in row 0")
+    coded[:, 0] = np.arange(rows) % 2 * 65535  # off and on
+    assert not warned(card(**columns(rows) | {"observations": coded}), "no likely values")
+
+
 def test_missing_timeouts_are_said_with_what_is_done_instead():
     data = columns() | {"terminals": np.arange(200) % 20 == 19, "observations": np.zeros((200, 4))}
     del data["timeouts"]

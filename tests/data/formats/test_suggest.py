@@ -96,6 +96,17 @@ def test_codes_for_missing_values(tmp_path):
     assert (found["missing"], found["fill"]) == ("-9999", "forward") and found["obs"] == ["T in °C", "shaft rpm"]
 
 
+def test_codes_are_told_however_many_there_are_and_none_is_a_value(tmp_path):
+    header = "T in °C,T out °C,count of cells,valve_cmd,reward"
+    rows = [
+        (-9999 if i % 3 else 20 + 0.1 * i, -999, 10.0 ** (i % 15), 1e30 if i == 9 else i % 7, -i) for i in range(60)
+    ]
+    text = suggested(write_csv(tmp_path / "a.csv", header, rows))
+    found = tomllib.loads(text)
+    assert found["missing"] == "-9999|1e+30" and found["obs"] == ["T in °C", "count of cells"]
+    assert '# left out: "T out °C"  # -999 to -999, no value at all' in text
+
+
 def test_what_cannot_be_guessed_is_left_to_say(tmp_path):
     path = write_csv(tmp_path / "a.csv", "run,x,y", [(1, 2, 3)])
     (tmp_path / "m.toml").write_text(suggested(path))

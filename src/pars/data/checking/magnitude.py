@@ -51,22 +51,54 @@ def is_code(values: Array | float) -> Array:
     return np.isin(np.round(np.abs(values), 3), STANDS_FOR_NONE)
 
 
+def doubtful(values: Array) -> Array:
+    """Which numbers must not tell what is usual in their column: codes, and what is huge."""
+    return is_code(values) | (np.abs(values) >= HUGE)
+
+
+def usual(values: Array) -> tuple[float, float]:
+    """Ends of the middle 98 % of a column [n], not counting what is doubtful unless nothing else is there."""
+    finite = values[np.isfinite(values)]
+    measured = finite[~doubtful(finite)]
+    low, high = np.quantile(measured if len(measured) else finite, (0.01, 0.99))
+    return float(low), float(high)
+
+
+def is_odd(value: float, low: float, high: float) -> bool:
+    """Whether no instrument reads a number in a column that is usually from `low` to `high`."""
+    away, width = max(low - value, value - high), high - low
+    if is_code(value):  # of constants only the negative: 0 and 65535 may be off and on
+        return away > AWAY * width if width > 0 else value < 0
+    return abs(value) >= HUGE or away > FAR * width > 0
+
+
 def _odd(rows: Rows, key: str, values: Array, low: Array, high: Array, scale: Array, middle: Array) -> list[_Odd]:
     """Of columns [N, W] whose ends are `low` and `high` [W]; x scale + middle are they in the units on file."""
     picks = np.unique(np.linspace(0, len(values) - 1, min(len(values), LOOKED_AT)).astype(np.int64))
-    least, most = np.quantile(cast(values, picks).astype(np.float64), (0.01, 0.99), axis=0)
-    beyond, width = np.maximum(high - most, least - low), most - least
-    extreme = np.where(high - most >= least - low, high, low)
-    far = (width > 0) & (beyond > np.where(is_code(extreme * scale + middle), AWAY, FAR) * width)
-    huge = np.maximum(np.abs(low * scale + middle), np.abs(high * scale + middle)) >= HUGE
+    drawn = cast(values, picks).astype(np.float64) * scale + middle
     found = []
-    for i in np.flatnonzero(far | huge):
-        value = extreme[i]
-        row = next(
-            part.start + int(np.argmax(there))
-            for part in chunks(len(values))
-            if (there := cast(values, part)[:, i] == value).any()
-        )
-        a, x, b = (float(end * scale[i] + middle[i]) for end in (least[i], value, most[i]))
-        found.append(_Odd("the reward" if key == "rewards" else rows.name(key, int(i)), x, rows.place(row), a, b))
+    for i in range(values.shape[1]):
+        least, most = usual(drawn[:, i])
+        ends = [(float(end * scale[i] + middle[i]), end) for end in (low[i], high[i])]
+        odd = [pair for pair in ends if is_odd(pair[0], least, most)]
+        if odd:
+            value, end = max(odd, key=lambda pair: abs(pair[0]))
+            found.append(
+                _Odd(
+                    "the reward" if key == "rewards" else rows.name(key, i),
+                    value,
+                    rows.place(_first(values, i, end)),
+                    least,
+                    most,
+                )
+            )
     return found
+
+
+def _first(values: Array, column: int, value: Array) -> int:
+    """The first row of [N, W] with a value."""
+    return next(
+        part.start + int(np.argmax(there))
+        for part in chunks(len(values))
+        if (there := cast(values, part)[:, column] == value).any()
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pars.data.checking.magnitude import AWAY, is_code
+from pars.data.checking.magnitude import doubtful, is_odd, usual
 from pars.data.formats.files import TABLES
 from pars.data.formats.forms import form_of
 from pars.data.formats.layout import Array
@@ -37,6 +37,7 @@ ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?
 MOST_WORDS = 12  # different words of a column that is taken for a state
 SHOWN = 3  # of more
 MANY_WORDS = 1000  # that are kept in mind
+MOST_CODES = 3  # different numbers that stand for no value, of a column
 MOST_BYTES = 2**28  # of files that are looked at
 MOST_ROWS = 50_000  # by whose course it is judged how a column moves
 
@@ -114,7 +115,7 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
     places: dict[str, list[str]] = {key: [] for key in ("obs", "action", "reward", "terminal", "episode", "time")}
     left: list[str] = []
     judged = [name for name, look in looks.items() if _place(name, look) == "obs" and JUDGED & {*words_of(name)}]
-    guesses = roles({name: look.course for name, look in looks.items() if _place(name, look) == "obs"})
+    guesses = roles({name: _measured(look) for name, look in looks.items() if _place(name, look) == "obs"})
     for name, look in looks.items():
         place = _place(name, look) if look.files == files else ""
         place = "action" if place == "obs" and guesses[name].is_action else place
@@ -143,7 +144,11 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
         yield 'episode = "file"'
     if places["time"]:
         yield from _one("time", places["time"], looks, "")
-    codes = {f"{code:g}": None for name in places["obs"] for code in _codes(looks[name])}
+    codes = {
+        str(code).removesuffix(".0"): None
+        for name in [*places["obs"], *places["action"]]
+        for code in _codes(looks[name])
+    }
     if codes:
         yield f'missing = "{"|".join(codes)}"  # stands where there is no value'
     if codes or any(looks[name].missing for name in [*places["obs"], *places["action"], *places["reward"]]):
@@ -151,21 +156,28 @@ def _lines(path: Path, looks: dict[str, Look], files: int, of: int) -> Iterable[
     for name in left:
         where = f", in {looks[name].files:,} of {files:,} files" if looks[name].files < files else ""
         where += ", counts the rows" if counts_rows(looks[name].course) else ""
+        where += ", no value at all" if _is_empty(looks[name]) else ""
         yield f"# left out: {_text(name)}  # {looks[name].text}{where}"
 
 
 def _codes(look: Look) -> list[float]:
-    """The ends of a column that seem to stand for missing values: known for it, and far from the others."""
-    usual = look.course[np.isfinite(look.course)]
-    if not len(usual):
+    """Numbers of a column that seem to stand for missing values: known for it or huge, and far from the others."""
+    seen = np.append(look.course[np.isfinite(look.course)], [look.low, look.high] if look.low <= look.high else [])
+    if not len(seen):
         return []
-    least, most = np.quantile(usual, (0.01, 0.99))
-    far = AWAY * (most - least)
-    return [
-        end
-        for end, away in ((look.low, least - look.low), (look.high, look.high - most))
-        if away > far > 0 and is_code(end)
-    ]
+    low, high = usual(seen)
+    found = [value for value in np.unique(seen[doubtful(seen)]).tolist() if is_odd(value, low, high)]
+    return found if len(found) <= MOST_CODES else []  # more are a quantity with large values
+
+
+def _is_empty(look: Look) -> bool:
+    """Whether a column of numbers holds none but codes."""
+    return not look.is_text and len(look.course) > 0 and bool(np.isnan(_measured(look)).all())
+
+
+def _measured(look: Look) -> Array:
+    """The course [n] of a column, NaN where a code stands."""
+    return np.where(np.isin(look.course, _codes(look)), np.nan, look.course)
 
 
 def _text(value: str) -> str:
@@ -182,7 +194,7 @@ def _place(name: str, look: Look) -> str:
             return place
     if look.is_text and all(map(is_date, [*look.words][:MOST_WORDS])):
         return "time" if look.words else ""
-    if counts_rows(look.course):
+    if counts_rows(look.course) or _is_empty(look):
         return ""
     if look.is_text:
         return "terminal" if len(look.words) <= MOST_WORDS else ""
