@@ -74,7 +74,7 @@ def test_what_does_not_fit(tmp_path, changes, words):
 
 def test_goals_in_words():
     assert parse_goal("12,-.5") == (12.0, -0.5)
-    for text in ("12", "1,2,3", "a,b", ""):
+    for text in ("12", "1,2,3", "a,b", "", "nan,1", "1,inf", "-inf,1"):
         with pytest.raises(UsageError, match="expected two numbers"):
             parse_goal(text)
 

@@ -27,6 +27,8 @@ def parse_goal(text: str) -> tuple[float, float]:
     """`12,-0.5` as a position. Raises UsageError."""
     try:
         x, y = map(float, text.split(","))
+        if not (math.isfinite(x) and math.isfinite(y)):  # no row would ever be near
+            raise ValueError
     except ValueError:
         raise UsageError(
             f"--data-goal {text}: expected two numbers with a comma between them, as in --data-goal 12,-0.5"
