@@ -80,12 +80,14 @@ def timed(tmp_path, times, **rules):
 def test_numbers_that_stand_for_missing_values(tmp_path):
     rows = [(-9999 if i == 3 else i, 1e30 if i == 5 else 0.1 * i, i, 0) for i in range(8)]
     path = write_csv(tmp_path / "a.csv", "x,u,r,end", rows)
-    mapping = parse_mapping("obs=x,action=u,reward=-r,terminal=end,episode=file,missing=-9999|1e30")
+    mapping = parse_mapping("obs=x,action=u,reward=-r,terminal=end,episode=file,missing=-9999|1e30|1e300")
     read = read_columns(path, mapping=mapping | {"fill": "forward"})
     assert read["observations"][3] == 2 and read["actions"][5] == pytest.approx(0.4) and read["rewards"][7] == -7
-    assert "2 values are -9999 or 1e30, read as missing" in read.notes
+    assert "2 values are -9999 or 1e30 or 1e300, read as missing" in read.notes
     frame = {"x": np.array([1.0, -9999, 3]), "u": np.float32([0.5, 1e30, 0]), "r": np.array([1, 2, 3])}
-    read = read_frame(frame, {**mapping, "terminals": 0, "fill": "drop-row", "missing": [-9999, 1e30]}, "a frame")
+    read = read_frame(
+        frame, {**mapping, "terminals": 0, "fill": "drop-row", "missing": [-9999, 1e30, 1e300]}, "a frame"
+    )
     assert read["observations"].tolist() == [[1], [3]] and read["rewards"].tolist() == [-1, -3]
     with pytest.raises(DataError, match=r"'observations' has 1 NaN .* in line 5, x; .* mended by --fill"):
         from_file(path, mapping=mapping, action_range="0..1")

@@ -24,6 +24,7 @@ from pars.errors import DataError, UsageError
 FILLS = ("forward", "drop-row", "drop-episode")
 GAP = 3.0  # times the usual step, from which on a step in time is a gap
 UNEVEN = 0.1  # of the usual step, by which steps differ that are not alike
+MOST_FLOAT32 = float(np.finfo(np.float32).max)
 ROW = "row"  # numbers of rows
 SOME = 0.01  # share of uneven steps that is worth a warning
 
@@ -69,7 +70,7 @@ def decoded(arrays: Mapping[str, Array], mapping: Mapping[str, str], said: Remar
         raise UsageError(
             f"--map missing={text}: expected numbers that stand for no value, as in missing=-9999|1e30"
         ) from None
-    codes += [float(np.float32(code)) for code in codes]  # as files of that type have them
+    codes += [float(np.float32(code)) for code in codes if abs(code) <= MOST_FLOAT32]  # as files of that type have them
     found, count = dict(arrays), 0
     for key in (*MATRICES, "rewards"):
         if key in found and (there := np.isin(found[key], codes)).any():
