@@ -32,7 +32,13 @@ def test_a_file_says_the_same_as_the_line(tmp_path):
         ("obs = [", "Invalid value"),
         ("obs = []", 'obs is empty; name the columns, as in obs = ["a", "b"]'),
         ('reward = ""', 'reward = ["a", "b"], or 0 if there is none (bc, hiql)'),
-        ("reward = true\nobs = {a = 1}", "obs = {'a': 1}; name the columns"),
+        ("obs = {a = 1}", "obs = {'a': 1}; name the columns"),
+        ('obs = [["a"]]', "obs = [['a']]; name the columns"),
+        ("terminal = false", 'terminal = false; name a column, as in terminal = "done", compare, as in terminal = "st'),
+        ("missing = []", "missing is empty; name the numbers that stand for no value, as in missing = [-9999, 1e30]"),
+        ("missing = 2020-01-01", "missing = 2020-01-01; name the numbers"),
+        ("obs = [", "--suggest NEW.toml writes a new one"),
+        ('obs = "a"\nobservations = "b"', "obs and observations mean the same; leave all but one out"),
         ('state = "x"', "unknown name in --map 'state'"),
         (None, "No such file or directory; pars data check DATA --suggest"),
     ],
@@ -43,6 +49,16 @@ def test_files_that_are_no_mapping(tmp_path, text, words):
         path.write_text(text)
     with pytest.raises(UsageError, match=re.escape(words)):
         reading(str(path))
+
+
+def test_files_of_editors_that_write_other_bytes(tmp_path):
+    path, text = tmp_path / "mapping.toml", 'obs = "T °C"\r\n'
+    path.write_text(text, encoding="utf-8-sig")
+    assert reading(str(path)) == {"observations": "T °C"}
+    for encoding in ("utf-16", "latin-1"):
+        path.write_text(text, encoding=encoding)
+        with pytest.raises(UsageError, match=r"mapping\.toml: is not UTF-8; save it as UTF-8, plain text$"):
+            reading(str(path))
 
 
 def test_files_that_the_shell_lists_are_one_source(tmp_path):

@@ -96,7 +96,7 @@ def canonical(mapping: Mapping[str, Any] | None) -> dict[str, str]:
     """The mapping with D4RL's names on the left, whichever were used; a list of names on the right is their sum, one
     of numbers of a rule any of them.
 
-    Raises UsageError for unknown names.
+    Raises UsageError for unknown names, and for two of one meaning.
     """
 
     def text(name: str, value: Any) -> str:
@@ -104,7 +104,13 @@ def canonical(mapping: Mapping[str, Any] | None) -> dict[str, str]:
             return str(value)
         return "|".join(map(str, value)) if name in RULES else "+".join(quoted(str(one)) for one in value)
 
-    return {_key(name): text(name, value) for name, value in (mapping or {}).items()}
+    found: dict[str, str] = {}
+    for name, value in (mapping or {}).items():
+        if (key := _key(name)) in found:
+            same = [one for one in mapping or {} if _key(one) == key]
+            raise UsageError(f"--map: {' and '.join(same)} mean the same; leave all but one out")
+        found[key] = text(name, value)
+    return found
 
 
 def _key(name: str) -> str:
