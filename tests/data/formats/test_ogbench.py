@@ -86,3 +86,22 @@ def test_a_goal_is_needed_there_and_only_there(tmp_path):
         with pytest.raises(UsageError, match="leave --data-goal out"):
             read_columns(path, goal=GOAL)
         assert read_columns(path).next_obs == "shift"
+
+
+def test_the_odd_one_of_several_files_is_named_with_what_it_lacks(tmp_path):
+    usual, names = ogbench([9, 9]), ["a.npz", "b.npz", "c.npz"]
+    for number, changes, words in (
+        (1, {"terminals": None}, "b.npz: has no 'terminals', unlike a.npz; make the files alike or leave it out"),
+        (0, {"rewards": np.zeros(18)}, "a.npz: has 'rewards', unlike b.npz"),
+    ):
+        for i, name in enumerate(names):
+            made = usual | (changes if i == number else {})
+            write_npz(tmp_path / name, {key: values for key, values in made.items() if values is not None})
+        for goal in (GOAL, None):
+            with pytest.raises(DataError, match=re.escape(words)):
+                read_columns(tmp_path, goal=goal)
+    for name in names[:2]:
+        write_npz(tmp_path / name, columns())
+    write_npz(tmp_path / names[2], usual)
+    with pytest.raises(DataError, match=r"c.npz: has no 'rewards' and no 'timeouts', unlike a.npz"):
+        read_columns(tmp_path)

@@ -93,6 +93,8 @@ def read_columns(
     there = arrow.names(source.files[0]) if source.names else []
     mapping, minus = turned({key: name for key, name in source.names.items() if name in there} | canonical(mapping))
     chosen, split = rule(mapping), longest_gap(mapping)
+    if forms == {"npz"} and len(source.files) > 1:
+        ogbench.check_alike({file: origins(file, npz.names_of(file), mapping) for file in source.files})
 
     def read(file: Path, number: int) -> Part:
         place = scratch / f"part-{number}" if scratch and len(source.files) > 1 else scratch

@@ -40,6 +40,12 @@ def names(file: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(".npy") for name in file.namelist() if name.endswith(".npy")]
 
 
+def names_of(path: Path) -> list[str]:
+    """Names of the arrays of a file."""
+    with opened(path) as file:
+        return names(file)
+
+
 def column(path: Path, file: zipfile.ZipFile, key: str) -> Column:
     """The array `key` as a column; it can be read while the file is open. Raises DataError."""
     member = file.getinfo(f"{key}.npy")

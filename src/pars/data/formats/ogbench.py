@@ -6,7 +6,7 @@ They hold trajectories of L + 1 rows (`observations`, `actions`, `terminals`, of
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from pars.errors import DataError, UsageError
 Array = np.ndarray
 
 KEYS = ("observations", "actions", "terminals")
+ADDED = ("rewards", "timeouts", "next_observations")  # by D4RL
 STATES = ("qpos", "qvel")
 RADIUS = 0.5  # in the units of the position; OGBench's point mazes use 1.0
 STEP_REWARD = -1.0  # away from the goal; at the goal one more
@@ -36,9 +37,27 @@ def parse_goal(text: str) -> tuple[float, float]:
     return x, y
 
 
-def is_ogbench(keys: Mapping[str, object]) -> bool:
+def is_ogbench(keys: Collection[str]) -> bool:
     """The columns that OGBench has, and none that D4RL adds."""
-    return set(KEYS) <= set(keys) and not {"rewards", "timeouts", "next_observations"} & set(keys)
+    return set(KEYS) <= set(keys) and not set(ADDED) & set(keys)
+
+
+def check_alike(keys: Mapping[Path, Collection[str]]) -> None:
+    """Raise DataError if files of one source are OGBench's in part, with the odd one and what tells it apart.
+
+    Args:
+        keys: which of our columns each file has.
+    """
+    ours = [path for path in keys if is_ogbench(keys[path])]
+    others = [path for path in keys if path not in ours]
+    if not ours or not others:
+        return
+    odd, usual = (others[0], ours[0]) if len(ours) >= len(others) else (ours[0], others[0])
+    lacks = [f"no {key!r}" for key in (*KEYS, *ADDED) if key in keys[usual] and key not in keys[odd]]
+    has = [repr(key) for key in ADDED if key in keys[odd] and key not in keys[usual]]
+    raise DataError(
+        f"{odd}: has {' and '.join(lacks + has)}, unlike {usual.name}; make the files alike or leave it out"
+    )
 
 
 def transitions(
