@@ -7,7 +7,7 @@ import pytest
 from pars.data.formats.files import read_columns
 from pars.data.formats.mapping_file import reading
 from pars.data.formats.suggest import suggested
-from pars.errors import UsageError
+from pars.errors import DataError, UsageError
 from tests.data.files import columns, write_csv, write_npz
 
 
@@ -114,3 +114,19 @@ def test_what_cannot_be_guessed_is_left_to_say(tmp_path):
         reading(str(tmp_path / "m.toml"))
     with pytest.raises(UsageError, match="--suggest is for tables"):
         suggested(write_npz(tmp_path / "a.npz", columns()))
+
+
+def test_alarms_are_doubtful_ends_and_commands_that_count_are_commands(tmp_path):
+    rows = [(0.1 * i * i, i % 3, i % 3, 1, "ALARM" if i % 7 == 3 else "OK") for i in range(30)]
+    path = write_csv(tmp_path / "a.csv", "level,mode_cmd,tick,reward,status", rows)
+    found = tomllib.loads(text := suggested(path))
+    assert found["terminal"] == "status==ALARM" and "# in doubt: where a run goes on after it, it is no end" in text
+    assert found["action"] == ["mode_cmd"] and '# left out: "tick"  # 0 to 2, counts the rows' in text
+    path.write_text(path.read_text().replace("ALARM", "TRIP"))
+    assert "in doubt" not in suggested(path)
+
+
+@pytest.mark.parametrize("rows", [[], [("a", "b"), ("c", "d")]])
+def test_tables_without_a_number_hold_nothing_to_map(tmp_path, rows):
+    with pytest.raises(DataError, match="no column holds numbers, there is nothing to map"):
+        suggested(write_csv(tmp_path / "a.csv", "name,who", rows))

@@ -42,7 +42,7 @@ class Role(NamedTuple):
 
 def roles(courses: Mapping[str, np.ndarray]) -> dict[str, Role]:
     """The guess for every column of numbers, from its name and its values [n], one a row."""
-    commanded = {device for name in courses if "command" in _kinds(name) for device in _devices(name)}
+    commanded = {device for name in courses if is_command(name) for device in _devices(name)}
     return {name: _role(name, course, commanded) for name, course in courses.items()}
 
 
@@ -84,6 +84,11 @@ def _kinds(name: str) -> dict[str, str]:
         if kind:
             found.setdefault(kind, word)
     return found
+
+
+def is_command(name: str) -> bool:
+    """Whether a column is named as what a controller sets."""
+    return "command" in _kinds(name)
 
 
 def _devices(name: str) -> list[tuple[str, ...]]:

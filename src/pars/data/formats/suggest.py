@@ -17,10 +17,10 @@ from pars.data.formats.files import TABLES
 from pars.data.formats.forms import form_of
 from pars.data.formats.layout import Array
 from pars.data.formats.mapping import INDEX, quoted
-from pars.data.formats.roles import counts_rows, roles, words_of
+from pars.data.formats.roles import counts_rows, is_command, roles, words_of
 from pars.data.formats.sources import find
 from pars.data.formats.tables import Cells, NotNumbers, is_date
-from pars.errors import UsageError
+from pars.errors import DataError, UsageError
 
 Names = Callable[[Path], list[str]]
 Read = Callable[..., Cells]
@@ -34,6 +34,7 @@ REWARD = r"(.*[ _.])?rewards?|r|gain|profit"
 JUDGED = {"score", "quality", "kpi", "objective", "performance", "yield", "revenue", "cost", "loss", "penalty"}
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
+DOUBTFUL = r"alarm|fault|error"  # after which runs often go on
 MOST_WORDS = 12  # different words of a column that is taken for a state
 SHOWN = 3  # of more
 MANY_WORDS = 1000  # that are kept in mind
@@ -66,7 +67,11 @@ class Look:
 
 
 def suggested(path: Path) -> str:
-    """The mapping as TOML. Raises UsageError for forms that are no tables; they name their columns by groups."""
+    """The mapping as TOML.
+
+    Raises UsageError for forms that are no tables: they name their columns by groups. DataError for tables that hold
+    no number.
+    """
     source = find(path)
     forms = {form_of(file) for file in source.files}
     if not forms <= set(TABLES) or len(forms) > 1:
@@ -75,6 +80,8 @@ def suggested(path: Path) -> str:
     looks: dict[str, Look] = {}
     for file in files:
         _look(file, *TABLES[form_of(file)], looks)
+    if all(look.is_text or look.low > look.high for look in looks.values()):
+        raise DataError(f"{path}: no column holds numbers, there is nothing to map; give a table with a row per step")
     return "\n".join(_lines(path, looks, len(files), len(source.files))) + "\n"
 
 
@@ -194,7 +201,7 @@ def _place(name: str, look: Look) -> str:
             return place
     if look.is_text and all(map(is_date, [*look.words][:MOST_WORDS])):
         return "time" if look.words else ""
-    if counts_rows(look.course) or _is_empty(look):
+    if (counts_rows(look.course) and not is_command(name)) or _is_empty(look):
         return ""
     if look.is_text:
         return "terminal" if len(look.words) <= MOST_WORDS else ""
@@ -217,7 +224,9 @@ def _terminal(names: list[str], looks: dict[str, Look]) -> Iterable[str]:
         yield "terminal = 0  # no column seems to say that the task itself ended"
     else:
         value = f"{quoted(chosen)}=={'|'.join(ended[chosen])}" if ended[chosen] else quoted(chosen)
+        doubt = any(re.fullmatch(DOUBTFUL, word, re.I) for word in ended[chosen])
         yield f"terminal = {_text(value)}  # {chosen}: {looks[chosen].text}; where the task itself ended"
+        yield from ["# in doubt: where a run goes on after it, it is no end: terminal = 0"] if doubt else []
     for name in names:
         if name != chosen:
             yield f"# or: {_text(f'{quoted(name)}==WORD')}  # {name}: {looks[name].text}"
