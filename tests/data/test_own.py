@@ -8,7 +8,7 @@ import pytest
 from pars.data import from_arrays, from_file
 from pars.envs import make_task
 from pars.errors import DataError
-from tests.data.files import columns, write_hdf5, write_npz
+from tests.data.files import columns, write_csv, write_hdf5, write_npz
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -49,3 +49,18 @@ def test_alarms_are_no_ends():
     data = columns() | {"terminals": np.isin(np.arange(200) % 10, (5, 6, 7))}
     (said,) = (one for one in from_arrays(data).card["warnings"] if "alarms" in one)
     assert said.startswith("60 terminal rows stand in episodes that go on, as alarms do") and "terminal=0" in said
+
+
+def test_a_terminal_row_inside_a_run_is_said(tmp_path):
+    """Where runs are known, single alarms show as well as streaks, and once."""
+    for alarmed, words in (
+        (lambda i: i in (4, 9, 11), "2 of 3 terminal rows (the first is line 6) stand in one of the 2 episodes of"),
+        (lambda i: i % 10 > 4, "8 of 10 terminal rows (the first is line 7) stand in one of the 2 episodes of"),
+        (lambda i: i % 10 == 9, None),
+    ):
+        rows = [(i // 10, i, 0.1 * (i % 9), -i, "ALARM" if alarmed(i) else "OK") for i in range(20)]
+        path = write_csv(tmp_path / "a.csv", "run,x,u,r,status", rows)
+        mapping = {"obs": "x", "action": "u", "reward": "r", "terminal": "status==ALARM", "episode": "run"}
+        said = [one for one in from_file(path, mapping=mapping).card["warnings"] if "alarms" in one]
+        assert len(said) == (words is not None) and all(one.startswith(words) for one in said)
+        assert all("episode=run that goes on" in one and "terminal=0" in one for one in said)

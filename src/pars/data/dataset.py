@@ -182,11 +182,11 @@ class _Conversion:
         if single := card["single_rows"]:
             card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
-        card["warnings"] += alarms(card) if self.own else []
         if isinstance(self.columns, Columns):
             card |= {"missing": dict(self.columns.missing)} if self.columns.missing else {}
             card["warnings"] += self.columns.warnings
             card["notes"] += self.columns.notes
+        card["warnings"] += alarms(card, card["warnings"]) if self.own else []
         return card
 
 

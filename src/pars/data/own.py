@@ -1,6 +1,6 @@
 """What is read otherwise in data of one's own than in D4RL's files: rows with both flags, and masks for flags."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,11 @@ import numpy as np
 
 from pars.data.checking.fields import made
 from pars.data.d4rl import D4RL
+from pars.data.formats.episodes import ALARMS
 from pars.data.rows import Rows
 from pars.envs.base import Task
 from pars.errors import DataError
 
-ALARMS = (
-    "terminal rows stand in episodes that go on, as alarms do and ends do not: what comes after such a row counts for "
-    "nothing; name what ends the task, or give --map terminal=0"
-)
 MASK = 0.8  # share of rows from which on flags that leave out single rows look like a mask
 
 
@@ -47,6 +44,8 @@ def own_rows(rows: Rows, source: str) -> tuple[Rows, int]:
     return replace(rows, timeout=rows.timeout & running), int(np.sum(both))
 
 
-def alarms(card: Mapping[str, Any]) -> list[str]:
-    """A warning of a card whose terminal rows end no episode."""
-    return [] if card["terminals_end_episodes"] else [f"{card['terminals']:,} {ALARMS}"]
+def alarms(card: Mapping[str, Any], said: Sequence[str]) -> list[str]:
+    """A warning of a card whose terminal rows end no episode, unless it was `said` when the source was read."""
+    if card["terminals_end_episodes"] or any(ALARMS in one for one in said):
+        return []
+    return [f"{card['terminals']:,} terminal rows stand in episodes that go on, {ALARMS}"]

@@ -26,6 +26,10 @@ GAP = 3.0  # times the usual step, from which on a step in time is a gap
 UNEVEN = 0.1  # of the usual step, by which steps differ that are not alike
 MOST_FLOAT32 = float(np.finfo(np.float32).max)
 ROW = "row"  # numbers of rows
+ALARMS = (
+    "as alarms do and ends do not: what comes after such a row counts for nothing; name what ends the task, or give "
+    "--map terminal=0"
+)
 SOME = 0.01  # share of uneven steps that is worth a warning
 
 
@@ -112,6 +116,12 @@ def ended(
         last[:-1] |= _times(arrays[TIME].reshape(rows), last | terminal, split, said)
     if by_file or EPISODE in arrays or split:
         last[-1:] = True
+    if EPISODE in mapping and (inside := terminal & ~last).any():
+        said.warnings.append(
+            f"{int(inside.sum()):,} of {int(terminal.sum()):,} terminal rows (the first is "
+            f"{said.places(int(np.argmax(inside)))}) stand in one of the {int(last.sum()):,} episodes of --map "
+            f"episode={mapping[EPISODE]} that goes on, unless the task begins anew there, {ALARMS}"
+        )
     if "timeouts" in arrays or last.any():
         marked = arrays["timeouts"].reshape(rows) != 0 if "timeouts" in arrays else False
         arrays = {**arrays, "timeouts": (last & ~terminal) | marked}
