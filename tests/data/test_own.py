@@ -54,8 +54,8 @@ def test_alarms_are_no_ends():
 def test_a_terminal_row_inside_a_run_is_said(tmp_path):
     """Where runs are known, single alarms show as well as streaks, and once."""
     for alarmed, words in (
-        (lambda i: i in (4, 9, 11), "2 of 3 terminal rows (the first is line 6) stand in one of the 2 episodes of"),
-        (lambda i: i % 10 > 4, "8 of 10 terminal rows (the first is line 7) stand in one of the 2 episodes of"),
+        (lambda i: i in (4, 9, 11), "2 of 3 terminal rows (the first is line 6) stand inside the 2 episodes of"),
+        (lambda i: i % 10 > 4, "8 of 10 terminal rows (the first is line 7) stand inside the 2 episodes of"),
         (lambda i: i % 10 == 9, None),
     ):
         rows = [(i // 10, i, 0.1 * (i % 9), -i, "ALARM" if alarmed(i) else "OK") for i in range(20)]
@@ -63,4 +63,4 @@ def test_a_terminal_row_inside_a_run_is_said(tmp_path):
         mapping = {"obs": "x", "action": "u", "reward": "r", "terminal": "status==ALARM", "episode": "run"}
         said = [one for one in from_file(path, mapping=mapping).card["warnings"] if "alarms" in one]
         assert len(said) == (words is not None) and all(one.startswith(words) for one in said)
-        assert all("episode=run that goes on" in one and "terminal=0" in one for one in said)
+        assert all("episode=run, as alarms do" in one and "terminal=0" in one for one in said)

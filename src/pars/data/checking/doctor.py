@@ -105,7 +105,7 @@ def check(
     if not rewarded:
         warnings = [one for one in warnings if not one.startswith(NO_REWARDS)]
         notes.append(UNREWARDED)
-    if not card["terminals_end_episodes"] and not any(line.endswith(ALARMS) for line in warnings):
+    if not card["terminals_end_episodes"] and not any(ALARMS in line for line in warnings):
         notes.append(LINGERING)
     if count := card.get("timeouts_inside"):  # cards of older copies do not have it
         notes.append(GOES_ON.format(count=count))

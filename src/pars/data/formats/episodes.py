@@ -119,8 +119,8 @@ def ended(
     if EPISODE in mapping and (inside := terminal & ~last).any():
         said.warnings.append(
             f"{int(inside.sum()):,} of {int(terminal.sum()):,} terminal rows (the first is "
-            f"{said.places(int(np.argmax(inside)))}) stand in one of the {int(last.sum()):,} episodes of --map "
-            f"episode={mapping[EPISODE]} that goes on, unless the task begins anew there, {ALARMS}"
+            f"{said.places(int(np.argmax(inside)))}) stand inside the {int(last.sum()):,} episodes of --map "
+            f"episode={mapping[EPISODE]}, {ALARMS}; where the task begins anew there, all is well"
         )
     if "timeouts" in arrays or last.any():
         marked = arrays["timeouts"].reshape(rows) != 0 if "timeouts" in arrays else False
