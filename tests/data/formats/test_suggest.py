@@ -130,3 +130,13 @@ def test_alarms_are_doubtful_ends_and_commands_that_count_are_commands(tmp_path)
 def test_tables_without_a_number_hold_nothing_to_map(tmp_path, rows):
     with pytest.raises(DataError, match="no column holds numbers, there is nothing to map"):
         suggested(write_csv(tmp_path / "a.csv", "name,who", rows))
+
+
+def test_control_characters_of_names_and_words_are_written_out(tmp_path):
+    rows = [(0.5 * i, i * i, 1, "TRIP" if i == 5 else '"O\0\nK\x1b"') for i in range(6)]
+    path = write_csv(tmp_path / "a.csv", '"a\0b\x7f",valve_cmd,reward,"sta\x1btus"', rows)
+    (tmp_path / "m.toml").write_text(text := suggested(path))
+    assert tomllib.loads(text)["terminal"] == "sta\x1btus==TRIP"
+    assert r"# sta\u001btus: O\u0000\u000aK\u001b, TRIP" in text
+    read = read_columns(path, mapping=reading(str(tmp_path / "m.toml")))
+    assert read["observations"].shape == (6, 1) and read["terminals"].sum() == 1

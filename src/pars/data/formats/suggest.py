@@ -35,6 +35,7 @@ JUDGED = {"score", "quality", "kpi", "objective", "performance", "yield", "reven
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
 DOUBTFUL = r"alarm|fault|error"  # after which runs often go on
+CONTROL = r"[\x00-\x1f\x7f-\x9f]"  # which TOML takes in no comment, and a terminal may obey
 MOST_WORDS = 12  # different words of a column that is taken for a state
 SHOWN = 3  # of more
 MANY_WORDS = 1000  # that are kept in mind
@@ -82,7 +83,13 @@ def suggested(path: Path) -> str:
         _look(file, *TABLES[form_of(file)], looks)
     if all(look.is_text or look.low > look.high for look in looks.values()):
         raise DataError(f"{path}: no column holds numbers, there is nothing to map; give a table with a row per step")
-    return "\n".join(_lines(path, looks, len(files), len(source.files))) + "\n"
+    lines = _lines(path, looks, len(files), len(source.files))
+    return "".join(f"{re.sub(CONTROL, _written_out, line)}\n" for line in lines)
+
+
+def _written_out(sign: re.Match[str]) -> str:
+    """As TOML has it in texts."""
+    return f"\\u{ord(sign[0]):04x}"
 
 
 def _drawn(files: list[Path]) -> list[Path]:
