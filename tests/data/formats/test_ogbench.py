@@ -82,6 +82,8 @@ def test_goals_in_words():
 def test_a_goal_is_needed_there_and_only_there(tmp_path):
     with pytest.raises(DataError, match="give its position by --data-goal X,Y"):
         read_columns(write_npz(tmp_path / "a.npz", ogbench([9, 9])))
+    with pytest.raises(UsageError, match="no position; give two numbers"):
+        read_columns(tmp_path / "a.npz", goal=(np.nan, 1.0))
     for path in (write_npz(tmp_path / "b.npz", columns()), write_hdf5(tmp_path / "b.hdf5", columns())):
         with pytest.raises(UsageError, match="leave --data-goal out"):
             read_columns(path, goal=GOAL)

@@ -75,7 +75,7 @@ def transitions(
         goal: x, y.
         step_reward: reward away from the goal; one more is paid at it: -1 for -1/0, 0 for D4RL's 0/1.
 
-    Raises DataError without a goal or with columns that do not fit.
+    Raises DataError without a goal or with columns that do not fit, UsageError for a goal that is no number.
     """
     if goal is None:
         raise DataError(
@@ -83,6 +83,8 @@ def transitions(
             "give its position by --data-goal X,Y, or add an array 'rewards'; goal-conditioned methods (hiql, ..) need "
             "neither"
         )
+    if any(map(math.isnan, goal)):
+        raise UsageError(f"{path}: the goal {goal} is no position; give two numbers")
     rows = len(arrays["observations"])
     for key, array in arrays.items():
         if array.ndim < 1 or len(array) != rows:
