@@ -1,6 +1,8 @@
 """Run folders are read as written, also unfinished or damaged ones."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,17 @@ def test_damaged_run_json_is_one_line(tmp_path: Path, text: str, reason: str):
     with pytest.raises(CheckpointError, match=reason) as error:
         read_run(tmp_path)
     assert "\n" not in str(error.value) and "run.json" in str(error.value)
+
+
+def test_a_disk_that_does_not_answer_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = write_group(tmp_path / "pars-1", scores=SCORES)
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    monkeypatch.setattr("pars.report.load.read_sealed", fail)
+    with pytest.raises(OSError, match=f"Input/output error: '{folder}/run.json'"):
+        read_run(tmp_path)
 
 
 def test_a_log_of_another_kind_is_refused(tmp_path: Path):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pars.errors import CheckpointError, UsageError
-from pars.files import GONE, open_plain, read_json, read_sealed
+from pars.files import GONE, open_plain, pass_on, read_json, read_sealed
 from pars.report.parts import join_probes, whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
 
@@ -117,6 +117,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         return read_sealed(path)
     except (OSError, ValueError) as error:
+        pass_on(path, error)
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"{path} cannot be read ({reason}); restore it or train again") from error
 

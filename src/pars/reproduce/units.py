@@ -15,6 +15,7 @@ from pars.api import open_dataset
 from pars.collect.twins import twin_path
 from pars.envs import make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, ParsError
+from pars.files import pass_on
 from pars.report.pages.overview import write_report
 from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
@@ -277,4 +278,5 @@ def load_arrays(path: Path) -> Arrays:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except Exception as error:
+        pass_on(path, error)
         raise CheckpointError(f"{path} cannot be read ({error}); remove it and run the same command again") from None
