@@ -97,6 +97,7 @@ def test_what_fails_is_said_and_what_time_leaves_out_is_left(few: None, tmp_path
     assert run(InThisProcess(tmp_path), [broken]).left == [broken]
 
 
+@pytest.mark.slow
 def test_a_worker_collects_the_twin_that_its_machine_lacks(
     few: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
