@@ -145,3 +145,23 @@ def test_nothing_takes_the_place_of_a_device_or_a_pipe(tmp_path: Path) -> None:
         assert os.read(reader, 10) == b"text"
         os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode) and sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_a_folder_that_another_process_has_put_there_in_between_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two conversions of one file do that end together."""
+    real, calls = Path.replace, list[Path]()
+
+    def late(new: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) == 1:
+            target.mkdir()
+            (target / "theirs").write_text("1")
+        return real(new, target)
+
+    monkeypatch.setattr(Path, "replace", late)
+    with replacing(tmp_path / "rows") as aside:
+        aside.mkdir()
+        (aside / "ours").write_text("2")
+    assert len(calls) == 2 and [path.name for path in tmp_path.rglob("*")] == ["rows", "ours"]

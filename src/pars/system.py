@@ -196,14 +196,7 @@ def replacing(target: Path) -> Iterator[Path]:
         yield new
         for path in (*new.rglob("*"), new):
             sync(path)
-        if target.is_dir() and new.is_dir():
-            target.rename(aside / OLD)  # a folder cannot be renamed over another
-        try:
-            new.replace(target)
-        except OSError:
-            with suppress(FileNotFoundError):
-                (aside / OLD).rename(target)
-            raise
+        _take_its_place(new, target, aside / OLD)
         sync(target.parent)
     except OSError as error:
         if error.filename is None or f".{target.name}." in str(error.filename):
@@ -212,6 +205,25 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         if aside is not None and (target.exists() or not (aside / OLD).exists()):  # else it is the only copy
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _take_its_place(new: Path, target: Path, old: Path) -> None:
+    """Rename `new` to `target`; a folder that is there goes to `old`, since none can be renamed over another. Once more
+    if another process has put its own there in between."""
+    for again in (True, False):
+        if target.is_dir() and new.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                target.rename(old)
+        try:
+            new.replace(target)
+            return
+        except OSError as error:
+            if again and error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+                continue
+            with suppress(FileNotFoundError):
+                old.rename(target)
+            raise
 
 
 def _clear_left_behind(target: Path) -> None:
