@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +21,7 @@ from pars.sweep.work import Ended, work
 from pars.training.folder import read_status
 from pars.training.progress import make_view
 from tests.runs import few_rows
+from tests.sweep.test_sweep import kill_when_it_trains
 
 pytestmark = pytest.mark.usefixtures("no_png")
 
@@ -125,17 +123,7 @@ def test_twins_come_first_and_what_is_computed_last(tmp_path: Path) -> None:
 def test_a_killed_worker_loses_nothing(tmp_path: Path, where: list[str]) -> None:
     killed: list[int] = []
 
-    def kill() -> None:
-        while not killed:
-            for lock in tmp_path.glob("table14/*/*/*/lock"):
-                said = lock.read_text()
-                if [*lock.parent.glob("checkpoints/*-*")] and said.startswith("process "):
-                    killed.append(int(said.split()[1]))
-                    os.kill(killed[0], signal.SIGKILL)
-                    return
-            time.sleep(0.01)
-
-    threading.Thread(target=kill, daemon=True).start()
+    threading.Thread(target=kill_when_it_trains, args=(tmp_path, killed, "table14/*/*/*/lock"), daemon=True).start()
     words = [sys.executable, "-m", "pars.cli", "reproduce", *WORDS, *TINY, *where, "--out", str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -40,10 +40,10 @@ def digests(out: Path) -> dict[str, str]:
     return {path.parent.name: read_status(path.parent)["digest"] for path in out.glob("*/run.json")}
 
 
-def kill_when_it_trains(out: Path, killed: list[int]) -> None:
+def kill_when_it_trains(out: Path, killed: list[int], locks: str = "*/lock") -> None:
     """The first worker that has written a checkpoint."""
     while not killed:
-        for lock in out.glob("*/lock"):
+        for lock in out.glob(locks):
             said = lock.read_text()
             if [*lock.parent.glob("checkpoints/*-*")] and said.startswith("process "):
                 killed.append(int(said.split()[1]))
