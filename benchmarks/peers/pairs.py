@@ -103,6 +103,23 @@ def svr(cfg: Any, actions: int) -> Settings:
     return _support(cfg) | own | {"snis": cfg.normalize_weights}
 
 
+MCQ_PULLS = {  # the tasks by whose names theirs chooses: (pull, margin, distance)
+    ("both", 0.0, 0.0): "d4rl-hopper-medium-replay-v2",
+    ("above", 0.0, 0.0): "d4rl-maze2d-medium-v1",
+    ("above", 5.0, 0.1): "d4rl-hopper-medium-v2",
+}
+
+
+def mcq(cfg: Any, actions: int) -> Settings:
+    rates = {"actor_lr": cfg.actor_lr, "critic_lr": cfg.critic_lr, "vae_lr": cfg.behaviour_lr}
+    sizes = {"hidden_layer_size": cfg.hidden[0], "layer_num": len(cfg.hidden) - 1}
+    behaviour = {"vae_features": cfg.behaviour_hidden[0], "vae_layers": len(cfg.behaviour_hidden)}
+    pull = {"task": MCQ_PULLS[cfg.pull, cfg.pull_margin, cfg.pull_distance], "num": cfg.sampled_actions}
+    own = {"lam": cfg.td_weight, "discount": cfg.discount, "soft_target_tau": cfg.polyak}
+    own |= {"target_entropy": cfg.target_entropy * actions, "normalize": cfg.normalize_obs}
+    return _shared(cfg) | rates | sizes | behaviour | pull | own
+
+
 def _goals(cfg: Any) -> Settings:
     """Of OGBench's agents."""
     sizes = {"actor_hidden_dims": list(cfg.actor_hidden), "value_hidden_dims": list(cfg.hidden)}
@@ -236,6 +253,13 @@ PAIRS = (
         svr,
         presets.settings("svr", "pointmaze-medium-diverse"),
         {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "layer_norm": "none", "actor_cosine": False},
+    ),
+    Pair(
+        _ours("MCQ", "mcq"),
+        Entry("mcq", "MCQ", "mcq", ADAPTERS + "mcq_torch", _uncounted, "offlinerl/algo/modelfree/MCQ.py"),
+        mcq,
+        presets.settings("mcq", "pointmaze-medium-diverse"),
+        {"initializer": "torch", "layer_norm": "none"},
     ),
     Pair(
         _ours("RLPD", "rlpd"),

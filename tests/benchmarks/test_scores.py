@@ -163,6 +163,7 @@ def test_translations_by_hand() -> None:
         updates_per_step=20, offline_rows=128, random_steps=500, target_entropy=-0.5, diversity_weight=3.0,
         behaviour_steps=7, behaviour_lr=1e-3, behaviour_hidden=(32, 32), kl_weight=0.5, support_weight=0.25,
         dropout=False, dropout_rate=0.1, spread=0.2, least_value=-20.0, normalize_weights=True,
+        td_weight=0.7, pull="above", pull_margin=5.0, pull_distance=0.1,
     )  # fmt: skip
     theirs = pairs.cql(cfg, 2)
     assert theirs["policy_lr"] == 1e-4 and theirs["q_layers"] == 2 and "cql_clip_diff_min" not in theirs
@@ -178,6 +179,10 @@ def test_translations_by_hand() -> None:
     assert (theirs["behaviour_hidden"], theirs["behaviour_steps"], theirs["policy_freq"]) == (32, 7, 2)
     theirs = pairs.svr(cfg, 2)
     assert (theirs["alpha"], theirs["sample_std"], theirs["Q_min"], theirs["snis"]) == (0.25, 0.2, -20.0, True)
+    theirs = pairs.mcq(cfg, 2)
+    assert (theirs["lam"], theirs["num"], theirs["target_entropy"], theirs["vae_lr"]) == (0.7, 7, -1.0, 1e-3)
+    assert (theirs["hidden_layer_size"], theirs["layer_num"]) == (64, 1)  # behind a first layer that it always has
+    assert (theirs["vae_features"], theirs["vae_layers"], theirs["task"]) == (32, 2, "d4rl-hopper-medium-v2")
 
 
 def test_goals_are_translated_by_hand() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.peers.base import Nothing, bare_package, stand_in
+from benchmarks.peers.adapters import mcq_torch
 from benchmarks.peers.recording.base import (
     ACTION,
     BATCH,
@@ -48,7 +46,7 @@ def one_sided(folder: str) -> Record:
 
 def _record(folder: str, task: str) -> Record:
     """loss/critic is the sum over the twins."""
-    peer, continuous = _modules(folder)
+    peer = mcq_torch.load(folder, OBS, ACTION)
     fixed = {"log_std_min": -5.0, "log_std_max": 2.0, "squash_epsilon": 1e-6, "latent_log_std_min": -4.0}
     settings = {"discount": 0.97, "target_entropy": -ACTION, "log_alpha": -0.6, "lam": 0.7, "actions": ACTIONS}
     record, rng = start(8, settings | fixed)
@@ -65,14 +63,10 @@ def _record(folder: str, task: str) -> Record:
     weights["actor"][-1]["bias"] = np.concatenate([means, np.full_like(means, -1.2)])
     weights["critic"][-1]["kernel"] *= 12.0  # values on both sides of the margin of 5, and of the floor at 0
     weights["critic"][-1]["bias"] += 3.0
-    peer.to_torch = lambda rows, *args, **kwargs: rows
-    continuous.to_torch_as = lambda action, obs: action
     sizes = {"layer_num": 1, "hidden_layer_size": WIDTH, "vae_features": WIDTH, "vae_layers": 2, "batch_size": BATCH}
-    rates = {"actor_lr": 0.0, "critic_lr": 0.0, "vae_lr": 0.0, "soft_target_tau": 0.0, "reward_scale": 1.0}
-    own = {"task": f"d4rl-{task}", "log_dir": ".", "device": "cpu", "seed": 0, "normalize": False, "num": ACTIONS}
-    own |= {"obs_shape": None, "action_shape": None, "use_automatic_entropy_tuning": True, "target_entropy": None}
-    args = sizes | rates | own | {"discount": 0.97, "lam": 0.7}
-    trainer = peer.AlgoTrainer(peer.algo_init(args), args)
+    rates = {"actor_lr": 0.0, "critic_lr": 0.0, "vae_lr": 0.0, "soft_target_tau": 0.0}
+    own = {"task": f"d4rl-{task}", "normalize": False, "num": ACTIONS, "target_entropy": None}
+    trainer = mcq_torch.trainer(peer, sizes | rates | own | {"discount": 0.97, "lam": 0.7})
     trainer.mean, trainer.std = 0.0, 1.0 - 1e-6  # to which it adds as much
     trainer.log_alpha.data.fill_(-0.6)
     actor, vae, critics = trainer.actor, trainer.vae, (trainer.critic1, trainer.critic2)
@@ -116,19 +110,6 @@ def _replayed(values: Callable[..., Any]) -> Callable[..., Any]:
         return values(obs, vae=vae, network=network)
 
     return replayed
-
-
-def _modules(folder: str) -> tuple[Any, Any]:
-    """The module of the algorithm and that of its networks, without the packages around them."""
-    sys.path.append(folder)
-    bare_package(folder, "offlinerl", "offlinerl.algo")
-    stand_in(*(f"offlinerl.utils.{name}" for name in ("data", "env", "exp", "io")))
-    sys.modules["loguru"] = SimpleNamespace(logger=Nothing())  # type: ignore[assignment]
-    env: Any = sys.modules["offlinerl.utils.env"]
-    env.get_env_shape = lambda task: (OBS, ACTION)
-    env.get_env_action_range = lambda task: (1.0, -1.0)
-    import_module("offlinerl.utils.net.tanhpolicy").TanhNormal.mode = None  # torch's has become a property
-    return import_module("offlinerl.algo.modelfree.MCQ"), import_module("offlinerl.utils.net.continuous")
 
 
 torch.set_num_threads(1)
