@@ -195,6 +195,13 @@ def test_places_are_those_of_an_editor(tmp_path):
     assert all("in line 7" in said(cell) for cell in ("", "inf", "up")) and "line 7, x; drop those" in said("inf")
 
 
+@pytest.mark.parametrize("cell, place", [("up", "line 6"), ("", "line 6")])
+def test_a_note_of_several_lines_counts_as_many(tmp_path, cell, place):
+    (tmp_path / "a.csv").write_text(f'x,r,u,note\n1,0,0.1,"by hand,\nthen\nby clock"\n2,0,0.2,\n{cell},1,0.3,\n')
+    with pytest.raises(DataError, match=place):
+        from_file(tmp_path / "a.csv", mapping=parse_mapping("obs=x,action=u,reward=r,terminal=0,episode=file"))
+
+
 def test_matrices_are_columns_and_no_constants(tmp_path):
     path = write_csv(tmp_path / "a.csv", HEADER, ROWS)
     with pytest.raises(

@@ -9,7 +9,7 @@ import csv
 import gzip
 import lzma
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -101,16 +101,17 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
     }
     missing: dict[str, Missing] = {}
     lines = [np.zeros(0, np.int64)]
-    line = 1 if header.is_data else 2
     try:
         with opened(path) as file:
             reader = csv.reader(file, delimiter=header.separator, skipinitialspace=header.separator == " ")
             next(reader) if not header.is_data else None
-            while block := list(islice(reader, ROWS)):
-                here = np.array([line + i for i, cells in enumerate(block) if cells], np.int64)
-                columns = list(zip(*_complete(path, block, len(header.names), line), strict=True))
+            rows = _numbered(reader)
+            while block := list(islice(rows, ROWS)):
+                _check_widths(path, block, len(header.names))
+                here = np.array([line for line, _ in block], np.int64)
+                columns = list(zip(*(cells for _, cells in block), strict=True))
                 lines.append(here)
-                for (kind, name), found in parts.items() if columns else ():
+                for (kind, name), found in parts.items():
                     cells = columns[header.names.index(name)]
                     if kind == "n":
                         found.append(_numbers(path, name, cells, here))
@@ -120,9 +121,10 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
                         _note_missing(missing, name, found[-1] == "", here)
                     else:
                         found.append(seconds(path, name, cells, "line", here))
-                line += len(block)
     except csv.Error as error:
-        raise DataError(f"{path}: no readable CSV ({error}, near line {line}); write the table again") from error
+        raise DataError(
+            f"{path}: no readable CSV ({error}, near line {reader.line_num}); write the table again"
+        ) from error
     except DAMAGE as error:
         pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
@@ -181,14 +183,22 @@ def _encoding(path: Path, head: bytes) -> str:
     return "utf-8"
 
 
-def _complete(path: Path, block: list[list[str]], width: int, line: int) -> list[list[str]]:
-    """The lines that are not blank; all must have `width` cells. `line` is the number of the first."""
-    for i, cells in enumerate(block):
-        if cells and len(cells) != width:
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the number of the line it begins in: a cell in quotes may hold several."""
+    line = reader.line_num
+    for cells in reader:
+        if cells:
+            yield line + 1, cells
+        line = reader.line_num
+
+
+def _check_widths(path: Path, block: list[tuple[int, list[str]]], width: int) -> None:
+    """All rows must have `width` cells."""
+    for line, cells in block:
+        if len(cells) != width:
             raise DataError(
-                f"{path}: line {line + i} has {len(cells)} cells, the header has {width}; complete or drop that line"
+                f"{path}: line {line} has {len(cells)} cells, the header has {width}; complete or drop that line"
             )
-    return [cells for cells in block if cells]
 
 
 def _numbers(path: Path, name: str, cells: Sequence[str], lines: Array) -> Array:
