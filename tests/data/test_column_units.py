@@ -11,10 +11,10 @@ NAMES = {
     "vib mm/s": "mm/s", "vibration (mm/s)": "mm/s", "feed l/min": "l/min", "flow_m3/h": "m³/h", "flow_m3_h": "m³/h",
     "flow_l_s": "l/s", "omega rad/s": "rad/s", "omega_rad_per_s": "rad/s", "acc m/s^2": "m/s²", "acc_m/s2": "m/s²",
     "flux (W/m²)": "W/m²", "angle deg": "°", "angle_deg_2": "°", "T.K": "K", "f Hz": "Hz", "U V": "V", "I_mA": "mA",
-    "torque Nm": "Nm", "cond (µS/cm)": "µS/cm",
+    "torque Nm": "Nm", "I_A": "A", "motor current A": "A", "cond (µS/cm)": "µS/cm",
     # nothing is said of a unit
     "pH": "", "C": "", "pos_x": "", "item_c": "", "T_min": "", "T_max": "", "flow, old": "", "kW": "", "y/n": "",
-    "valve position": "", "step_t": "",
+    "valve position": "", "step_t": "", "valve A": "", "motor_A": "",
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ UNITS = {  # as it is shown: as people write it
 EXACT = {written: unit for unit, spellings in UNITS.items() for written in spellings.split()}
 FOLDED = {written.casefold(): unit for written, unit in EXACT.items() if len(written) > 2}  # RPM, KPA
 IN_RATIOS = ("min", "h", "t")  # at the end of a name these are a least value, a height or a number of its own
+CURRENT = re.compile(r"current|amp|strom|\bI\b", re.IGNORECASE)  # else A is the first of several valves
 PER = ("s", "min", "h")
 POWER = {"2": "²", "3": "³", "²": "²", "³": "³"}
 
@@ -37,7 +38,7 @@ def unit_of(name: str) -> str:
     if len(parts) > 2 and parts[-1] in PER and known(parts[-2]):  # flow_l_s
         return known(f"{parts[-2]}/{parts[-1]}")
     unit = known(parts[-1]) if len(parts) > 1 else ""
-    return "" if unit in IN_RATIOS else unit
+    return "" if unit in IN_RATIOS or (parts[-1] == "A" and not CURRENT.search(name.replace("_", " "))) else unit
 
 
 def known(text: str) -> str:
