@@ -5,7 +5,8 @@ turns between evaluations; both are evaluated at the same steps, by us, in our e
 Environment:
 
 PARS_SCORES_SEEDS (3), PARS_SCORES_STEPS (20000 gradient steps), PARS_SCORES_EVERY (2000, between evaluations),
-PARS_SCORES_ONLINE_STEPS, PARS_SCORES_ONLINE_EVERY (5000, 500: environment steps of RLPD), PARS_SCORES_EPISODES (50),
+PARS_SCORES_ONLINE_STEPS, PARS_SCORES_ONLINE_EVERY (5000, 500: environment steps of RLPD and, after the gradient steps,
+of PEX), PARS_SCORES_EPISODES (50),
 PARS_SCORES_TASK (pointmaze-medium-diverse), PARS_SCORES_DATA (a file; by default the task's own dataset),
 PARS_SCORES_ONLY (words, as PARS_PEERS_ONLY), PARS_SCORES_SET (settings of ours, translated for the peer:
 "discount=0.97 sac_n.critics=4"), PARS_SCORES_CSV, PARS_SCORES_PNG (files to write: runs/bench/scores.csv, .png).
@@ -148,6 +149,7 @@ class Contest:
         if pair.online:
             settings |= {"online_steps": total} | ({"task": self.task.id} if entry is pair.ours else {})
         ensemble = {"critics": cfg.critics} if hasattr(cfg, "critics") else {}
+        total = self.trial.steps if pair.offline_first else total
         return dict(settings=settings, seed=seed, total=total, batch=cfg.batch_size, first=0, **ensemble), cfg
 
     def seed(self, pair: Pair, entries: Sequence[Entry], seed: int) -> Iterator[Point]:
@@ -173,6 +175,8 @@ class Contest:
         shape = Shape(self.task.id, self.task.obs_dim, self.task.action_dim, critics=2)  # `more` says more
         try:
             worker = stack.enter_context(closing(Worker(entry.python, entry.job(self._file(pair, cfg), shape, **more))))
+            if pair.offline_first:
+                worker.ask("steps", PATIENCE, count=self.trial.steps)
             return Started(entry, worker, self._side(pair, entry, worker, stack), cfg)
         except PeerError as error:
             self._lose(entry, error)
@@ -212,7 +216,8 @@ def compete(
     """All evaluations of all pairs; `each` is called with those so far after every evaluation."""
     task = make_task(trial.task)
     dataset = open_dataset(trial.data, task, columns=COLUMNS)
-    asked = {pair.algorithm.sees.goal: pair.algorithm.sees for pair in pairs}
+    # workers draw for themselves, where a policy does
+    asked = {pair.algorithm.sees.goal: pair.algorithm.sees._replace(chance=False) for pair in pairs}
     evaluators = {goal: Evaluator(task, 1, trial.episodes, sees=sees) for goal, sees in asked.items()}
     points: list[Point] = []
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import score_table, scores
-from benchmarks.peers import pairs
+from benchmarks.peers import translations
 from benchmarks.peers.base import Data, Job
 from benchmarks.peers.catalog import OURS, TD3_BC, Entry
 from benchmarks.peers.pairs import PAIRS, Pair
@@ -105,6 +105,20 @@ def test_online_the_peer_meets_the_environment_here(made_up: Pair) -> None:
     assert [point.updates for point in points] == [2, 2, 2, 2]
 
 
+def test_a_pair_may_train_offline_before_it_goes_online(made_up: Pair) -> None:
+    pair = replace(made_up, online=True, offline_first=True)
+    contest = SimpleNamespace(trial=trial(online_steps=6), task=scores.make_task("pointmaze-umaze-fixed"))
+    for entry in (pair.ours, pair.peer):
+        fields, _ = scores.Contest.job_fields(contest, pair, entry, 0)  # type: ignore[arg-type]
+        assert fields["total"] == 4 and fields["settings"]["online_steps"] == 6
+    failing = replace(pair, translate=lambda cfg, actions: {"die_after": 3})
+    points = scores.compete(trial(seeds=1, online_steps=6), [pair], lambda line: None)
+    assert where(points) == [(whose, 0, step) for step in (2, 4, 6) for whose in ("ours", "made-up")]
+    said: list[str] = []
+    assert {point.whose for point in scores.compete(trial(seeds=1), [failing], said.append)} == {"ours"}
+    assert "out of cheese" in said[0]  # in the four steps before
+
+
 def test_updates_begin_after_random_steps() -> None:
     cfg = SimpleNamespace(updates_per_step=20, random_steps=5, learning_starts=0)
     assert [scores.updates(cfg, True, first, first + 4) for first in (0, 4, 8)] == [0, 60, 80]
@@ -127,6 +141,27 @@ def test_columns_reach_both_sides(tmp_path: Path, made_up: Pair, monkeypatch: py
     tiny = dict(hidden=[8], actor_hidden=[8])
     adapter = Adapter(Job("", "td3_bc", "", str(file), 2, batch=8, settings=tiny))
     assert adapter.learner.extra == (("next_action", (2,)),) and adapter.steps(2) == 2
+
+
+@pytest.mark.slow
+def test_ours_waits_and_draws_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.peers.adapters.ours import Adapter
+
+    rng = np.random.default_rng(0)
+    action = rng.uniform(-1, 1, (30, 2)).astype(np.float32)
+    zeros = np.zeros((30, 4), np.float32)
+    Data(zeros, action, zeros[:, 0], zeros, zeros[:, 0]).write(tmp_path / "data.npz")
+    settings = dict(hidden=[8], actor_hidden=[8], learning_starts=2, evaluation_chance=1.0)
+    settings |= dict(task="pointmaze-umaze-fixed", online_steps=5)
+    adapter = Adapter(Job("", "pex", "", str(tmp_path / "data.npz"), 2, batch=8, total=3, settings=settings))
+    np.testing.assert_allclose(np.asarray(adapter.learner.facts["action_std"])[0], action.std(axis=0), rtol=1e-6)
+    assert adapter.steps(3) == 3 and adapter.interact(0) == 0
+    ran: list[tuple[int, int]] = []
+    monkeypatch.setattr(adapter.learner, "run", lambda first, count, total, phase: ran.append((first, total)))
+    monkeypatch.setattr(adapter.learner, "metrics", lambda *args: None)
+    adapter.interact(5)
+    assert ran == [(0, 3), (1, 3), (2, 3)]
+    assert (adapter.act(zeros) != adapter.act(zeros)).any()
 
 
 def test_data_survives_its_file(tmp_path: Path) -> None:
@@ -163,26 +198,34 @@ def test_translations_by_hand() -> None:
         updates_per_step=20, offline_rows=128, random_steps=500, target_entropy=-0.5, diversity_weight=3.0,
         behaviour_steps=7, behaviour_lr=1e-3, behaviour_hidden=(32, 32), kl_weight=0.5, support_weight=0.25,
         dropout=False, dropout_rate=0.1, spread=0.2, least_value=-20.0, normalize_weights=True,
+        rnd_lr=3e-4, rnd_width=16, rnd_embedding=8, rnd_steps=9, actor_bonus_weight=0.5, critic_bonus_weight=0.01,
+        expectile=0.9, advantage_scale=10.0, choice_scale=5.0, learning_starts=40,
         td_weight=0.7, pull="above", pull_margin=5.0, pull_distance=0.1,
     )  # fmt: skip
-    theirs = pairs.cql(cfg, 2)
+    theirs = translations.cql(cfg, 2)
     assert theirs["policy_lr"] == 1e-4 and theirs["q_layers"] == 2 and "cql_clip_diff_min" not in theirs
     cfg.clip_gap = True
-    assert pairs.cql(cfg, 2)["cql_clip_diff_min"] == -200.0
-    theirs = pairs.rebrac(cfg, 2)
+    assert translations.cql(cfg, 2)["cql_clip_diff_min"] == -200.0
+    theirs = translations.rebrac(cfg, 2)
     assert (theirs["gamma"], theirs["actor_n_hiddens"], theirs["critic_bc_coef"]) == (0.9, 1, 0.2)
-    theirs = pairs.rlpd(cfg, 2)
+    theirs = translations.rlpd(cfg, 2)
     assert (theirs["target_entropy"], theirs["num_min_qs"], theirs["hidden_dims"]) == (-1.0, 1, [64, 64])
-    assert pairs.edac(cfg, 2)["eta"] == 3.0 and pairs.edac(cfg, 2)["alpha_learning_rate"] == 2e-4
-    theirs = pairs.spot(cfg, 2)
+    assert translations.edac(cfg, 2)["eta"] == 3.0 and translations.edac(cfg, 2)["alpha_learning_rate"] == 2e-4
+    theirs = translations.spot(cfg, 2)
     assert (theirs["lambd"], theirs["beta"], theirs["actor_dropout"], theirs["lr"]) == (0.25, 0.5, 0.0, 3e-4)
     assert (theirs["behaviour_hidden"], theirs["behaviour_steps"], theirs["policy_freq"]) == (32, 7, 2)
-    theirs = pairs.svr(cfg, 2)
+    theirs = translations.svr(cfg, 2)
     assert (theirs["alpha"], theirs["sample_std"], theirs["Q_min"], theirs["snis"]) == (0.25, 0.2, -20.0, True)
-    theirs = pairs.mcq(cfg, 2)
+    theirs = translations.mcq(cfg, 2)
     assert (theirs["lam"], theirs["num"], theirs["target_entropy"], theirs["vae_lr"]) == (0.7, 7, -1.0, 1e-3)
     assert (theirs["hidden_layer_size"], theirs["layer_num"]) == (64, 1)  # behind a first layer that it always has
     assert (theirs["vae_features"], theirs["vae_layers"], theirs["task"]) == (32, 2, "d4rl-hopper-medium-v2")
+    theirs = translations.sac_rnd(cfg, 2)
+    assert (theirs["actor_beta"], theirs["critic_beta"], theirs["target_entropy"]) == (0.5, 0.01, -1.0)
+    assert (theirs["rnd_hidden_dim"], theirs["rnd_embedding_dim"], theirs["rnd_steps"]) == (16, 8, 9)
+    theirs = translations.pex(cfg, 2)
+    assert (theirs["tau"], theirs["beta"], theirs["inv_temperature"]) == (0.9, 10.0, 5.0)
+    assert (theirs["initial_collection_steps"], theirs["hidden_dim"], theirs["hidden_num"]) == (40, 64, 2)
 
 
 def test_goals_are_translated_by_hand() -> None:

@@ -29,7 +29,8 @@ class Adapter:
         algo = ALGORITHMS[job.algorithm]
         self.cfg: Any = algo.configure({"batch_size": job.batch, **options})
         spec = Spec(data.obs.shape[1], data.action.shape[1], data.obs.mean(axis=0), data.obs.std(axis=0))
-        spec = spec._replace(first_obs=data.obs[0], goal_dim=self.cfg.goal_dim)
+        moments = {"action_mean": data.action.mean(axis=0), "action_std": data.action.std(axis=0)}
+        spec = spec._replace(first_obs=data.obs[0], goal_dim=self.cfg.goal_dim, **moments)
         extra = {column.name: data.extra[column.name] for column in algo.columns_of(self.cfg)}
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
@@ -39,7 +40,8 @@ class Adapter:
             self.learner.run(0, steps, steps, phase)
             self.learner.metrics(steps, phase)  # waits
         self.learner.start_interval("offline")
-        self.done, self.random = 0, self.cfg.random_steps
+        self.done, self.asked = 0, 0
+        self.first = max(self.cfg.random_steps, self.cfg.learning_starts)  # environment steps before an update
         self.interaction: Interaction | None = None
 
     def steps(self, count: int) -> int:
@@ -51,24 +53,24 @@ class Adapter:
     def interact(self, count: int) -> int:
         """Online as in `pars train`: one environment step, then `updates_per_step` gradient steps. 0 only compiles.
 
-        Actions are random in the first `random_steps` of an algorithm that has them, and nothing is updated.
+        Actions are random in the first `random_steps` of an algorithm that has them, and nothing is updated then, nor
+        in its `learning_starts`.
         """
         if self.interaction is None:
             self._go_online()
         assert self.interaction is not None and self.learner.replay is not None
         utd = self.cfg.updates_per_step
         for _ in range(count):
-            learns = self.met >= self.random
             act = (
                 self.learner.act(self.interaction.obs, self.met, 1.0)
-                if learns
+                if self.met >= self.cfg.random_steps
                 else self.learner.uniform_actions(self.met)
             )
             rows, _ = self.interaction.step(act)
             self.learner.replay.push(rows)
-            if learns:
-                total = (self.online_steps - self.random) * utd
-                self.learner.run((self.met - self.random) * utd, utd, total, "online")
+            if self.met >= self.first:
+                total = (self.online_steps - self.first) * utd
+                self.learner.run((self.met - self.first) * utd, utd, total, "online")
             self.met += 1
         self.learner.metrics(max(1, count * utd), "online")
         return count
@@ -82,8 +84,8 @@ class Adapter:
         self.learner.act(self.interaction.obs, 0, explore=1.0)
 
     def act(self, obs: np.ndarray) -> np.ndarray:
-        """obs [n, O], of methods that see goals with the goal [n, G] beside it."""
-        width = self.learner.spec.obs_dim
+        """obs [n, O], of methods that see goals with the goal [n, G] beside it. A policy that draws draws anew."""
+        width, self.asked = self.learner.spec.obs_dim, self.asked + 1
         if self.learner.algo.sees.goal:
-            return self.learner.act((obs[None, :, :width], obs[None, :, width:]), 0, explore=0.0)[0]
-        return self.learner.act(obs[None], 0, explore=0.0)[0]
+            return self.learner.act((obs[None, :, :width], obs[None, :, width:]), self.asked, explore=0.0)[0]
+        return self.learner.act(obs[None], self.asked, explore=0.0)[0]
