@@ -45,10 +45,10 @@ FLOORS = (
         "data",
         "envs",
     ),
-    *("rl", "packing", "core", "nn", "config", "files", "system", "units", "errors"),
+    *("rl", "packing", "core", "nn", "config", "files", "system", "places", "units", "errors"),
 )
 APART = {  # what a room must not know although it stands below
-    "algos": {"data", "envs", "packing", "files", "system"},
+    "algos": {"data", "envs", "packing", "files", "system", "places"},
     "presets": {"algos", "data", "envs", "rl", "nn", "core"},
     "data": {"rl", "nn"},
     "envs": {"rl", "nn", "packing", "core"},

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from pars import system
-from pars.system import LEFT_BEHIND, free_on_host, replacing, user_folder, write_whole
+from pars.system import LEFT_BEHIND, free_on_host, replacing, write_whole
 
 
 def names(folder: Path) -> list[str]:
@@ -28,15 +28,6 @@ def test_free_memory_is_within_the_machine_and_its_container(monkeypatch: pytest
     assert free_on_host() == 5000 - 3000 + 1000  # what is cached of files counts as free
     (tmp_path / "memory.max").write_text("max\n")
     assert free_on_host() > 5000
-
-
-def test_a_folder_is_said_or_lies_in_the_users_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("PLACE", "~/mine")
-    assert user_folder("PLACE", "datasets") == tmp_path / "mine"
-    monkeypatch.delenv("PLACE")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert user_folder("PLACE", "datasets") == tmp_path / ".cache" / "pars" / "datasets"
 
 
 def test_a_gpu_is_one_that_jax_will_look_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

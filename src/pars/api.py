@@ -259,7 +259,7 @@ def open_dataset(
         raise UsageError(f"{task.id} has no dataset of its own; {known}" if task else f"nothing to train on; {known}")
     twin = twin_of(name, task)
     file = name if twin is None else collected_twin(twin)
-    goal = goal if rewarded else aimless(Path(file).expanduser(), goal, mapping)
+    goal = goal if rewarded else aimless(file, goal, mapping)
     options |= dict(goal=goal, verify=verify)
     dataset = load_dataset(file, task=task, next_obs=next_obs, **options)  # type: ignore[arg-type]
     return dataset if twin is None else replace(dataset, name=f"twin:{twin}")

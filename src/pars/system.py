@@ -1,4 +1,4 @@
-"""The machine and the process: start, cores, free memory, places of caches, and files written whole or not at all."""
+"""The machine and the process: start, cores, free memory, and files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import jax
 
 from pars.errors import UsageError
+from pars.places import cache_folder
 
 CONTAINER = Path("/sys/fs/cgroup")
 DEVICES = Path("/dev")
@@ -37,7 +38,7 @@ def setup(cache: bool = False) -> None:
     """
     check_platforms()
     if cache:
-        _keep_programs(cache_folder() / "compiled")
+        _keep_programs()
     # on the processor, what one device computes runs in the thread that asks for it: a policy call of an evaluation
     # would wait longer for another thread to wake up than for its actions
     jax.config.update("jax_cpu_enable_async_dispatch", False)
@@ -49,11 +50,15 @@ def setup(cache: bool = False) -> None:
         pass  # JAX is already running in this process: use the devices it has
 
 
-def _keep_programs(folder: Path) -> None:
-    """Compile once and keep it in `folder`; where that cannot be written to, a warning says so."""
+def _keep_programs() -> None:
+    """Compile once and keep it; where there is no folder that can be written to, a warning says so."""
     try:
+        folder = cache_folder() / "compiled"
         folder.mkdir(parents=True, exist_ok=True)
         _forget_half_written(folder)
+    except UsageError as error:
+        warnings.warn(f"compiled programs are not kept: {error}", stacklevel=2)
+        return
     except OSError as error:
         why = f"{error.filename or folder}: {error.strerror}"
         warnings.warn(f"compiled programs are not kept ({why}); set PARS_CACHE_DIR to another folder", stacklevel=2)
@@ -131,18 +136,6 @@ def limit() -> int | None:
 def cores() -> int:
     """Processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def user_folder(variable: str, default: str = "") -> Path:
-    """What an environment variable says, else `default` in pars' part of the user's cache folder."""
-    if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pars" / default
-
-
-def cache_folder() -> Path:
-    """`$PARS_CACHE_DIR`, else `pars` in the user's cache folder."""
-    return user_folder("PARS_CACHE_DIR")
 
 
 def parse_bytes(text: str) -> float:

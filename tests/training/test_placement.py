@@ -14,7 +14,8 @@ from pars.core import Spec, Transition
 from pars.errors import UsageError
 from pars.nn.spread import map_ensemble, take_members
 from pars.packing import pack
-from pars.system import cache_folder, cores
+from pars.places import cache_folder
+from pars.system import cores
 from pars.training.learner import Learner
 from pars.training.placement import Slot, place
 

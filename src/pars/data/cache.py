@@ -14,7 +14,8 @@ import numpy as np
 
 from pars.errors import ResourceError
 from pars.files import GONE, read_json, read_sealed, sealed
-from pars.system import replacing, sync, user_folder
+from pars.places import user_folder
+from pars.system import replacing, sync
 
 FORMAT = 2  # of converted copies; a change makes older ones unused
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp

@@ -18,6 +18,7 @@ from pars.data.formats.sources import SUFFIXES, is_several
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, make_task
 from pars.errors import ResourceError, UsageError, unknown
+from pars.places import user_path
 
 ROWS = 100_000  # of a dataset that is asked for by its id alone
 
@@ -106,7 +107,7 @@ def load_dataset(
         raise UsageError(f"{name}: rows and seed are for datasets that are collected; a file is taken as it is")
     if name in d4rl.D4RL:
         return from_file(original(name), name=name, source=name, task=task or make_task(name), **options)
-    path = Path(name).expanduser()
+    path = user_path(name)
     if "/" in name and not path.exists() and minari.is_id(name):
         path = minari.download(name)
     if not (path.exists() or path.suffix in SUFFIXES or "/" in name or is_several(name)):

@@ -4,13 +4,13 @@ File names and host are those of D4RL (Fu et al. 2020, arXiv 2004.07219; reposit
 two ultra mazes those of ZhengyaoJiang/d4rl. Sizes are those that TensorFlow Datasets states.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from pars.data.cache import data_folder
 from pars.data.download import Report, fetch, verified
 from pars.errors import UsageError, unknown
+from pars.places import chosen_folder, home
 
 HOST = "rail.eecs.berkeley.edu/datasets/offline_rl"
 ULTRA = "https://github.com/ZhengyaoJiang/d4rl/releases/download/public"
@@ -85,9 +85,9 @@ def own_path(dataset_id: str) -> Path:
 def find(dataset_id: str) -> Path | None:
     """The file of an id in our data folder or in D4RL's, if it is there; its content is not looked at."""
     own = own_path(dataset_id)
-    chosen = os.environ.get("D4RL_DATASET_DIR")
-    folders = [own.parent, *([Path(chosen).expanduser()] if chosen else []), Path.home() / ".d4rl" / "datasets"]
-    return next((path for path in (folder / own.name for folder in folders) if path.is_file()), None)
+    user = home()
+    folders = [own.parent, chosen_folder("D4RL_DATASET_DIR"), user and user / ".d4rl" / "datasets"]
+    return next((path for path in (folder / own.name for folder in folders if folder) if path.is_file()), None)
 
 
 def locate(dataset_id: str, *, download: bool, progress: Report | None = None) -> Path | None:

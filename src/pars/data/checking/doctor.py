@@ -19,6 +19,7 @@ from pars.data.own import ALARMS
 from pars.envs.base import Task
 from pars.envs.registry import TASKS, make_task
 from pars.errors import DataError
+from pars.places import user_path
 
 UNREWARDED = (
     "no rewards, as in OGBench's files: read as goal-conditioned methods do, which take goals from the data; for all "
@@ -120,7 +121,7 @@ def check(
 
 def file_of(name: str) -> Path:
     """The file of a path or id; it need not exist."""
-    path = Path(name).expanduser()
+    path = user_path(name)
     if path.exists() or "/" in name or path.suffix in SUFFIXES or is_several(name):
         return path
     return (find(name) if name in D4RL else None) or dataset_path(name)

@@ -9,14 +9,16 @@ import h5py
 from pars.data.formats import hdf5, minari, npz, ogbench
 from pars.data.formats.sources import find, is_several, suffix
 from pars.errors import DataError
+from pars.places import user_path
 
 Goal = tuple[float, float]
 Form = Literal["hdf5", "minari", "npz", "csv", "parquet"]
 
 
-def aimless(path: Path, goal: Goal | None, mapping: Mapping[str, Any] | None) -> Goal | None:
+def aimless(source: str | Path, goal: Goal | None, mapping: Mapping[str, Any] | None) -> Goal | None:
     """The goal that a source is read with by what looks at no reward: OGBench's files, which are rewarded for one of
     one's choice, need none. Raises DataError for what is damaged."""
+    path = user_path(source)
 
     def unrewarded(file: Path) -> bool:
         if form_of(file) != "npz":

@@ -7,7 +7,6 @@ One group `episode_<k>` per episode: `observations` (T + 1 rows), `actions`, `re
 import contextlib
 import importlib.util
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from pars.data.formats import hdf5
 from pars.data.formats.layout import INFOS, Column
 from pars.data.formats.mapping import natural
 from pars.errors import DataError, ResourceError
+from pars.places import below_home, chosen_folder
 from pars.units import ActionRange
 
 Array = np.ndarray
@@ -30,9 +30,9 @@ ANT_WIDTHS = (27, 105)
 
 
 def data_folder() -> Path:
-    """`$MINARI_DATASETS_PATH`, else where Minari keeps its datasets."""
-    chosen = os.environ.get("MINARI_DATASETS_PATH")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".minari" / "datasets"
+    """`$MINARI_DATASETS_PATH`, else where Minari keeps its datasets. Raises UsageError."""
+    chosen = chosen_folder("MINARI_DATASETS_PATH")
+    return chosen or below_home("MINARI_DATASETS_PATH", ".minari", "datasets")
 
 
 def is_id(name: str) -> bool:
