@@ -33,7 +33,7 @@ class Adapter:
         columns = data.d4rl() | {"terminals": data.terminal > 0}
         self.dataset = {name: torch.from_numpy(column) for name, column in columns.items()}
         self.sizes = data.obs.shape[1], data.action.shape[1]
-        self.agent: Any = self.iql.IQL(**self._parts(), max_steps=job.first)
+        self.agent: Any = self.iql.IQL(**self._parts(), max_steps=job.total)
         self.memory: Any = None
 
     def _parts(self) -> dict[str, Any]:
