@@ -49,8 +49,8 @@ bench: $(READY) ## speeds beside this machine's limits, to runs/bench (GPU=1: a 
 	@$(PY) -m benchmarks $(or $(PARTS),$(if $(filter-out 0,$(GPU)),gpu))
 
 docs: $(READY) ## README and docs/ as a site in build/docs, whole without a network; every link is checked
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet
-	@echo "build/docs/index.html"
+	@log=$$(NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build 2>&1) || { echo "$$log" | grep -v ^INFO >&2; exit 1; }
+	@echo "build/docs/index.html" # --quiet would not see warnings, which end the build as `strict` says in mkdocs.yml
 
 dist: $(READY) ## wheel and sdist in dist/, checked by twine and tried in bare environments on 3.11, 3.12 and 3.13
 	@rm -rf dist

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 import pars
@@ -59,3 +62,21 @@ def test_a_file_is_shown_in_pieces_with_its_own_line_numbers(tmp_path: Path) -> 
     assert "\n".join(code for _, code in pieces).splitlines() == lines
     start = next(int(number) for number, code in pieces if code.startswith("def td_loss"))
     assert lines[start - 1].startswith("def td_loss") and "## td_loss {#td_loss}" in shown
+
+
+@pytest.mark.parametrize(
+    ("link", "ended"), [("[x](index.md)", 0), ("[x](nowhere.md)", 1), ("[x](index.md#no-such)", 1)]
+)
+def test_make_docs_ends_at_a_broken_link(link: str, ended: int, tmp_path: Path) -> None:
+    """The recipe of the Makefile on a site of one page."""
+    recipe = re.search(r"^docs:.*\n\t@(.*mkdocs build.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert recipe
+    checks = {name: SITE[name] for name in ("strict", "validation")}
+    (tmp_path / "mkdocs.yml").write_text(yaml.safe_dump({"site_name": "x", **checks}), encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# x\n\n{link}\n", encoding="utf-8")
+    line = recipe[1].replace("$(PY)", sys.executable).replace("$$", "$")
+    found = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == ended
+    assert found.stdout == "" and bool(found.stderr) == bool(ended) and "INFO" not in found.stderr
+    assert not ended or link[4:-1].partition("#")[2] in found.stderr
