@@ -71,6 +71,18 @@ def test_a_run_that_just_started_is_a_run(tmp_path: Path):
     assert group.metrics == {} and group.timing == {} and group.state == "unknown" and group.problems == []
 
 
+@pytest.mark.parametrize("damage", ["header", "folder"])
+def test_wall_clock_figures_are_no_obstacle(tmp_path: Path, damage: str):
+    folder = write_group(tmp_path / "pars-1", scores=SCORES)
+    path = folder / "timing.csv"
+    text = path.read_text()
+    path.unlink()
+    path.mkdir() if damage == "folder" else path.write_text(text.replace("value", "valuf"))
+    group = read_group(folder)
+    assert group.timing == {} and group.metrics["offline"]["score"].steps.tolist() == [1000, 2000]
+    assert len(group.problems) == 1 and "wall-clock figures are left out" in group.problems[0]
+
+
 def test_a_torn_status_is_no_obstacle(tmp_path: Path):
     folder = write_group(tmp_path / "pars-1", scores=SCORES)
     (folder / "status.json").write_text('{"state": "runn')

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,7 +20,7 @@ from tensorboardX.record_writer import RecordWriter
 from pars.errors import CheckpointError, ParsError, ResourceError
 from pars.training import checkpoint
 from pars.training.checkpoint import ARRAYS, MANIFEST, Position, latest
-from pars.training.folder import FORMAT, RunFolder, read_description, read_status
+from pars.training.folder import FORMAT, RunFolder, check_description, note_tasks, read_description, read_status
 
 DESCRIPTION: dict[str, Any] = {"format": FORMAT, "algorithm": "pars", "members": [], "plan": {}, "dataset": {}}
 OFFLINE, FIRST, SECOND = Position(0, "offline", 400), Position(1, "online", 10), Position(1, "online", 20)
@@ -70,8 +72,12 @@ def test_a_folder_beside_the_checkpoints_is_no_checkpoint_and_stays(tmp_path: Pa
 def test_a_copy_under_the_name_of_another_position_is_passed_over(tmp_path: Path) -> None:
     places = run(tmp_path) / "checkpoints"
     shutil.copytree(places / OFFLINE.name, places / "1-online-000000099")
-    with pytest.warns(UserWarning, match="1-online-000000099: manifest.json is of another position"):
+    shutil.copytree(places / SECOND.name, places / "2-best-000000020")
+    with pytest.warns(UserWarning, match="manifest.json is of another position"):
         assert resumed(tmp_path) == SECOND
+    with pytest.warns(UserWarning, match="falling back"), closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
+        folder.save(Position(1, "online", 30), tree(3))
+    assert {"1-online-000000099", "2-best-000000020"} <= {path.name for path in places.iterdir()}
 
 
 def test_a_flipped_bit_in_the_replay_goes_back_to_before_it(tmp_path: Path) -> None:
@@ -169,6 +175,48 @@ def test_wall_clock_figures_never_stop_a_run(tmp_path: Path, damage: bytes | Non
     with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
         assert folder.checkpoint is not None and folder.checkpoint.position == SECOND
         assert folder.elapsed() == 11.0
+
+
+@pytest.mark.parametrize("instead", ["nothing", "folder", "pipe"])
+def test_nor_does_what_stands_in_their_place(tmp_path: Path, instead: str) -> None:
+    path = run(tmp_path) / TIMING
+    path.unlink()
+    {"nothing": lambda: None, "folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}[instead]()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with closing(RunFolder(tmp_path, DESCRIPTION)) as folder:
+            assert folder.checkpoint is not None and folder.checkpoint.position == SECOND and folder.elapsed() == 0.0
+            folder.timing(SECOND, {"elapsed_seconds": 13.0})
+            folder.save(Position(1, "online", 30), tree(3))
+        assert len(said) == (instead != "nothing")
+        assert resumed(tmp_path) == Position(1, "online", 30)
+    if instead == "nothing":
+        assert path.read_text() == "phase,step,name,value\nonline,20,elapsed_seconds,13.0\n"
+
+
+@pytest.mark.parametrize("parent", [False, True])
+def test_a_group_that_is_a_link_is_refused(tmp_path: Path, parent: bool) -> None:
+    """Its root may be one, as to a larger disk."""
+    elsewhere = run(tmp_path / "elsewhere" / "group")
+    (tmp_path / "run").mkdir()
+    link = tmp_path / "run" / "group"
+    link.symlink_to(elsewhere)
+    before = contents(tmp_path)
+    with pytest.raises(CheckpointError, match=r"run.group is a link; put what it leads to in its place"):
+        note_tasks(tmp_path / "run", ["other", "group"]) if parent else check_description(link, DESCRIPTION)
+    assert contents(tmp_path) == before
+    (tmp_path / "root").symlink_to(elsewhere.parent)
+    assert check_description(tmp_path / "root" / "group", DESCRIPTION)
+
+
+def test_curves_are_not_written_through_a_link(tmp_path: Path) -> None:
+    place, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (place / "tensorboard").mkdir(parents=True)
+    (place / "tensorboard" / "member-0").symlink_to(elsewhere)
+    with closing(RunFolder(place, DESCRIPTION)) as folder, pytest.warns(UserWarning, match="is a link"):
+        folder.metrics(OFFLINE, {"score": np.array([1.0])})
+    assert not [*elsewhere.iterdir()] and (place / METRICS).read_text().count("\n") == 2
 
 
 LINKS = ["lock", METRICS, TIMING, REPLAY, "replay", "checkpoints", "tensorboard", "probes"]

@@ -95,7 +95,7 @@ def read_group(folder: Path, looks: bool = True) -> GroupRecord:
         step=status["step"] if isinstance(status.get("step"), int) else 0,
         message=str(status.get("message") or ""),
         metrics=_read_log(folder / "metrics.csv", len(members), problems),
-        timing=_read_log(folder / "timing.csv", None, problems),
+        timing=_read_timing(folder / "timing.csv", problems),
         landscapes=seen[0],
         trajectories=seen[1],
         actions=seen[2],
@@ -181,6 +181,15 @@ def _read_log(path: Path, members: int | None, problems: list[str]) -> dict[str,
             table[index, column[at]] = number
         out.setdefault(phase, {})[name] = Curve(np.array(steps), table)
     return out
+
+
+def _read_timing(path: Path, problems: list[str]) -> dict[str, dict[str, Curve]]:
+    """Of timing.csv, without which a report only says less."""
+    try:
+        return _read_log(path, None, problems)
+    except CheckpointError as error:
+        problems.append(f"{error}; wall-clock figures are left out")
+        return {}
 
 
 def _read_probes(folder: Path, kind: str, members: int, problems: list[str]) -> list[ProbeRecord]:

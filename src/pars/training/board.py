@@ -16,6 +16,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.summary import scalar
 
 from pars.config import as_text
+from pars.files import beneath
 
 LONGEST = 120  # letters of a board's name
 FLUSHED = 10.0  # seconds between two moments at which the curves are on the disk
@@ -49,8 +50,9 @@ class Board:
     tensorboardX's SummaryWriter has a thread, which an error of the disk ends; a run would then wait for it for ever.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, run: Path, name: str):
+        """name: of the folder, below that of the run; no part of it may be a link."""
+        self.run, self.name, self.folder = run, name, run / name
         self._writer: EventsWriter | None = None
         self._broken, self._flushed = False, 0.0
 
@@ -58,7 +60,7 @@ class Board:
         if self._broken:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            beneath(self.run, self.name).mkdir(parents=True, exist_ok=True)
             self._writer = self._writer or EventsWriter(str(self.folder / "events"))
             for name, value in values.items():
                 self._writer.write_event(Event(wall_time=time.time(), step=step, summary=scalar(name, value)))

@@ -15,7 +15,7 @@ import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -283,13 +283,21 @@ def newest_of_each(folder: Path) -> list[Path]:
 
 
 def prune(folder: Path, position: Position, keep: int) -> None:
-    """Delete what is no longer needed, and nothing that has another name than checkpoints have."""
-    found = [(place, path) for place, path in _checkpoints(folder) if path.name != OLD]
+    """Delete what is no longer needed, and nothing that has another name than checkpoints have, or is a copy of one
+    under a name that is not its own."""
+    found = [(place, path) for place, path in _checkpoints(folder) if path.name != OLD and not _is_copy(path, place)]
     earlier = [path for place, path in found if place <= position]
     stay = {*earlier[-keep:], *{place.number: path for place, path in found if place <= position}.values()}
     aside = [path for path in folder.iterdir() if ASIDE.fullmatch(path.name)]
     for path in (*(path for _, path in found if path not in stay), *aside):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_copy(path: Path, position: Position) -> bool:
+    """Whether the manifest at `path` is whole and of another position."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _stated(read_sealed(path / MANIFEST)) != asdict(position)
+    return False
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from pars.errors import CheckpointError
-from pars.files import GONE, beneath, naming, read_json, read_sealed, sealed
+from pars.files import GONE, beneath, naming, open_plain, read_json, read_sealed, sealed
 from pars.system import write_whole
 from pars.training import checkpoint
 from pars.training.board import Board, Curves, board_name
 from pars.training.checkpoint import Checkpoint, Position, unreadable
-from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Log, Prefix
+from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Prefix, open_log
 from pars.training.longer import LENGTHS, is_longer
 from pars.training.trackers import track
 
@@ -56,9 +56,9 @@ class RunFolder:
         self.checkpoint: Checkpoint | None = checkpoint.resumable(path / "checkpoints", at)
         known = self.checkpoint.logs if self.checkpoint else {}
         lengths = {name: known.get(name, Prefix(0)).bytes for name in HEADERS}
-        self._logs = {name: Log(file, lengths[name], name not in WALL_CLOCK) for name, file in files.items()}
+        self._logs = {name: open_log(file, lengths[name], name not in WALL_CLOCK) for name, file in files.items()}
         for name, header in HEADERS.items():
-            if not lengths[name]:
+            if not self._logs[name].length:
                 self._logs[name].append(header.encode())
         self._curves: dict[int, list[Curves]] = {}
 
@@ -86,10 +86,10 @@ class RunFolder:
     def elapsed(self) -> float:
         """Seconds that earlier processes trained up to the checkpoint, as logged; damaged lines do not count."""
         self._logs[TIMING].sync()
-        found, text = [0.0], ""
-        with suppress(OSError):
-            text = (self.path / TIMING).read_text(errors="replace")
-        for line in text.splitlines():
+        found, text = [0.0], b""
+        with suppress(OSError), open_plain(self.path / TIMING) as file:
+            text = file.read()
+        for line in text.decode(errors="replace").splitlines():
             if ",elapsed_seconds," in line:
                 with suppress(ValueError):
                     found.append(float(line.rpartition(",")[2]))
@@ -135,14 +135,17 @@ class RunFolder:
         """Where the curves of a member go."""
         if member not in self._curves:
             name = board_name(self._description.get("members", ()), member)
-            own: list[Curves] = [Board(self.path / BOARDS / name)]
+            own: list[Curves] = [Board(self.path, f"{BOARDS}/{name}")]
             own += [track(self._tracker, self.path, name, self._description, member)] if self._tracker else []
             self._curves[member] = own
         return self._curves[member]
 
 
 def note_tasks(root: Path, names: Sequence[str]) -> None:
-    """Let `root` be a folder of several runs, one for each task; those that are there stay."""
+    """Let `root` be a folder of several runs, one for each task; those that are there stay. Raises
+    CheckpointError if one is a link."""
+    for name in names:
+        _refuse_link(root / name)
     known = [path.name for path in tasks_below(root)]
     write_whole(root / TASKS, json.dumps([*known, *(name for name in names if name not in known)], indent=1))
 
@@ -187,6 +190,7 @@ def _check_types(description: Mapping[str, Any]) -> None:
 def check_description(path: Path, description: Mapping[str, Any]) -> dict[str, Any] | None:
     """See that the run.json of a group's folder, if any, asks for the same training or the beginning of it. -> what is
     there. Raises CheckpointError."""
+    _refuse_link(path)
     if not (path / "run.json").exists():
         return None
     there = read_description(path)
@@ -201,6 +205,11 @@ def check_description(path: Path, description: Mapping[str, Any]) -> dict[str, A
             raise CheckpointError(f"{path} is a longer run: give {' '.join(options)} or more, or use a new --out")
         raise CheckpointError(f"{path} holds another run (its {name} differs); use a new --out")
     return there
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise CheckpointError(f"{path} is a link; put what it leads to in its place")
 
 
 def earlier(path: Path) -> CheckpointError:

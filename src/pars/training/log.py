@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from pars.files import naming, open_plain, sha256_of
+from pars.files import GONE, naming, open_plain, sha256_of
 
 METRICS, TIMING, REPLAY = "metrics.csv", "timing.csv", "replay/transitions.f32"
 WALL_CLOCK = (TIMING,)  # logs that no run depends on: their damage stops none
@@ -42,20 +43,49 @@ class Log:
             self._file.truncate(length)
             self._file.seek(0)
             self._hash = sha256_of(self._file)
+        self.length = length
 
     def append(self, data: bytes) -> None:
         with naming(self.path):
             self._file.write(data)
         self._hash.update(data)
+        self.length += len(data)
 
     def sync(self) -> Prefix:
         """Make everything appended so far durable."""
         with naming(self.path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            length = self._file.tell()
-        return Prefix(length, self._hash.hexdigest() if self.checked else "")
+        return Prefix(self.length, self._hash.hexdigest() if self.checked else "")
 
     def close(self) -> None:
         with naming(self.path):
             self._file.close()
+
+
+class NoLog(Log):
+    """In the place of a log that no run depends on and that cannot be written."""
+
+    def __init__(self) -> None:
+        self.length = 0
+
+    def append(self, data: bytes) -> None:
+        pass
+
+    def sync(self) -> Prefix:
+        return Prefix(0)
+
+    def close(self) -> None:
+        pass
+
+
+def open_log(path: Path, length: int, checked: bool) -> Log:
+    """A log of `length` bytes. Where something else than a file has the name of one that is not `checked`, a warning
+    says so, and nothing is written. Raises OSError."""
+    try:
+        return Log(path, length, checked)
+    except OSError as error:
+        if checked or error.errno not in GONE:
+            raise
+        warnings.warn(f"{path}: no wall-clock figures are kept: {error.strerror}; move it away", stacklevel=2)
+        return NoLog()
