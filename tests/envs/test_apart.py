@@ -1,15 +1,19 @@
 """Environments in a process of their own: the same numbers, and one line whatever becomes of that process."""
 
+import os
 import re
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
 
-from pars.envs import gym, make_task
-from pars.errors import TaskError, UsageError
+from pars.envs import gym, in_time, make_task
+from pars.errors import Interrupted, TaskError, UsageError
+from pars.training.view import Stop
 
 MODULE = """
 import ctypes
@@ -30,11 +34,14 @@ class Doomed(gymnasium.Env):
         return self.at, {}
 
     def step(self, action):
-        {5: lambda: ctypes.string_at(0), 6: lambda: ctypes.CDLL(None)._exit(3), 7: self.hang}.get(
+        {8: self.interrupt, 5: lambda: ctypes.string_at(0), 6: lambda: ctypes.CDLL(None)._exit(3), 7: self.hang}.get(
             int(action[0]), lambda: None
         )()
         self.at = self.at + action.sum() / 3
         return self.at, float(action[1]) / 7, self.at[0] > 8, False, {}
+
+    def interrupt(self):
+        raise KeyboardInterrupt
 
     def hang(self):
         try:
@@ -47,6 +54,7 @@ gymnasium.register("Doomed-v0", entry_point=Doomed, max_episode_steps=50)
 """
 ENV = "doomed_env:Doomed-v0"
 FATES = {
+    8: "step raised KeyboardInterrupt; mend the environment",
     5: "step ended its process, SIGSEGV (step 2 of seed 7); mend",
     6: "step ended its process, exit code 3 (step 2 of seed 7); mend",
     7: "step took longer than 0.2 s (step 2 of seed 7); mend",
@@ -81,6 +89,17 @@ def test_the_same_numbers_and_one_line_for_every_end() -> None:
         with pytest.raises(TaskError, match=re.escape(words)):
             env.step(np.array([0]), np.array([[2 * (fate + 0.5) / 9 - 1, 0.0]]))
         env.close()
+
+
+@pytest.mark.usefixtures("module")
+def test_a_signal_is_answered_while_it_hangs(monkeypatch) -> None:
+    monkeypatch.setattr(in_time, "HURRY", 0.2)
+    env = make_task(ENV, isolate=True).make(1)
+    env.reset(np.array([0]), np.array([7]))
+    with Stop().listening(), pytest.raises(Interrupted, match="stopped in step of doomed_env:Doomed-v0, which did not"):
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        env.step(np.array([0]), np.array([[2 * 7.5 / 9 - 1, 0.0]]))
+    env.close()
 
 
 def test_what_cannot_be_made_there_is_the_same_line() -> None:

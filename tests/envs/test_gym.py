@@ -1,9 +1,11 @@
 """Gymnasium environments behind the batch interface: mapping of actions, limits, and one-line refusals."""
 
+import contextlib
 import os
 import re
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,10 +15,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict
 
-from pars.envs import make_task
+from pars.envs import in_time, make_task
 from pars.envs.gym import GymBatch
-from pars.errors import TaskError, UsageError
+from pars.errors import Interrupted, TaskError, UsageError
 from pars.training.evaluations import Evaluations
+from pars.training.view import Stop
 
 
 class Echo(gymnasium.Env[Any, Any]):
@@ -152,6 +155,9 @@ WRONG = {
     "reward NaN": ((GOOD[0], np.float32("nan"), *GOOD[2:]), "the reward is "),
     "reward [1]": ((GOOD[0], np.array([1.0]), *GOOD[2:]), "the reward is array([1.]) (step 1 of seed 5); return one"),
     "no reward": ((GOOD[0], None, *GOOD[2:]), "the reward is None"),
+    "reward beyond float32": ((GOOD[0], 1e39, *GOOD[2:]), "the reward is 1e+39"),
+    "flag of 2": ((GOOD[0], 1.0, 2, False, {}), "terminated or truncated is 2"),
+    "flag NaN": ((GOOD[0], 1.0, np.array(np.nan), False, {}), "terminated or truncated is array(nan)"),
     "flag": ((GOOD[0], 1.0, None, False, {}), "terminated or truncated is None"),
     "old API": (
         (GOOD[0], 1.0, False, {}),
@@ -181,12 +187,32 @@ def test_numbers_of_other_types_are_numbers(monkeypatch):
         assert result.reward.tolist() == [2.0] and not result.terminal[0]
 
 
+def elsewhere(function: Any, *args: Any) -> Any:
+    def run() -> None:
+        with contextlib.suppress(SystemExit):  # which ends a thread without a word
+            function(*args)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return GOOD
+
+
+def raised(error: BaseException) -> Any:
+    raise error
+
+
 @pytest.mark.parametrize(
     ("step", "words"),
     [
         (lambda self, action: time.sleep(60), "step took longer than 0.1 s"),
         (lambda self, action: sys.exit(3), "(exit 3)"),
         (lambda self, action: os._exit(7), "step wanted to end the process (exit 7) (step 1 of seed 5)"),
+        (lambda self, action: elsewhere(os._exit, 7), "step wanted to end the process (exit 7) (step 1 of seed 5)"),
+        (
+            lambda self, action: raised(GeneratorExit("x")),
+            "failed in step: GeneratorExit: x (step 1 of seed 5)",
+        ),
     ],
 )
 def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
@@ -201,6 +227,40 @@ def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
         and signal.getsignal(signal.SIGALRM) is before
         and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     )
+
+
+@pytest.mark.parametrize("limit", [0, 60])
+def test_a_signal_is_answered_while_an_environment_hangs(monkeypatch, limit):
+    """Also where it may take any time."""
+    monkeypatch.setattr(in_time, "HURRY", 0.1)
+    env = make_task("Echo-v0", env_timeout=limit).make(1)
+    env.reset(np.array([0]), np.array([5]))
+    monkeypatch.setattr(Echo, "step", lambda self, action: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(30)))
+    stop = Stop()
+    with (
+        stop.listening(),
+        pytest.raises(Interrupted, match="stopped in step of Echo-v0, which did not end"),
+    ):
+        env.step(np.array([0]), np.zeros((1, 2)))
+    assert stop.asked and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_process_that_an_environment_forks_ends_by_itself(monkeypatch):
+    def step(self, action):
+        if (child := os.fork()) == 0:
+            os._exit(3)
+        return GOOD[0], float(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), *GOOD[2:]
+
+    env = GymBatch("Echo-v0", 1)
+    env.reset(np.array([0]), np.array([5]))
+    monkeypatch.setattr(Echo, "step", step)
+    assert env.step(np.array([0]), np.zeros((1, 2))).reward.tolist() == [3.0]
+
+
+def test_one_that_cannot_be_closed_stops_nothing(monkeypatch):
+    monkeypatch.setattr(Echo, "close", lambda self: raised(RuntimeError("no")))
+    with pytest.warns(UserWarning, match="Echo-v0 failed in close: RuntimeError: no"):
+        assert make_task("Echo-v0").obs_dim == 3
 
 
 def test_one_that_hangs_in_an_evaluation_of_training_is_stopped_too(monkeypatch):

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pars.envs.in_time import TOO_LONG, Late, in_time
 from pars.errors import TaskError
 
 Array = np.ndarray
@@ -68,21 +69,24 @@ class Process:
     def ask(self, asked: Any, what: str, where: str) -> Any:
         """Send a question and wait for its answer. what, where: for errors, "step", "step 3 of seed 0"."""
         try:
-            self._socket.settimeout(self._timeout + GRACE if self._timeout else None)
-            self._wire.write(json.dumps(asked) + "\n")
-            self._wire.flush()
-            line = self._wire.readline()
+            limit = self._timeout + GRACE if self._timeout else 0.0
+            self._socket.settimeout(limit or None)
+            with in_time(limit, f"{what} of {self._name}"):
+                self._wire.write(json.dumps(asked) + "\n")
+                self._wire.flush()
+                line = self._wire.readline()
             if not line.endswith("\n"):
                 raise EOFError
             answer = json.loads(line)
-        except TimeoutError:
-            mend = "mend the environment, or give it longer by --env-timeout SECONDS"
+        except (TimeoutError, Late):
             self._end(0.0)
-            raise TaskError(f"{self._name}: {what} took longer than {self._timeout:g} s ({where}); {mend}") from None
+            raise TaskError(
+                f"{self._name}: {what} took longer than {self._timeout:g} s ({where}); {TOO_LONG}"
+            ) from None
         except (OSError, EOFError, ValueError):
             how = self._end(GRACE)
             raise TaskError(f"{self._name}: {what} ended its process, {how} ({where}); mend the environment") from None
-        except BaseException:  # Ctrl-C while it hangs
+        except BaseException:  # a signal while it hangs
             self._end(0.0)
             raise
         if "error" in answer:

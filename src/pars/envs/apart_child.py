@@ -46,7 +46,13 @@ def _begin(envs: list[Foreign], id: str, n: int, args: dict[str, Any], timeout: 
 
 
 def _call(envs: list[Foreign], number: int, method: str, value: Any) -> Any:
-    env = envs[number]
+    try:
+        return _asked(envs[number], method, value)
+    except KeyboardInterrupt:  # of the environment: no Ctrl-C comes here
+        raise TaskError(f"{method} raised KeyboardInterrupt; mend the environment") from None
+
+
+def _asked(env: Foreign, method: str, value: Any) -> Any:
     if method == "reset":
         return env.reset(value).tolist()
     obs, *rest = env.step(np.asarray(value, env.box[0].dtype))

@@ -2,15 +2,16 @@
 
 import contextlib
 import os
-import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from pars.envs.base import Array
-from pars.errors import TaskError
+from pars.envs.in_time import TOO_LONG, Late, in_time
+from pars.errors import Interrupted, TaskError
 
 if TYPE_CHECKING:
     import gymnasium
@@ -54,7 +55,8 @@ class Foreign:
         return self._obs(obs), self._reward(reward), self._flag(terminal), self._flag(truncated)
 
     def close(self) -> None:
-        self.env.close()
+        """See `close`."""
+        close(self.env, self._name, self._timeout)
 
     def picture(self) -> Array:
         """-> what it draws, [height, width, 3] uint8."""
@@ -79,30 +81,31 @@ class Foreign:
 
     def _reward(self, reward: Any) -> float:
         if np.ndim(reward) == 0 and isinstance(reward, int | float | np.number | np.bool_ | np.ndarray):
-            with contextlib.suppress(TypeError, ValueError):
-                value = float(reward)
+            with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore"):
+                value = float(np.float32(reward))  # as it is kept
                 if np.isfinite(value):
                     return value
         raise self._fault(f"the reward is {_shown(reward)}", "return one finite number")
 
     def _flag(self, flag: Any) -> bool:
-        if isinstance(flag, bool | np.bool_ | int | np.integer | np.ndarray) and np.ndim(flag) == 0:
+        if isinstance(flag, bool | np.bool_ | int | np.integer | np.ndarray) and np.ndim(flag) == 0 and flag in (0, 1):
             return bool(flag)
         raise self._fault(f"terminated or truncated is {_shown(flag)}", f"return {STEP}, as Gymnasium has it")
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of the environment; what it raises is its fault."""
         try:
-            with _in_time(self._timeout), _alive():
+            with in_time(self._timeout, f"{method} of {self._name}"), _alive():
                 return getattr(self.env, method)(*args, **kwargs)
-        except _Late:
-            mend = "mend the environment, or give it longer by --env-timeout SECONDS"
-            raise self._fault(f"{method} took longer than {self._timeout:g} s", mend) from None
+        except Late:
+            raise self._fault(f"{method} took longer than {self._timeout:g} s", TOO_LONG) from None
         except SystemExit as error:
             what = f"{method} wanted to end the process (exit {error.code})"
             raise self._fault(what, "mend the environment") from error
-        except Exception as error:
-            line = str(error).partition("\n")[0]
+        except (KeyboardInterrupt, Interrupted):
+            raise
+        except BaseException as error:
+            line = _first_line(error)
             if "unpack" in line:  # a wrapper of Gymnasium's has looked before us
                 raise self._fault(f"{method} failed: {line}", f"return {STEP}, as Gymnasium has it") from error
             reason = f"{type(error).__name__}: {line} ({self._where()})"
@@ -115,44 +118,42 @@ class Foreign:
         return f"step {self._step} of seed {self._seed}"
 
 
-class _Late(BaseException):
-    """No Exception, so that an environment does not catch it itself."""
-
-
-@contextlib.contextmanager
-def _in_time(seconds: float) -> Iterator[None]:
-    """Raise _Late in the block when it takes longer, in the main thread of a system with alarms."""
-    if not seconds or not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def late(number: int, frame: Any) -> None:
-        raise _Late
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+def close(env: "gymnasium.Env[Any, Any]", name: str, timeout: float = TIMEOUT) -> None:
+    """Close an environment. That it fails to is said, and stops nothing: no number depends on it."""
     try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        with in_time(timeout, f"close of {name}"), _alive():
+            env.close()
+    except (KeyboardInterrupt, Interrupted):
+        raise
+    except BaseException as error:
+        warnings.warn(f"{name} failed in close: {type(error).__name__}: {_first_line(error)}", stacklevel=2)
 
 
 @contextlib.contextmanager
 def _alive() -> Iterator[None]:
-    """Make a SystemExit of an `os._exit` in the block, which ends the process without a word; native code still can."""
-    before, here = os._exit, threading.get_ident()
+    """Make a SystemExit of an `os._exit` in the block, also of another thread, which ends the process without a word;
+    native code still can, and processes that were forked there may."""
+    before, here, process = os._exit, threading.get_ident(), os.getpid()
+    asked: list[int] = []
 
     def leave(status: int) -> NoReturn:
-        if threading.get_ident() == here:
-            raise SystemExit(status)
-        before(status)
+        if os.getpid() != process:
+            before(status)
+        if threading.get_ident() != here:
+            asked.append(status)
+        raise SystemExit(status)
 
     os._exit = leave
     try:
         yield
     finally:
         os._exit = before
+    if asked:
+        raise SystemExit(asked[0])
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _shown(value: Any) -> str:

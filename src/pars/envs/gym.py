@@ -13,7 +13,7 @@ import numpy as np
 
 from pars.envs.apart import Process, Remote, Spaces
 from pars.envs.base import GYM, Array, BatchEnv, StepResult, Task, clipped
-from pars.envs.foreign import TIMEOUT, Foreign
+from pars.envs.foreign import TIMEOUT, Foreign, close
 from pars.errors import TaskError
 from pars.units import SCALED, ActionRange, parse_range
 
@@ -199,4 +199,4 @@ def _spaces(env_id: str, args: EnvArgs, isolate: bool) -> Spaces:
     try:
         return spaces_of(env_id, env)
     finally:
-        env.close()
+        close(env, env_id)

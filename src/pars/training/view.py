@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from pars.envs.in_time import hurry
+
 TICK = 1e-6  # seconds, the least that is taken to have passed
 GRACE = 5.0  # seconds that an evaluation may take to end after a signal; then it is given up
 
@@ -56,6 +58,7 @@ class Stop:
 
         def ask(number: int, frame: Any) -> None:
             self.signalled, self.since = True, time.monotonic()
+            hurry()
             for one, handler in previous.items():
                 signal.signal(one, handler)
 
