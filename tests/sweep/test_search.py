@@ -13,7 +13,9 @@ import jax
 import pytest
 
 from pars import api
-from pars.algos import ALGORITHMS
+from pars.algos import ALGORITHMS, find_algorithm
+from pars.cli.main import main
+from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
 from pars.sweep import population, space
 from pars.sweep.ask import ask
@@ -45,13 +47,15 @@ def test_the_words_of_a_space() -> None:
         ("keep=lin(a,1)", "are numbers"),
         ("keep=exp(0,1)", "give log"),
         ("batch_size=lin(4,8)", r"name them: batch_size=\{2,4,10\}"),
+        ("layer_norm=log(1,3)", r"name them: layer_norm=\{none,before,after\}"),
+        ("hidden=log(1,3)", r"hidden=\{64x64,256x256\}"),
         ("batch_size={4,4}", "different values"),
         ("batch_size={4,x}", "not a whole number"),
     ],
 )
 def test_a_wrong_space_is_refused(word: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        space.parse([word], Config)
+        space.parse([word], find_algorithm("pars").config if "layer_norm" in word or "hidden" in word else Config)
 
 
 def trials(*results: list[float]) -> list[Trial]:
@@ -217,3 +221,49 @@ def test_what_to_try_next() -> None:
     said = advice(Record({"steps": [10]}, known), SPACE)
     assert "The best lie at the high end of keep: search beyond 0.9." in said
     assert any(line.startswith("batch_size decides next to nothing") for line in said)
+
+
+def test_no_advice_rests_on_ties_or_on_chance() -> None:
+    """Four of forty scored and all had batch_size=4; then as many as have it score alike."""
+    for high in (4, 30):
+        known = [Trial(i, {"keep": 0.5, "gain": 0.1, "batch_size": "48"[i % 2 if i > 8 else 0]}) for i in range(40)]
+        for one in known:
+            one.results = [(100.0 if one.number < high else 0.0, 90.0, 100.0)]
+        assert not any("fix it" in line or "best lie" in line for line in advice(Record({"steps": [10]}, known), SPACE))
+
+
+def test_trials_that_are_not_told_apart_are_others_than_the_chosen_one() -> None:
+    ends = [(80.0, 95.0), (79.0, 81.0), (40.0, 60.0), *[(0.0, 10.0)] * 9]
+    known = [Trial(i, {"keep": 0.5, "gain": 0.1, "batch_size": "4"}, [(sum(e) / 2, *e)]) for i, e in enumerate(ends)]
+    said = advice(Record({"steps": [10]}, known), SPACE)
+    assert [line for line in said if line.startswith("1 of 11 other trials that came as far is not told apart")]
+    known[1].results = [(78.0, 77.0, 79.0)]
+    assert not any("told apart" in line for line in advice(Record({"steps": [10]}, known), SPACE))
+    known[0].results = [(90.0, None, None)]
+    assert any("fewer than 3 episodes" in line for line in advice(Record({"steps": [10]}, known), SPACE))
+    assert table(Record({"steps": [10], "objective": "score"}, known), SPACE)[1][0][1:3] == ["90", ""]
+
+
+def test_an_interval_lies_within_what_scores_can_be() -> None:
+    maze, robot = make_task(runs.TASK), make_task("hopper-medium-v2")
+    for mean in (0.0, 0.2, 1.0):
+        score, low, high = population.scored(maze, mean, (mean * (1 - mean)) ** 0.5, 5)
+        assert low is not None and high is not None and 0 <= low <= score == 100 * mean <= high <= 100
+        assert high - low > 30  # also where all episodes are alike
+    assert population.scored(maze, 1.0, 0.0, 2) == (100.0, None, None)
+    assert population.scored(robot, 1000.0, 10.0, 2)[1:] == (None, None)
+    score, low, high = population.scored(robot, 1000.0, 10.0, 10)
+    assert low is not None and high is not None and low < score < high
+
+
+def test_what_is_ahead_counts_populations_and_their_steps() -> None:
+    assert LADDER.ahead(8, []) == (4 + 2 + 1, 8 * 25 + 4 * 25 + 2 * 50)
+    assert LADDER.ahead(8, [Batch(0, [0, 1]), Batch(1, [0, 1])]) == (3 + 1 + 1, 6 * 25 + 2 * 25 + 2 * 50)
+    assert LADDER.ahead(1, [Batch(0, [0, 0])] * 3) == (2, 2 * 25 + 2 * 50)
+
+
+@pytest.mark.parametrize("word", ["seed=0..2", "seed=7", "bc_weight=log(1,2) seed=7"])
+def test_seeds_are_not_for_a_search(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["search", "pars", runs.TASK, word, "gain=log(1,2)"])
+    assert stop.value.code == 2 and "--final-seeds" in capsys.readouterr().err

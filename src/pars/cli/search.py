@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pars.errors import UsageError
+
 
 def search(
     options: dict[str, Any],
@@ -52,6 +54,11 @@ def search(
     from pars.sweep.search import search as run
 
     commands.import_modules(options.pop("imports"))
+    if seeds := [word for every in options["words"] for word in every.split() if word.startswith("seed=")]:
+        raise UsageError(
+            f"{seeds[0]}: a trial has the seed of its number, the final runs those from 0 on; leave it out, and give "
+            "--final-seeds N for their number, --search-seed N for other proposals"
+        )
     chosen, options["words"] = space.split(options["words"])
     given = commands.asked(**options)
     what = Search(trials, width, rungs, keep, sampler, search_seed, final_seeds, parse_budget(budget), estimator)

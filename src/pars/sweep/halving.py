@@ -7,18 +7,22 @@ program that is compiled, and every trial trains as it would alone. What comes n
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+Result = tuple[float, float | None, float | None]  # an objective, and the ends of its interval where it has one
+
 
 @dataclass
 class Trial:
-    """A setting. results: at each rung it has reached its objective, low and high; None where it diverged."""
+    """A setting. results: at each rung it has reached; None where it diverged."""
 
     number: int
     params: dict[str, Any]
-    results: list[tuple[float, float, float] | None] = field(default_factory=list)
+    results: list[Result | None] = field(default_factory=list)
 
     @property
     def rung(self) -> int:
@@ -63,8 +67,21 @@ class Ladder:
 
     def cost(self, batches: Sequence[Batch]) -> int:
         """Gradient steps of all members."""
-        begin = (0, *self.steps)
-        return sum(len(one.members) * (one.attempt + 1) * (self.steps[one.rung] - begin[one.rung]) for one in batches)
+        return sum(len(one.members) * (one.attempt + 1) * self._climb(one.rung) for one in batches)
+
+    def ahead(self, trials: int, batches: Sequence[Batch]) -> tuple[int, int]:
+        """Populations still to come after these until so many trials are through, and their cost, if all are of one
+        structure; else there are more."""
+        begun = Counter(one.rung for one in batches)
+        left = {
+            rung: max(math.ceil(max(trials // self.keep**rung, 1) / self.width) - begun[rung], 0)
+            for rung in range(len(self.steps))
+        }
+        return sum(left.values()), sum(count * self.width * self._climb(rung) for rung, count in left.items())
+
+    def _climb(self, rung: int) -> int:
+        """Gradient steps from the rung below."""
+        return self.steps[rung] - (self.steps[rung - 1] if rung else 0)
 
 
 Kind = Callable[[Trial], Hashable]

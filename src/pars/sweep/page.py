@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from pars.config import as_text
 from pars.report.charts.plot import COLORS, HALF, INK, Picture, figure, picture, plain_log, shares, style, to_csv
 from pars.report.pages import html
 from pars.report.stats.statistics import bootstrap_interval, number
-from pars.sweep.halving import Trial, best
+from pars.sweep.halving import Result, Trial, best
+from pars.sweep.population import LEAST
 from pars.sweep.search import Record
 from pars.sweep.space import Choice, Space, Span
 
@@ -42,8 +44,9 @@ def render(record: Record, space: Space) -> str:
             "Trials",
             html.note(
                 f"What trials were compared by ({record.asked['objective']}s), after {steps} gradient steps, with "
-                "intervals of 95 %: of scores over the episodes of one evaluation, of estimates as in pars judge. The "
-                "highest of many flatters: they are no results."
+                "intervals of 95 %: of scores over the episodes of one evaluation (Wilson's where scores lie within 0 "
+                f"to 100, else Student's; none of fewer than {LEAST}), of estimates as in pars judge. The highest of "
+                "many flatters: they are no results."
             ),
             html.table(header, rows[:OPEN]),
             html.details(f"All {len(rows)} trials", html.table(header, rows)) if len(rows) > OPEN else "",
@@ -92,11 +95,16 @@ def table(record: Record, space: Space) -> tuple[list[str], list[list[str]]]:
     for one in order:
         found = one.results[-1] if one.results else None
         score = number(found[0]) if found else "diverged" if one.lost else "not begun"
-        interval = f"{number(found[1])} to {number(found[2])}" if found else ""
+        interval = _interval(found) if found else ""
         steps = f"{record.asked['steps'][one.rung]:,}" if one.results else ""
         chosen = " chosen" if record.final and record.final["trial"] == one.number else ""
         rows.append([f"{one.number}{chosen}", score, interval, steps, *(_short(one.params[name]) for name in space)])
     return ["trial", record.asked["objective"], "interval", "steps", *space], rows
+
+
+def _interval(found: Result) -> str:
+    _, low, high = found
+    return "" if low is None or high is None else f"{number(low)} to {number(high)}"
 
 
 def _last(one: Trial) -> float:
@@ -115,10 +123,10 @@ def weight(name: str, space: Space, trials: Sequence[Trial], scores: np.ndarray)
     if len(trials) < 3 or np.ptp(scores) == 0:
         return 0.0
     own, values = space[name], [one.params[name] for one in trials]
-    ranks = np.argsort(np.argsort(scores)).astype(float)
+    ranks = rankdata(scores)  # those that are alike share one
     if isinstance(own, Span):
         with np.errstate(invalid="ignore"):
-            found = np.corrcoef(np.argsort(np.argsort(values)), ranks)[0, 1]
+            found = np.corrcoef(rankdata(values), ranks)[0, 1]
         return float(abs(np.nan_to_num(found)))
     groups = [ranks[[value == one for one in values]] for value in own.values]
     between = sum(len(group) * (group.mean() - ranks.mean()) ** 2 for group in groups if len(group))
@@ -131,29 +139,50 @@ def advice(record: Record, space: Space) -> list[str]:
     found: list[str] = []
     if len(trials) < 10:
         return ["Fewer than ten trials: nothing can be said of the settings yet. Give more --trials."]
-    top = [trials[i] for i in np.argsort(-scores)[: max(3, round(TOP * len(trials)))]]
+    top = [trials[i] for i in np.flatnonzero(scores >= np.sort(scores)[-max(3, round(TOP * len(trials)))])]
+    if len(top) > len(trials) / 2:  # as many are alike: where they lie says nothing
+        top = []
     for name, own in space.items():
+        weighs = weight(name, space, trials, scores)
         places = np.array([own.place(one.params[name]) for one in top])
-        if isinstance(own, Span):
+        if not top or weighs < chance(len(trials)):
+            pass
+        elif isinstance(own, Span):
             for end, near in (("low", places < EDGE), ("high", places > 1 - EDGE)):
                 if near.mean() > 0.5:
                     value = own.low if end == "low" else own.high
                     found.append(f"The best lie at the {end} end of {name}: search beyond {value:g}.")
         elif len(own.values) > 1 and len({one.params[name] for one in top}) == 1:
             found.append(f"The best {len(top)} all have {name}={top[0].params[name]}: fix it and search the others.")
-        if weight(name, space, trials, scores) < 0.1 and len(trials) >= 30:
+        if weighs < 0.1 and len(trials) >= 30 and np.ptp(scores):
             found.append(f"{name} decides next to nothing here: leave it out.")
-    chosen = best(record.trials)
-    if chosen and (held := chosen.results[-1]):
-        alike = [one for one in record.trials if one.rung == chosen.rung and (r := one.results[-1]) and r[2] >= held[1]]
-        if len(alike) > 1:
-            found.append(
-                f"{len(alike)} trials that came as far are not told apart from the chosen one by their intervals: more "
-                "--eval-episodes tell more."
-            )
+    found += _told_apart(record)
     if lost := [one for one in record.trials if one.lost]:
         found.append(f"{len(lost)} of {len(record.trials)} trials diverged: see the end of the table for where.")
     return found or ["Nothing stands out: more --trials, or wider ranges."]
+
+
+def _told_apart(record: Record) -> list[str]:
+    """Whether the chosen trial is, from those that came as far."""
+    chosen = best(record.trials)
+    if chosen is None or (held := chosen.results[-1]) is None:
+        return []
+    if held[1] is None:
+        return [f"Of fewer than {LEAST} episodes there are no intervals: more --eval-episodes tell trials apart."]
+    others = [one.results[-1] for one in record.trials if one.rung == chosen.rung and one is not chosen]
+    alike = sum(one is not None and one[2] is not None and one[2] >= held[1] for one in others)
+    if not alike:
+        return []
+    verb = "is" if alike == 1 else "are"
+    return [
+        f"{alike} of {len(others)} other trials that came as far {verb} not told apart from the chosen one by their "
+        "intervals: more --eval-episodes tell more."
+    ]
+
+
+def chance(count: int) -> float:
+    """Two standard errors of a weight of `count` trials: below that it may be none."""
+    return min(1.0, 2.0 / float(count) ** 0.5)
 
 
 def _pictures(record: Record, space: Space) -> list[Picture]:
@@ -172,7 +201,7 @@ def _bars(weights: dict[str, float], names: Sequence[str], count: int, record: R
         ax = fig.subplots()
         places = np.arange(len(names))
         ax.barh(places, [weights[name] for name in names], 0.7, color=COLORS[0])
-        ax.axvline(min(1.0, 2.0 / count**0.5), color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
+        ax.axvline(chance(count), color=INK, linewidth=0.8, linestyle=(0, (4, 2)))
         ax.set_yticks(places, names)
         ax.set(xlim=(0, 1), ylim=(len(names) - 0.4, -0.6), xlabel="how much it decides the score")
         ax.grid(axis="y", visible=False)

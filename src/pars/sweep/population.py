@@ -11,10 +11,13 @@ import numpy as np
 from scipy import stats
 
 from pars.core import OFFLINE
+from pars.envs.base import Task
 from pars.errors import CheckpointError, ResourceError
 from pars.judge.fitted import Fit
 from pars.judge.judging import judge
 from pars.report.load import read_group
+from pars.report.stats.statistics import LEVEL, wilson_interval
+from pars.sweep.halving import Result
 from pars.training.branch import Branch
 from pars.training.checkpoint import latest
 from pars.training.description import describe
@@ -25,7 +28,7 @@ from pars.training.parts import needed
 from pars.training.placement import free_memory, place
 from pars.training.plan import Group, How, Job, Plan, Request
 
-LEVEL = 0.95
+LEAST = 3  # episodes: the spread of fewer says next to nothing
 
 
 def most(request: Request, plan: Plan, width: int, how: How) -> int:
@@ -66,21 +69,31 @@ def train(
     return [int(i) for i in status["diverged"]] if status["state"] == "diverged" else []
 
 
-def values(folder: Path, request: Request, plan: Plan, estimator: str) -> list[tuple[float, float, float]]:
+def values(folder: Path, request: Request, plan: Plan, estimator: str) -> list[Result]:
     """Of each member what it is worth at the end of a plan, with an interval: its score in the simulator over the
     evaluation's episodes, else the estimate of `pars judge`, which counts with its lower end where it is not trusted.
     """
     if request.task is None:
         return _judged(folder, request, plan, estimator)
     known = read_group(folder).metrics[OFFLINE]
-    scores, spread = known["score"].values[:, -1], known["return_std"].values[:, -1]
-    low, high = (float(request.task.score(np.asarray(x))) for x in (0.0, 1.0))
-    count = plan.eval_episodes
-    wide = abs(high - low) * spread * (stats.t.ppf(0.5 + LEVEL / 2, count - 1) / (count - 1) ** 0.5 if count > 1 else 0)
-    return [(float(s), float(s - w), float(s + w)) for s, w in zip(scores, wide, strict=True)]
+    means = zip(known["return_mean"].values[:, -1], known["return_std"].values[:, -1], strict=True)
+    return [scored(request.task, float(mean), float(std), plan.eval_episodes) for mean, std in means]
 
 
-def _judged(folder: Path, request: Request, plan: Plan, estimator: str) -> list[tuple[float, float, float]]:
+def scored(task: Task, mean: float, std: float, episodes: int) -> Result:
+    """The score of returns with this mean and standard deviation (ddof=0), and its interval of 95 %: Wilson's where
+    returns lie between what scores 0 and what scores 100, else Student's; none of fewer than `LEAST` episodes."""
+    low, high, most = None, None, task.max_return
+    if episodes >= LEAST and task.reference == (0.0, most) and most:
+        low, high = (most * end for end in wilson_interval(mean / most, episodes))
+    elif episodes >= LEAST:
+        half = std * stats.t.ppf(0.5 + LEVEL / 2, episodes - 1) / (episodes - 1) ** 0.5
+        low, high = mean - half, min(mean + half, np.inf if most is None else most)
+    score = lambda value: None if value is None else float(task.score(np.asarray(value)))  # noqa: E731
+    return float(task.score(np.asarray(mean))), score(low), score(high)
+
+
+def _judged(folder: Path, request: Request, plan: Plan, estimator: str) -> list[Result]:
     judged = judge([folder], request.dataset, how=Fit())
     found = {}
     for one in judged.policies:

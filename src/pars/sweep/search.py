@@ -15,9 +15,10 @@ from typing import Any
 
 from pars import api
 from pars.algos import find_algorithm
-from pars.config import as_text, structure, to_dict
+from pars.config import structure, to_dict
 from pars.errors import CheckpointError, ResourceError, UsageError
 from pars.files import read_sealed, sealed
+from pars.report.stats.statistics import number as number_text
 from pars.sweep import ask, halving, population
 from pars.sweep.halving import Batch, Ladder, Trial
 from pars.sweep.space import Space, ends, settings
@@ -26,6 +27,7 @@ from pars.training.checkpoint import lock
 from pars.training.launch import train_runs
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Plan, Request
+from pars.training.progress import duration
 
 FILE, FORMAT = "search.json", 1
 BATCHES, FINAL = "batches", "final"
@@ -259,9 +261,21 @@ class _Run:
     def _line(self, batch: Batch, number: int) -> str:
         done = sum(one.rung >= 0 for one in self.record.trials)
         top = halving.best(self.record.trials)
-        held = f"; highest {as_text(float(top.value(top.rung)))} on rung {top.rung}" if top else ""
-        count = len(dict.fromkeys(batch.members))
-        return f"population {number}: {count} trials to {self.ladder.steps[batch.rung]:,} steps; {done} tried{held}"
+        held = f"; highest {number_text(top.value(top.rung))} on rung {top.rung}" if top else ""
+        count, wanted = len(dict.fromkeys(batch.members)), self._wanted()
+        later, left = self.ladder.ahead(wanted, self.record.batches)
+        before = self.ladder.cost(self.record.batches[:number])
+        left += self.ladder.cost([batch]) + self.what.final_seeds * self.plan.offline_steps
+        time_left = f"; about {duration(self.record.seconds * left / before)} left" if before else ""
+        return (
+            f"population {number + 1} of about {number + 1 + later}: {count} trials to "
+            f"{self.ladder.steps[batch.rung]:,} steps; {done} of {wanted} tried{held}{time_left}"
+        )
+
+    def _wanted(self) -> int:
+        """How many trials there will be, if no time ends them."""
+        known = len(self.record.trials)
+        return known if self.record.closed else max(known, self.what.trials)
 
     def _final(self, chosen: Trial) -> dict[str, Any]:
         """The chosen setting on seeds that no trial had."""

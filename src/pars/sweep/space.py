@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,9 @@ def _span(kind: Any, name: str, text: str) -> Span:
     if found is None:
         raise UsageError(f"{name}={text}: give log(1e-3,1), lin(0.9,0.999) or values in braces, such as {{2,4,10}}")
     if kind is not float:
-        raise UsageError(f"{name}={text}: {name} shapes the program, each value is one; name them: {name}={{2,4,10}}")
+        raise UsageError(
+            f"{name}={text}: {name} shapes the program, each value is one; name them: {name}={_some(kind)}"
+        )
     try:
         low, high = float(found[2]), float(found[3])
     except ValueError:
@@ -91,6 +94,15 @@ def _span(kind: Any, name: str, text: str) -> Span:
     if not -math.inf < low < high < math.inf or (found[1] == "log" and low <= 0):
         raise UsageError(f"{name}={text}: give a low and a higher end{', both above 0' * (found[1] == 'log')}")
     return Span(low, high, found[1] == "log")
+
+
+def _some(kind: Any) -> str:
+    """Values that a setting of this type may have, as they are written."""
+    if typing.get_origin(kind) is typing.Literal:
+        return "{" + ",".join(typing.get_args(kind)) + "}"
+    if typing.get_origin(kind) is tuple:
+        return "{64x64,256x256}"
+    return "{true,false}" if kind is bool else "{2,4,10}"
 
 
 def ends(space: Space) -> dict[str, list[Any]]:

@@ -68,6 +68,16 @@ def bootstrap_band(
     return low, high
 
 
+def wilson_interval(mean: float, n: int, level: float = LEVEL) -> tuple[float, float]:
+    """Wilson's score interval of the mean of n values that all lie within 0 to 1: itself within them, and of some width
+    also where all n are alike. Right for zeros and ones, too wide rather than too narrow for what lies between.
+    """
+    z = float(stats.norm.ppf(0.5 + level / 2))
+    centre, scale = mean + z**2 / (2 * n), 1 + z**2 / n
+    half = z * np.sqrt(max(mean * (1 - mean), 0.0) / n + z**2 / (4 * n**2))
+    return float(max(centre - half, 0.0) / scale), float(min(centre + half, scale) / scale)
+
+
 def probability_of_improvement(x: np.ndarray, y: np.ndarray) -> float:
     """P(X > Y) + P(X = Y) / 2 over all pairs of runs x [n], y [m]; NaN if either is empty."""
     x, y = _finite(x), _finite(y)
