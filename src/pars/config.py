@@ -240,6 +240,13 @@ def check_whole(name: str, value: Any, least: int, most: int = MOST_WHOLE) -> No
         raise UsageError(f"{name}={value!r} must be {limit}")
 
 
+def check_real(name: str, value: float | None, least: float = -math.inf, most: float = math.inf) -> None:
+    """Raises UsageError unless `value` is a finite number from `least` to `most`, or None."""
+    if value is not None and not (math.isfinite(value) and least <= value <= most):
+        limits = f" from {least:g}" * (least > -math.inf) + f" to {most:g}" * (most < math.inf)
+        raise UsageError(f"{name}={value:g} must be a number{limits}")
+
+
 def as_axis(cls: type, name: str, values: Any) -> list[Any]:
     """The values of an axis. A single one may stand for itself: 0.1, "32x32" and, for a list of widths, (32, 32)."""
     if isinstance(values, str | Mapping | set) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import jax
 
-from pars.errors import UsageError
+from pars.errors import ResourceError, UsageError
 from pars.places import cache_folder
 
 CONTAINER = Path("/sys/fs/cgroup")
@@ -146,6 +146,21 @@ def parse_bytes(text: str) -> float:
     except (TypeError, ValueError):
         raise UsageError(f"PARS_MEMORY={text}: expected bytes, such as 20GB or 2e10") from None
     return number * (1024 if found[3] else 1000) ** power  # type: ignore[index]
+
+
+def memory() -> float:
+    """Bytes to plan with on the host: `$PARS_MEMORY` (bytes, or such as 20GB), else what is free. Raises UsageError."""
+    text = os.environ.get("PARS_MEMORY")
+    return parse_bytes(text) if text else free_on_host()
+
+
+def check_memory(what: str, needed: float) -> None:
+    """Raises ResourceError where `what` takes more bytes than there are to plan with."""
+    if needed > (free := memory()):
+        raise ResourceError(
+            f"{what} would take {needed / 1e9:,.1f} GB of memory at least, and {free / 1e9:,.1f} GB are free; ask for "
+            "less, or say how much there is (PARS_MEMORY)"
+        )
 
 
 def free_on_host() -> float:

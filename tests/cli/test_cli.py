@@ -313,7 +313,7 @@ def test_data_commands(pars: Pars, own_folders: Path) -> None:
         said = pars("data", command, path, "--task", TASK)
         assert said.code == 0 and said.out.startswith("rows         600 (") and "free cells visited" in said.out
     one_line(pars("data", "collect", "pointmaze-umaze-divers"), 2, "did you mean pointmaze-umaze-diverse")
-    one_line(pars("data", "collect", TASK, "--rows", "1"), 2, "at least 2 rows")
+    one_line(pars("data", "collect", TASK, "--rows", "1"), 2, "rows=1 must be a whole number from 2 on")
     one_line(pars("data", "collect", TASK, "--policy", "mine.npz"), 2, "goes with the id of a twin")
     one_line(pars("data", "collect", "hopper-random-v2", "--policy", "mine.npz"), 2, "not made by one policy")
     one_line(pars("data", "check", path, "--task", "Pendulum-v1"), 3, "is 4 wide, Pendulum-v1 has 3")

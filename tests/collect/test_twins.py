@@ -185,5 +185,5 @@ def test_other_ids_have_no_twin(bad: str, words: str) -> None:
 
 @pytest.mark.parametrize("options", [{"rows": 1}, {"seed": -1}])
 def test_impossible_numbers(options: dict[str, int]) -> None:
-    with pytest.raises(UsageError, match="at least 2 rows and a seed from 0"):
+    with pytest.raises(UsageError, match=r"=(1|-1) must be a whole number from (2|0) on"):
         collect_twin("hopper-random-v2", **options)

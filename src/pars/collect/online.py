@@ -21,6 +21,7 @@ from pars.core import Index, Spec, Transition
 from pars.envs.base import BatchEnv
 from pars.packing import pack, width
 from pars.rl.soft import sample
+from pars.system import check_memory
 from pars.training.block import block
 from pars.training.placement import Slot
 from pars.training.program import Use, key_of, trace_update
@@ -38,6 +39,8 @@ class OnlineSAC:
         capacity: environment steps that will be taken in all.
         warmup: environment steps of uniform actions before the first update.
         recorder: keeps every row.
+
+    Raises ResourceError where the memory does not hold so many steps.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class OnlineSAC:
         warmup: int = 5000,
         recorder: Recorder | None = None,
     ):
+        check_memory(f"a replay of {capacity:,} steps", 4 * (capacity + env.n) * width(spec))
         self.env, self.spec, self.cfg, self.seed, self.warmup, self.recorder = env, spec, cfg, seed, warmup, recorder
         self.n, self.taken, self.updates = env.n, 0, 0
         self.state = jax.jit(partial(sac.ALGORITHM.init, cfg, spec))(key_of(jnp.int32(seed), Use.INIT))

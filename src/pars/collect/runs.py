@@ -7,9 +7,11 @@ from pathlib import Path
 import mujoco
 
 from pars.collect.rollouts import Progress, noisy, roll_out
+from pars.config import check_real
+from pars.data.asked import check_asked
 from pars.data.cache import data_folder
 from pars.data.formats import hdf5
-from pars.errors import TaskError, UsageError
+from pars.errors import TaskError
 from pars.training.restore import only_folder, restore
 
 ROWS = 100_000
@@ -27,15 +29,16 @@ def collect_run(
 ) -> Path:
     """Write `rows` rows of the policy of one member with Gaussian action noise. -> the file
 
-    Raises UsageError for numbers that make no sense, TaskError for a run without an environment, CheckpointError.
+    Raises UsageError for numbers that make no sense, ResourceError for rows that do not fit into memory, TaskError for
+    a run without an environment, CheckpointError.
     """
     rows = ROWS if rows is None else rows
-    if rows < 2 or seed < 0 or noise < 0:
-        raise UsageError(f"rows={rows} seed={seed} noise={noise}; at least 2 rows, a seed from 0 and no negative noise")
+    check_real("noise", noise, 0.0)
     there = restore(only_folder(run))
     task, position = there.task, there.position
     if task is None:
         raise TaskError(f"{run} was trained without an environment; there is nothing to collect in")
+    check_asked(task, rows, seed)
     there.check_member(member)
     policy = there.policies.member(member)  # in [-1, 1], as tasks are acted in
     columns = roll_out(task, noisy(policy, noise, seed), rows, seed, progress=progress)

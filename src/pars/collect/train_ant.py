@@ -12,8 +12,8 @@ from pars.collect.ant import SEEN, GuidedAnt
 from pars.collect.online import OnlineSAC
 from pars.collect.rollouts import Progress
 from pars.collect.skill import Skill, save
+from pars.config import check_whole
 from pars.core import Spec
-from pars.errors import UsageError
 
 CONFIG = sac.Config(hidden=(128, 128), actor_hidden=(128, 128), batch_size=128)
 ENVIRONMENTS = 16
@@ -49,10 +49,11 @@ def examine(skill: Skill, seed: int = 1) -> Walk:
 def train_ant(out: Path, *, steps: int = 480_000, seed: int = 0, progress: Progress | None = None) -> Skill:
     """Train, keep the skill that walks fastest among those of the last half that fall least, write it to `out`.
 
-    It is chosen by one examination and described by a second one from other starts. Raises UsageError.
+    It is chosen by one examination and described by a second one from other starts. Raises UsageError, and
+    ResourceError where the memory does not hold so many steps.
     """
-    if steps < ENVIRONMENTS or seed < 0:
-        raise UsageError(f"steps={steps} seed={seed}; at least {ENVIRONMENTS} steps and a seed from 0")
+    check_whole("steps", steps, ENVIRONMENTS)
+    check_whole("seed", seed, 0)
     run = OnlineSAC(
         GuidedAnt(ENVIRONMENTS, threads=1), Spec(SEEN, 8), CONFIG, seed, capacity=steps, warmup=min(5000, steps // 2)
     )

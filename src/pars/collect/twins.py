@@ -13,6 +13,7 @@ from pars.collect import antmaze, locomotion
 from pars.collect.policy import Policy, follow, supplied_policy
 from pars.collect.rollouts import Progress, Recording, roll_out
 from pars.collect.walker import Walker, load_walker
+from pars.data.asked import check_asked
 from pars.data.cache import data_folder
 from pars.data.d4rl import D4RL
 from pars.data.formats import hdf5
@@ -49,11 +50,11 @@ def collect_twin(
         walker: weights of the ant that walks an AntMaze twin instead of ours (pars.collect.walker).
         policy: weights of the policy that makes a twin of Adroit, or a robot's medium or expert (pars.collect.policy).
 
-    Raises UsageError for an unknown id and for weights that do not go with it, CheckpointError if they cannot be read.
+    Raises UsageError for an unknown id, for weights that do not go with it and impossible numbers, ResourceError for
+    rows that do not fit into memory, CheckpointError if weights cannot be read.
     """
     task = twin_task(dataset_id)
-    if (rows is not None and rows < 2) or seed < 0:
-        raise UsageError(f"rows={rows} seed={seed}; a twin takes at least 2 rows and a seed from 0")
+    check_asked(task, rows, seed)
     if walker is not None and task.family != "antmaze":
         raise UsageError(f"--walker {walker}: nobody walks in {dataset_id}; a walker goes with antmaze ids")
     if policy is not None and not takes_policy(task):

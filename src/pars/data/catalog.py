@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 
 from pars.data import d4rl, pointmaze
+from pars.data.asked import check_asked
 from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
@@ -46,24 +47,21 @@ def collect_dataset(
 ) -> Path:
     """The file of a dataset, collected if it is absent, damaged, of an older recipe, or if `force` says so.
 
-    Raises UsageError for an unknown id or impossible numbers, ResourceError if the file cannot be written.
+    Raises UsageError for an unknown id or impossible numbers, ResourceError for rows that do not fit into memory or if
+    the file cannot be written.
     """
     if dataset_id not in DATASETS:
         raise UsageError(unknown("dataset", dataset_id, DATASETS))
-    if rows is not None and rows < 2:
-        raise UsageError(f"rows={rows}; a dataset takes at least 2 rows")
-    if seed < 0:
-        raise UsageError(f"seed={seed}; seeds are whole numbers from 0")
+    task = make_task(dataset_id)
+    check_asked(task, rows, seed)
     path = dataset_path(dataset_id, rows, seed)
     if not force and _attributes(path).get("recipe") == pointmaze.RECIPE:
         return path
     _, protocol = DATASETS[dataset_id]
-    maze = make_task(dataset_id).maze
-    if maze is None:
-        raise ValueError(f"{dataset_id} has no maze")
+    assert task.maze is not None
     rows = ROWS if rows is None else rows
-    columns = pointmaze.collect(maze, protocol, rows, seed, progress=progress)
-    hdf5.write(path, columns, pointmaze.how_made(dataset_id, maze, protocol, rows, seed))
+    columns = pointmaze.collect(task.maze, protocol, rows, seed, progress=progress)
+    hdf5.write(path, columns, pointmaze.how_made(dataset_id, task.maze, protocol, rows, seed))
     return path
 
 

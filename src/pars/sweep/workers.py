@@ -87,5 +87,4 @@ def layout_of(workers: Workers, gpus: Sequence[str]) -> tuple[list[list[int]], l
     cores = [[own[(slot * each + i) % len(own)] for i in range(each)] for slot in range(count)]
     if gpus:
         return cores, [{"CUDA_VISIBLE_DEVICES": gpus[slot]} for slot in range(count)]
-    memory = system.parse_bytes(os.environ["PARS_MEMORY"]) if "PARS_MEMORY" in os.environ else system.free_on_host()
-    return cores, [{"PARS_MEMORY": f"{memory / count:.0f}"}] * count
+    return cores, [{"PARS_MEMORY": f"{system.memory() / count:.0f}"}] * count
