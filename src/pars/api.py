@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars import presets
-from pars.config import check_whole
+from pars.config import MOST_EPISODES, check_whole
 from pars.data import Dataset, from_arrays, load_dataset
 from pars.data.dataset import Verify
 from pars.data.formats.forms import aimless
@@ -31,7 +31,7 @@ from pars.training.own_data import facts_of
 from pars.training.plan import DataIn, Group, How, Plan, Request, Start
 from pars.training.progress import duration, make_view, progress_bar
 from pars.training.restore import restore, run_folders, task_of
-from pars.training.rollout import MOST_EPISODES, Evaluation, Evaluator, uniform_rows
+from pars.training.rollout import Evaluation, Evaluator, uniform_rows
 from pars.training.view import Stop
 from pars.units import SCALED
 

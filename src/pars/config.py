@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from pars.errors import UsageError, unknown
 
 MOST_VALUES = 10_000  # of one axis of settings, and members of one run
+MOST_EPISODES = 100_000  # of one evaluation: each has a simulator of its own
 MOST_WHOLE = 2**31 - 1  # what counts, as the compiled loops do
 
 C = TypeVar("C")

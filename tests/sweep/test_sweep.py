@@ -112,7 +112,7 @@ def test_workers_and_driver_are_killed(tmp_path: Path, where: list[str]) -> None
 
 
 def test_what_does_not_fit_is_said_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--workers 0"):
+    with pytest.raises(UsageError, match="--workers=0 must be"):
         Workers(number=0).check()
     with pytest.raises(UsageError, match="--workers is for this machine"):
         Workers(ray="auto", number=2).check()

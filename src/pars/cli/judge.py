@@ -80,8 +80,6 @@ def show(
 
     if not runs:
         raise UsageError("name a run to judge, such as runs/RUN")
-    if fit_steps < 1:
-        raise UsageError(f"--fit-steps {fit_steps}: give at least one")
     console = wide_console()
     judged = judge(runs, mapping=reading(mapping), how=Fit(steps=fit_steps), note=console.print, **options)
     places = ranked(judged, estimator)

@@ -52,17 +52,14 @@ def video(
         member: Which of the run's policies.
         episode: Evaluation episodes are numbered and always start alike.
         steps: Actions that are shown; by default all in mazes, elsewhere 200.
-        size: Pixels of each picture's sides.
+        size: Pixels of each picture's sides, 16 to 2000.
     """
     from rich.console import Console
 
     from pars.cli import commands
-    from pars.errors import UsageError
     from pars.export.video import write
 
     commands.import_modules(imports)
-    if episode < 0 or size < 16 or (steps is not None and steps < 1):
-        raise UsageError(f"--episode {episode} --size {size} --steps {steps}: an episode from 0, 16 pixels, one step")
     console = Console()
 
     def note(line: str) -> None:

@@ -15,6 +15,7 @@ from pars.envs.face import NAMESPACE
 from pars.errors import TaskError, UsageError
 
 ENVIRONMENTS = 16
+LONGEST = 3600.0  # seconds of a measurement
 # Observations have no bounds, as in Gymnasium's own MuJoCo environments; the checker doubts any such space.
 EXPECTED = re.compile(r"A Box observation space (min|max)imum value is -?infinity")
 CLEAN = "clean"
@@ -31,8 +32,8 @@ def measure_all(
     tasks: Iterable[Task], seconds: float, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Measurement]:
     """Task id -> measurement. Tasks that differ in nothing but their dataset are measured once and share it."""
-    if not 0.0 < seconds < float("inf"):
-        raise UsageError(f"seconds={seconds:g}; measure each task for a time above 0")
+    if not 0.0 < seconds <= LONGEST:
+        raise UsageError(f"seconds={seconds:g}; measure each task for a time above 0, at most {LONGEST:g} s")
     same: dict[str, list[Task]] = {}
     for task in tasks:
         same.setdefault(environment(task), []).append(task)

@@ -35,6 +35,7 @@ ADROIT = {  # D4RL's returns that score 0 and 100
     "relocate": (-6.425911, 4233.877797728884),
 }
 ROBOTS = ("halfcheetah", "hopper", "walker2d")
+LONGEST = 1e6  # seconds that a step may take: alarms and waits of the system take no more than some weeks
 QUALITIES = ("random", "medium-replay", "medium", "medium-expert", "expert")
 
 
@@ -117,8 +118,8 @@ def _made(
     isolate: bool,
 ) -> Task:
     options = {name: value for name, value in (("mode", physics), ("goal", goal)) if value is not None}
-    if env_timeout is not None and not 0 <= env_timeout < float("inf"):
-        raise UsageError(f"--env-timeout {env_timeout}: seconds, a number from 0 (any time) on")
+    if env_timeout is not None and not 0 <= env_timeout <= LONGEST:
+        raise UsageError(f"--env-timeout {env_timeout:g}: seconds, a number from 0 (any time) to {LONGEST:g}")
     if task_id in TASKS:
         if env_args:
             raise UsageError(f"{task_id}: arguments are for Gymnasium environments; leave --env-arg out")

@@ -13,6 +13,7 @@ from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 
 from pars import api
+from pars.config import check_whole
 from pars.core import OFFLINE, ONLINE
 from pars.data import Dataset
 from pars.envs.base import GYM, BatchEnv, MujocoBatch, Task
@@ -33,6 +34,7 @@ SCENES = 6  # in one film
 FRAMES = 100  # of a scene, at most
 STEPS = 200  # actions that are shown of tasks without a way to go
 SIZE = 240  # pixels of a scene's sides
+SIZES = 16, 2000  # at least and at most; OpenGL draws no more than some thousand pixels
 BAR = 34  # pixels below it, for two lines of text
 SLOWEST = 25.0  # pictures a second at most: a GIF's frames stand for 40 ms or more in every browser
 
@@ -61,12 +63,16 @@ def write(
     Args:
         episode: number of the evaluation episode; they always start alike.
         steps: actions that are shown; by default all in mazes, elsewhere 200.
-        size: pixels of each scene's sides.
+        size: pixels of each scene's sides, 16 to 2000.
         note: is told what is left out and why.
 
-    Raises as `moving.write` and `restore`, TaskError without an environment, ResourceError without OpenGL.
+    Raises as `moving.write` and `restore`, UsageError for numbers that make no film, TaskError without an environment,
+    ResourceError without OpenGL.
     """
     moving.check(target)
+    check_whole("episode", episode, 0)
+    check_whole("steps", steps, 1)
+    check_whole("size", size, *SIZES)
     folders = run_folders(run)
     found = [restore(folder, saved) for folder in folders for saved in _ends(folder)] or [restore(folders[0])]
     for one in found:
@@ -131,7 +137,7 @@ def _names(found: Sequence[Restored], member: int) -> list[str]:
 def _acted(one: Restored, name: str, member: int, episode: int, steps: int | None, size: int) -> Scene:
     """The episode of one policy."""
     task = _drawable(one)
-    most = steps or (task.time_limit if task.maze else min(STEPS, task.time_limit))
+    most = min(steps or (task.time_limit if task.maze else STEPS), task.time_limit)
     every, act = -(-most // FRAMES), one.policies.member(member)
     env = task.make(1, threads=1)
     camera, eyes = _Camera(task, env, size), Eyes(one.algo.sees, task, env)

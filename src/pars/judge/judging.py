@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pars import api
+from pars.config import MOST_EPISODES, check_whole
 from pars.data import Dataset
 from pars.data.split import split
 from pars.errors import DataError, UsageError
@@ -82,8 +83,9 @@ def judge(
     Raises UsageError, DataError for other data, CheckpointError, and TaskError where there is no simulator.
     """
     folders = [Path(run) for run in ([runs] if isinstance(runs, str | Path) else runs)]
-    if rows < 1 or truth < 0:
-        raise UsageError(f"rows={rows}, truth={truth}: give at least one row, and no negative number of episodes")
+    check_whole("rows", rows, 1)
+    check_whole("truth", truth, 0, MOST_EPISODES)
+    check_whole("fit_steps", (how or Fit()).steps, 1)
     found = list(candidates(folders))
     dataset = _dataset(found, data, mapping, action_range)
     known = evidence(dataset, rows, discount, starts(found, truth) if truth else None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pars.algos import find_algorithm
-from pars.config import coerce, field_types
+from pars.config import MOST_EPISODES, MOST_VALUES, check_whole, coerce, field_types
 from pars.envs import TASKS
 from pars.errors import UsageError, unknown
 from pars.reproduce.base import Study
@@ -49,13 +49,11 @@ def make_job(one: Study | Grid, asked: Asked, out: Path) -> Job:
     """An experiment at the grade that is asked for. Raises UsageError for options that do not fit."""
     changes = asked.changes
     count, scale = changes.get("seeds"), changes.get("steps_scale", 1.0)
-    if count is not None and count < 1:
-        raise UsageError(f"--seeds {count}: give at least one seed")
+    check_whole("--seeds", count, 1, MOST_VALUES)
     if not 0.0 < scale <= 1.0:
         raise UsageError(f"--steps-scale {scale:g} is not a share up to 1")
-    few = {name: changes[name] for name in ("rows", "episodes") if changes.get(name, 1) < 1}
-    if few:
-        raise UsageError(", ".join(f"--{name} {value}" for name, value in few.items()) + ": give at least 1")
+    check_whole("--rows", changes.get("rows"), 1)
+    check_whole("--episodes", changes.get("episodes"), 1, MOST_EPISODES)
     if isinstance(one, Study):
         return Job(replace(one, seeds=count or one.seeds) if one.seeds > 1 else one, None, out)
     grade = replace(small_grade(one) if asked.small else paper_grade(one), **changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import time
@@ -79,7 +80,7 @@ def parse_budget(text: str | None) -> float | None:
     if text is None:
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if match is None or float(match[1]) <= 0:
+    if match is None or not 0.0 < float(match[1]) < math.inf:
         raise UsageError(f"--budget {text!r} is not a time such as 90s, 30m or 2h")
     return float(match[1]) * UNITS[match[2]]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pars import api
 from pars.algos import find_algorithm
-from pars.config import structure, to_dict
+from pars.config import MOST_VALUES, check_whole, structure, to_dict
 from pars.errors import CheckpointError, ResourceError, UsageError
 from pars.files import read_sealed, sealed
 from pars.report.stats.statistics import number as number_text
@@ -31,6 +31,7 @@ from pars.training.progress import duration
 
 FILE, FORMAT = "search.json", 1
 BATCHES, FINAL = "batches", "final"
+MOST_RUNGS = 30  # with halves, the first of them is a billionth of the last
 OWN_SEEDS = 10_000  # where the trials' seeds begin: those of the final runs are below
 
 
@@ -61,13 +62,12 @@ class Search:
 
     def check(self) -> None:
         """Raises UsageError."""
-        for name in ("trials", "width", "rungs", "final_seeds"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name.replace('_', '-')} {getattr(self, name)}: give at least 1")
-        if self.keep < 2:
-            raise UsageError(f"--keep {self.keep}: one of at least 2 trials goes up")
-        if not 0 <= self.seed < OWN_SEEDS or self.final_seeds > OWN_SEEDS:
-            raise UsageError(f"--seed {self.seed}: give a number from 0 to {OWN_SEEDS - 1}")
+        check_whole("--trials", self.trials, 1, MOST_VALUES)
+        check_whole("--width", self.width, 1, MOST_VALUES)
+        check_whole("--rungs", self.rungs, 1, MOST_RUNGS)
+        check_whole("--keep", self.keep, 2, MOST_VALUES)  # one of so many goes up
+        check_whole("--search-seed", self.seed, 0, OWN_SEEDS - 1)
+        check_whole("--final-seeds", self.final_seeds, 1, OWN_SEEDS)
 
 
 @dataclass

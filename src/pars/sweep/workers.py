@@ -10,11 +10,14 @@ from pathlib import Path
 import jax
 
 from pars import system
+from pars.config import check_whole
 from pars.errors import UsageError
 from pars.sweep.drive import Pool
 from pars.sweep.local import Here
 from pars.sweep.on_ray import OnRay
 from pars.sweep.work import work
+
+MOST = 1000  # processes of one machine
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,10 @@ class Workers:
 
     def check(self) -> None:
         """Raises UsageError."""
-        given = {"workers": self.number, "cores": self.cores, "members": self.members}
-        for name, value in given.items():
-            if value is not None and value < 1:
-                raise UsageError(f"--{name} {value}: give at least 1")
-        if self.retries < 0:
-            raise UsageError(f"--retries {self.retries}: give 0 or more")
+        check_whole("--workers", self.number, 1, MOST)
+        check_whole("--cores", self.cores, 1)
+        check_whole("--members", self.members, 1)
+        check_whole("--retries", self.retries, 0)
         if self.ray and self.number:
             raise UsageError("--workers is for this machine; on a cluster --cores decides how many fit")
         if self.fetch and not self.ray:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pars import presets
-from pars.config import MOST_WHOLE, check_whole
+from pars.config import MOST_EPISODES, MOST_WHOLE, check_whole
 from pars.core import Algorithm
 from pars.envs import Task
 from pars.errors import UsageError
 from pars.training.plan import Plan
-from pars.training.rollout import MOST_EPISODES
 
 
 def make_plan(

@@ -17,7 +17,6 @@ from pars.system import cores
 
 Array = np.ndarray
 EVALUATION, EPISODE = 0, 1  # uses of environment seeds
-MOST_EPISODES = 100_000  # of one evaluation: each has a simulator of its own
 
 
 class Evaluation(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pars.config import MOST_EPISODES, check_whole
 from pars.data.catalog import DATASETS, collect_dataset, original
 from pars.data.checking.doctor import file_of
 from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns, roll_out
@@ -125,8 +126,8 @@ def verify(
     task_id = task_id or (name if name in TASKS else None)
     if task_id is None:
         raise UsageError(f"{name}: which task was it recorded in? name it with --task (see: pars tasks)")
-    if rows < 1 or episodes < 0:
-        raise UsageError(f"rows={rows}, episodes={episodes}; compare at least 1 row, and 0 or more episodes")
+    check_whole("rows", rows, 1)
+    check_whole("episodes", episodes, 0, MOST_EPISODES)
     if name in DATASETS:
         path = collect_dataset(name)
     else:
