@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(tmp_path: Path, capsys: py
     said = capsys.readouterr().out
     assert "table14" in said and "our own maze data" in said and "on one GPU" in said
     assert not (tmp_path / "out").exists()
+
+
+def test_what_fits_no_budget_is_said_with_one_that_would_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["figure5", "--seeds", "2", "--budget", "2s", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "0 units finished" in said and "cannot be stopped halfway" in said and re.search(r"give --budget [12]m", said)
+    )
+    index = (tmp_path / "index.html").read_text()
+    assert "0 of 7" in index
 
 
 def test_printed_numbers_need_no_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,6 +121,13 @@ def test_estimates_are_corrected_by_what_units_took(clock: Clock) -> None:
     assert not outcome.left and clock.now == 60.0
 
 
+def test_a_small_one_says_little_about_the_others(clock: Clock) -> None:
+    """A drawing that took no time at all does not make a long part fit that does not."""
+    units = [unit(clock, "drawing", 0.1, 0.0, False), unit(clock, "part", 57.0, 300.0, False)]
+    outcome = run_units(units, 60.0, VIEW, clock)
+    assert [one.label for one in outcome.left] == ["part"] and clock.now == 0.0
+
+
 def test_a_signal_stops_all_of_it(clock: Clock) -> None:
     def run(stop: Stop, view: Any) -> None:
         stop.signalled = True
@@ -167,14 +178,41 @@ def study(fails: bool) -> Study:
 
 def test_a_study_goes_on_behind_its_last_finished_part(tmp_path: Path) -> None:
     CALLS.clear()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="run the same command"):
         call([Job(study(fails=True), None, tmp_path)])
-    assert not (tmp_path / "sums" / "3seeds" / "report.html").exists()
+    assert "1 of 2 parts are not finished" in (tmp_path / "sums" / "3seeds" / "report.html").read_text()
+    assert "Not finished: second missing." in (tmp_path / "index.html").read_text()
     call([Job(study(fails=False), None, tmp_path)])
     assert CALLS == ["first", "second", "second"]
     summary = json.loads((tmp_path / "sums" / "3seeds" / "summary.json").read_text())
     assert summary["verdicts"] == {"inside": 1} and summary["reading"] == ["It adds up."]
     assert "It adds up." in (tmp_path / "index.html").read_text()
+
+
+def test_sigterm_ends_a_study_as_sigint_does(tmp_path: Path) -> None:
+    terminated = replace(study(fails=False), parts={"first": lambda seeds: os.kill(os.getpid(), signal.SIGTERM)})
+    with pytest.raises(Interrupted, match="run the same command"):
+        call([Job(terminated, None, tmp_path)])
+    assert "1 of 1 parts" in (tmp_path / "sums" / "3seeds" / "report.html").read_text()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_was_never_begun_stands_in_the_index(tmp_path: Path) -> None:
+    jobs = [Job(study(fails=False), None, tmp_path), Job(GRID, GRADE, tmp_path)]
+    reproduce(jobs, [], None, VIEW, "")
+    index = (tmp_path / "index.html").read_text()
+    assert "Not finished: first, second missing." in index and "No run has finished yet." in index
+    assert index.count("0 of 2") and index.count("0 of 4")
+
+
+def test_a_part_that_computes_says_so_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pars.training.progress.PLAIN", 0.01)
+    slow = replace(study(fails=False), parts={"first": lambda seeds: time.sleep(0.2) or {"x": np.zeros(1)}})
+    (unit,) = Job(slow, None, tmp_path).units(Machine(), "")
+    unit.run(Stop(), SimpleNamespace(note=said.append))  # type: ignore[arg-type]
+    assert len(said) > 2 and said[0].startswith("sums: part 1 of 1, first, 3 seeds")
+    assert said[1].startswith(said[0]) and "elapsed 0:00" in said[1]
 
 
 def test_arrays_are_kept_whole_or_not_at_all(tmp_path: Path) -> None:

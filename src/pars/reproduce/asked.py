@@ -55,7 +55,8 @@ def make_job(one: Study | Grid, asked: Asked, out: Path) -> Job:
     check_whole("--rows", changes.get("rows"), 1)
     check_whole("--episodes", changes.get("episodes"), 1, MOST_EPISODES)
     if isinstance(one, Study):
-        return Job(replace(one, seeds=count or one.seeds) if one.seeds > 1 else one, None, out)
+        seeds = count if count and one.seeds > 1 else one.seeds
+        return Job(replace(one, seeds=seeds, seconds=one.seconds * seeds / one.seeds), None, out)
     grade = replace(small_grade(one) if asked.small else paper_grade(one), **changes)
     if grade.data == "d4rl" and "rows" not in changes:
         grade = replace(grade, rows=None)  # of the small form's twins

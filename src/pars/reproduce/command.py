@@ -20,7 +20,7 @@ from pars.errors import UsageError
 from pars.reproduce.asked import Asked
 from pars.reproduce.cost import Machine, Seconds
 from pars.reproduce.reproduce import Job, Outcome, Unit, plan_units, reproduce
-from pars.reproduce.units import run_units
+from pars.reproduce.units import PAGES_SECONDS, run_units
 from pars.reproduce.workers import Runner
 from pars.sweep.drive import Pool, in_words
 from pars.sweep.workers import Workers, take_gpus
@@ -130,5 +130,13 @@ def _print_end(console: Console, outcome: Outcome, out: Path, seconds: float) ->
         names = ", ".join(dict.fromkeys(unit.experiment for unit in outcome.left))
         console.print(
             f"{len(outcome.left)} of the units are left for the next call ({names}); the same command continues",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    whole = next((unit for unit in outcome.left if not unit.divisible), None)
+    if whole and not outcome.finished:
+        minutes = math.ceil((1.2 * whole.cost.here + PAGES_SECONDS + seconds) / 60)
+        console.print(
+            f"{whole.experiment}, {whole.label}: takes about {duration(whole.cost.here)} and cannot be stopped "
+            f"halfway, so it is only begun where it fits; give --budget {minutes}m",
             soft_wrap=True, highlight=False,
         )  # fmt: skip

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pars.errors import Interrupted
 from pars.report.pages.html import section
 from pars.report.pages.overview import write_report
 from pars.report.pages.reproduction import write_index, write_page
@@ -76,7 +80,7 @@ def plan_units(
 
 def reproduce(jobs: Sequence[Job], units: Sequence[Unit], budget: float | None, view: View, command: str,
               begun: float | None = None, run: Callable[..., Outcome] = run_units) -> Outcome:  # fmt: skip
-    """Run the jobs' units and write all pages and the index, also when interrupted.
+    """Run the jobs' units and write all pages and the index, also when interrupted, by SIGTERM as by SIGINT.
 
     Args:
         run: as `run_units`.
@@ -86,7 +90,8 @@ def reproduce(jobs: Sequence[Job], units: Sequence[Unit], budget: float | None, 
         note_grade(job)
     errors: list[Exception] = []
     try:
-        outcome = run(units, budget, view, begun=begun)
+        with _terminated_as_interrupted():
+            outcome = run(units, budget, view, begun=begun)
     finally:
         for job in jobs:
             try:
@@ -101,6 +106,22 @@ def reproduce(jobs: Sequence[Job], units: Sequence[Unit], budget: float | None, 
     return outcome
 
 
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends what is computed where SIGINT does; training has its own way. Raises Interrupted for both."""
+    previous = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
+    if main:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped; what is finished is kept; run the same command to continue") from None
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, previous)
+
+
 def show_job(job: Job, command: str) -> list[str]:
     """Write the page of what is there; lines for the terminal."""
     return _show_study(job, job.experiment, command) if isinstance(job.experiment, Study) else _show_grid(job, command)
@@ -109,11 +130,14 @@ def show_job(job: Job, command: str) -> list[str]:
 def _show_study(job: Job, study: Study, command: str) -> list[str]:
     paths = {name: part_path(job.folder, name) for name in study.parts}
     missing = [name for name, path in paths.items() if not path.is_file()]
-    if missing:
-        return [f"{study.id}: not finished ({', '.join(missing)} missing)"]
-    finding = study.show({name: load_arrays(path) for name, path in paths.items()})
     said = f"computed here, {job.seeds} seeds" if job.seeds > 1 else "computed here"
-    return write_page(job.page, study, finding, said if paths else "printed numbers, nothing computed", command=command)
+    if missing:
+        finding = Finding(reading=[f"Not finished: {', '.join(missing)} missing."])
+    else:
+        finding = study.show({name: load_arrays(path) for name, path in paths.items()})
+    counted = {"planned_cells": len(paths), "finished_cells": len(paths) - len(missing)}
+    said = said if paths else "printed numbers, nothing computed"
+    return write_page(job.page, study, finding, said, progress=counted if missing else None, command=command)
 
 
 def _show_grid(job: Job, command: str) -> list[str]:
@@ -124,12 +148,11 @@ def _show_grid(job: Job, command: str) -> list[str]:
     values = None if asked.values is None else tuple(dict.fromkeys([*grid.values, *asked.values]))
     grade = replace(asked, tasks=tuple(dict.fromkeys([*tasks, *asked.tasks])), arms=None, values=values)
     results = read_results(grid, grade, job.folder)
-    if not results.cells:
-        return [f"{grid.id}: no run has finished yet"]
     for task in results.tasks:
         if not (job.folder / task / "report.html").is_file():  # killed before it was written
             write_report(job.folder / task)
-    shown, (table, profiles) = grid.show(results), results.across()
+    shown = grid.show(results) if results.cells else Finding(reading=["No run has finished yet."])
+    table, profiles = results.across() if results.cells else ("", None)
     pictures = [*shown.pictures, *([profiles] if profiles else [])]
     reading = [*results.diverged, *results.earlier, *results.silence(), *shown.reading]
     finding = Finding([*results.comparisons(), *shown.comparisons], pictures, reading)

@@ -20,17 +20,18 @@ from pars.report.pages.overview import write_report
 from pars.reproduce.base import Arrays, Study
 from pars.reproduce.cost import Machine, Seconds, collect, data_of, data_seconds
 from pars.reproduce.grid import Grade, Grid, make_groups, make_plan, same
-from pars.system import replacing
+from pars.system import cores, replacing
 from pars.training.folder import FORMAT, read_description, read_status
 from pars.training.launch import train_runs
 from pars.training.parts import make_group
 from pars.training.plan import Group, How, Plan, Request
-from pars.training.progress import duration
+from pars.training.progress import duration, sign_of_life
 from pars.training.restore import group_folders
 from pars.training.view import Stop, View
 
 TWIN = "twin of "  # begins the label of a unit that collects one
 PAGES_SECONDS = 10.0  # of a budget that are kept for writing pages
+FIRM_SECONDS = 20.0  # what was estimated weighs against what units took as if it came from so long a one
 Run = Callable[[Stop, View], None]
 
 
@@ -67,11 +68,13 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
     """Run units in their order, those that fit the seconds of the budget; the time that passes corrects the estimates.
 
     What does not fit whole is left for later; if nothing fits, the first that can be continued is begun, and stopped
-    when the budget ends. An error ends its group of units, not the others. Raises Interrupted on a signal.
+    when the budget ends. What cannot be is only run where it fits. An error ends its group of units, not the others.
+    Raises Interrupted on a signal.
     """
     begun = clock() if begun is None else begun
     end = end_of(begun, budget)
-    outcome, factor, broken = Outcome([], [], []), 1.0, set()
+    outcome, broken = Outcome([], [], []), set()
+    took = expected = FIRM_SECONDS
 
     def attempt(unit: Unit) -> float | None:
         """Its seconds if it was finished."""
@@ -96,12 +99,13 @@ def run_units(units: Sequence[Unit], budget: float | None, view: View, clock: Ca
         if (unit.group or unit.experiment) in broken:
             continue
         left = float("inf") if end is None else end - clock()
+        factor = min(max(took / expected, 0.1), 10.0)
         if factor * unit.cost.here > left or not unit.ready():
             outcome.left.append(unit)
             continue
         seconds = attempt(unit)
         if seconds is not None and not unit.begun:
-            factor = 0.5 * factor + 0.5 * min(max(seconds / max(unit.cost.here, 1e-3), 0.1), 10.0)
+            took, expected = took + seconds, expected + unit.cost.here
     first = next((unit for unit in outcome.left if unit.divisible and unit.ready()), None)
     if first is not None and not outcome.finished and end is not None and clock() < end:
         outcome.left.remove(first)
@@ -116,7 +120,7 @@ def end_of(begun: float, budget: float | None) -> float | None:
 
 def study_units(study: Study, seeds: int, folder: Path) -> Iterator[Unit]:
     count = len(study.parts)
-    share = study.seconds * seeds / study.seeds / max(count, 1)
+    share = study.seconds / max(count, 1) * max(2 / cores(), 1.0)
     took: list[float] = []  # seconds of the parts computed now
 
     for number, (name, part) in enumerate(study.parts.items(), 1):
@@ -127,9 +131,11 @@ def study_units(study: Study, seeds: int, folder: Path) -> Iterator[Unit]:
         ) -> None:
             each = sum(took) / len(took) if took else share
             left = duration((count - number + 1) * each)
-            view.note(f"{study.id}: part {number} of {count}, {name}, {seeds} seeds; about {left} left")
+            doing = f"{study.id}: part {number} of {count}, {name}, {seeds} seeds; about {left} left"
+            view.note(doing)
             begun = time.monotonic()
-            save_arrays(path, part(range(seeds)))
+            with sign_of_life(view.note, doing):
+                save_arrays(path, part(range(seeds)))
             took.append(time.monotonic() - begun)
 
         yield Unit(study.id, name, Seconds(share, share), path.is_file(), run, divisible=False)
@@ -146,8 +152,8 @@ def grid_units(grid: Grid, grade: Grade, folder: Path, machine: Machine, command
     for tasks in [tuple(grade.tasks)] if machine.together else columns:
         for task_id in tasks:
             if missing := data_seconds(grade, task_id, machine.physics(task_id)):
-                gather = lambda stop, view, task_id=task_id: collect(grade, task_id)  # noqa: E731
                 label = f"{TWIN}{twin_path(task_id, grade.rows).stem}"
+                gather = _gathering(grade, task_id, f"{label}; about {duration(missing)} in all")
                 yield Unit(grid.id, label, Seconds(missing, missing), False, gather, divisible=False, group=label)
         by_task = [make_groups(grid, grade, task_id) for task_id in tasks]
         for groups in zip_longest(*by_task):
@@ -157,6 +163,14 @@ def grid_units(grid: Grid, grade: Grade, folder: Path, machine: Machine, command
                 if group is not None
             ]
             yield _population(grid, grade, parts, machine, command)
+
+
+def _gathering(grade: Grade, task_id: str, doing: str) -> Run:
+    def run(stop: Stop, view: View) -> None:
+        with sign_of_life(view.note, doing):
+            collect(grade, task_id)
+
+    return run
 
 
 class Part(NamedTuple):

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import functools
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -238,6 +239,24 @@ class View:
 def make_view(console: Console | None = None, quiet: bool = False) -> View:
     """A view on `console`, by default on standard output. quiet: a view that says nothing at all."""
     return View(console if console is not None else Console(), quiet)
+
+
+@contextlib.contextmanager
+def sign_of_life(say: Callable[[str], None], doing: str) -> Iterator[None]:
+    """A line every `PLAIN` seconds while something goes on that gives no sign itself."""
+    begun, done = time.monotonic(), threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(PLAIN):
+            say(f"{doing}; elapsed {duration(time.monotonic() - begun)}")
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 @contextlib.contextmanager

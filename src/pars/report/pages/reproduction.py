@@ -66,7 +66,7 @@ def write_page(
         conditions: data, lengths, seeds, physics: what every number on the page was got under.
         comparable: whether the conditions are the paper's; None for what is computed here, whose references say
             themselves what they are.
-        progress: planned_cells and finished_cells.
+        progress: planned_cells and finished_cells, of a study its parts.
         above: path from `folder` to where the runs' links start.
         more: markup of further sections.
     """
@@ -100,7 +100,8 @@ def _body(
     more: str,
 ) -> str:
     planned, finished = progress.get("planned_cells", 0), progress.get("finished_cells", 0)
-    missing = f"{planned - finished} of {planned} cells are not finished; run the same command again."
+    what = "parts" if comparable is None else "cells"
+    missing = f"{planned - finished} of {planned} {what} are not finished; run the same command again."
     said = [
         html.note(f"The paper's claim: {experiment.claim}"),
         html.note(f"Here: {conditions}."),
