@@ -6,7 +6,7 @@ Environment:
 
 PARS_SCORES_SEEDS (3), PARS_SCORES_STEPS (20000 gradient steps), PARS_SCORES_EVERY (2000, between evaluations),
 PARS_SCORES_ONLINE_STEPS, PARS_SCORES_ONLINE_EVERY (5000, 500: environment steps of RLPD and, after the gradient steps,
-of PEX), PARS_SCORES_EPISODES (50),
+of PEX and Off2On), PARS_SCORES_EPISODES (50),
 PARS_SCORES_TASK (pointmaze-medium-diverse), PARS_SCORES_DATA (a file; by default the task's own dataset),
 PARS_SCORES_ONLY (words, as PARS_PEERS_ONLY), PARS_SCORES_SET (settings of ours, translated for the peer:
 "discount=0.97 sac_n.critics=4"), PARS_SCORES_CSV, PARS_SCORES_PNG (files to write: runs/bench/scores.csv, .png).
@@ -37,7 +37,6 @@ from benchmarks.score_table import Point, draw, report, write_csv
 from benchmarks.time_to_score import Act, policy
 from pars.algos import ALGORITHMS
 from pars.api import open_dataset
-from pars.core import by_ratio
 from pars.data import Dataset
 from pars.envs import Task, make_task
 from pars.packing import unpack
@@ -111,9 +110,9 @@ class PeerOnline:
         self.interaction.close()
 
 
-def updates(cfg: Any, online: bool, first: int, end: int) -> int:
+def updates(pair: Pair, cfg: Any, first: int, end: int) -> int:
     """Gradient steps in the steps from `first` to `end`."""
-    return by_ratio(cfg, end) - by_ratio(cfg, first) if online else end - first
+    return pair.algorithm.due(cfg, end) - pair.algorithm.due(cfg, first) if pair.online else end - first
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,8 @@ class Contest:
             settings = pair.translate(cfg, self.task.action_dim)
         if pair.online:
             settings |= {"online_steps": total} | ({"task": self.task.id} if entry is pair.ours else {})
+        if pair.one_start:
+            settings |= {"handover": str(self.folder / f"handover-{seed}.npz")}
         ensemble = {"critics": cfg.critics} if hasattr(cfg, "critics") else {}
         total = self.trial.steps if pair.offline_first else total
         return dict(settings=settings, seed=seed, total=total, batch=cfg.batch_size, first=0, **ensemble), cfg
@@ -165,7 +166,7 @@ class Contest:
                     except PeerError as error:
                         self._lose(one.entry, error)
                         continue
-                    count = updates(one.cfg, pair.online, end - every, end)
+                    count = updates(pair, one.cfg, end - every, end)
                     yield Point(pair.title, one.entry.peer, seed, end, found, seconds, count)
                     time.sleep(PAUSE)
 

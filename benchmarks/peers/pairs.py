@@ -48,6 +48,7 @@ class Pair:
     always: Settings  # of ours, for what the peer has fixed
     online: bool = False
     offline_first: bool = False  # all gradient steps of a trial, then online
+    one_start: bool = False  # theirs goes online with our actors and critics
     choice: str = presets.PAPER  # of our presets
 
     @property
@@ -173,6 +174,16 @@ PAIRS = (
         {"normalize_obs": False},
         online=True,
         offline_first=True,
+    ),
+    Pair(
+        _ours("Off2On", "off2on"),
+        Entry("off2on", "Off2On", "off2on", ADAPTERS + "off2on_torch", _uncounted, "rlkit/examples/ours.py"),
+        translations.off2on,
+        presets.settings("off2on", "pointmaze-medium-diverse"),
+        {"normalize_obs": False, "learned_spread": False},
+        online=True,
+        offline_first=True,
+        one_start=True,
     ),
     _ogbench("GCIVL", "gc_iql", "gcivl", translations.gcivl, "action_free", advantage_scale=10.0, expectile=0.9),
     _ogbench("GCIQL", "gc_iql", "gciql", translations.gciql, "ogbench"),

@@ -71,6 +71,15 @@ def pex(cfg: Any, actions: int) -> Settings:
     return _shared(cfg) | own | loop | {"hidden_dim": cfg.hidden[0], "hidden_num": len(cfg.hidden)}
 
 
+def off2on(cfg: Any, actions: int) -> Settings:
+    own = {"discount": cfg.discount, "soft_target_tau": cfg.polyak, "target_entropy": cfg.target_entropy * actions}
+    rates = dict.fromkeys(("alpha_lr", "policy_lr", "qf_lr"), cfg.online_lr) | {"weight_net_lr": cfg.ratio_lr}
+    sizes = {"ensemble_size": cfg.agents, "layer_size": cfg.hidden[0], "temperature": cfg.ratio_temperature}
+    loop = {"epoch_steps": cfg.epoch_steps, "updates_per_step": cfg.updates_per_step}
+    first = {"first_epoch_multiplier": cfg.first_epoch_factor, "init_online_fraction": cfg.new_share}
+    return _shared(cfg) | own | rates | sizes | loop | first
+
+
 def _support(cfg: Any) -> Settings:
     own = {"behaviour_steps": cfg.behaviour_steps, "behaviour_lr": cfg.behaviour_lr, "policy_freq": cfg.policy_delay}
     return _shared(cfg) | own | {"normalize": cfg.normalize_obs, "discount": cfg.discount, "tau": cfg.polyak}

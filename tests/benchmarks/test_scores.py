@@ -119,10 +119,24 @@ def test_a_pair_may_train_offline_before_it_goes_online(made_up: Pair) -> None:
     assert "out of cheese" in said[0]  # in the four steps before
 
 
-def test_updates_begin_after_random_steps() -> None:
-    cfg = SimpleNamespace(updates_per_step=20, random_steps=5, learning_starts=0)
-    assert [scores.updates(cfg, True, first, first + 4) for first in (0, 4, 8)] == [0, 60, 80]
-    assert scores.updates(cfg, False, 0, 4) == 4
+def test_theirs_is_told_where_our_start_is(tmp_path: Path) -> None:
+    pair = next(pair for pair in PAIRS if pair.one_start)
+    contest = SimpleNamespace(trial=trial(), task=scores.make_task("pointmaze-umaze-fixed"), folder=tmp_path)
+    ours, theirs = (
+        scores.Contest.job_fields(contest, pair, entry, 1)[0]["settings"]  # type: ignore[arg-type]
+        for entry in (pair.ours, pair.peer)
+    )
+    assert ours["handover"] == theirs["handover"] == str(tmp_path / "handover-1.npz")
+    assert ours["agents"] == theirs["ensemble_size"] == 3
+
+
+def test_updates_are_those_that_are_due() -> None:
+    known = {pair.title: pair for pair in PAIRS if pair.online}
+    cfg = known["RLPD"].algorithm.configure(dict(updates_per_step=20, random_steps=5))
+    assert [scores.updates(known["RLPD"], cfg, first, first + 4) for first in (0, 4, 8)] == [0, 60, 80]
+    assert scores.updates(PAIRS[0], cfg, 0, 4) == 4
+    cfg = known["Off2On"].algorithm.configure(dict(epoch_steps=4, first_epoch_factor=3))
+    assert [scores.updates(known["Off2On"], cfg, first, first + 3) for first in (0, 3, 6)] == [0, 12, 4]
 
 
 @pytest.mark.slow
@@ -152,10 +166,12 @@ def test_ours_waits_and_draws_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     zeros = np.zeros((30, 4), np.float32)
     Data(zeros, action, zeros[:, 0], zeros, zeros[:, 0]).write(tmp_path / "data.npz")
     settings = dict(hidden=[8], actor_hidden=[8], learning_starts=2, evaluation_chance=1.0)
-    settings |= dict(task="pointmaze-umaze-fixed", online_steps=5)
+    settings |= dict(task="pointmaze-umaze-fixed", online_steps=5, handover=str(tmp_path / "start.npz"))
     adapter = Adapter(Job("", "pex", "", str(tmp_path / "data.npz"), 2, batch=8, total=3, settings=settings))
     np.testing.assert_allclose(np.asarray(adapter.learner.facts["action_std"])[0], action.std(axis=0), rtol=1e-6)
     assert adapter.steps(3) == 3 and adapter.interact(0) == 0
+    with np.load(tmp_path / "start.npz", allow_pickle=False) as agents:
+        assert agents["critic/mlp/Dense_0/kernel"].shape == (2, 6, 8) and "actor/mlp/out/bias" in agents
     ran: list[tuple[int, int]] = []
     monkeypatch.setattr(adapter.learner, "run", lambda first, count, total, phase: ran.append((first, total)))
     monkeypatch.setattr(adapter.learner, "metrics", lambda *args: None)
@@ -200,6 +216,8 @@ def test_translations_by_hand() -> None:
         dropout=False, dropout_rate=0.1, spread=0.2, least_value=-20.0, normalize_weights=True,
         rnd_lr=3e-4, rnd_width=16, rnd_embedding=8, rnd_steps=9, actor_bonus_weight=0.5, critic_bonus_weight=0.01,
         expectile=0.9, advantage_scale=10.0, choice_scale=5.0, learning_starts=40,
+        online_lr=1e-4, ratio_lr=3e-4, ratio_temperature=5.0, agents=3, epoch_steps=200, first_epoch_factor=10,
+        new_share=0.5,
         td_weight=0.7, pull="above", pull_margin=5.0, pull_distance=0.1,
     )  # fmt: skip
     theirs = translations.cql(cfg, 2)
@@ -226,6 +244,9 @@ def test_translations_by_hand() -> None:
     theirs = translations.pex(cfg, 2)
     assert (theirs["tau"], theirs["beta"], theirs["inv_temperature"]) == (0.9, 10.0, 5.0)
     assert (theirs["initial_collection_steps"], theirs["hidden_dim"], theirs["hidden_num"]) == (40, 64, 2)
+    theirs = translations.off2on(cfg, 2)
+    assert (theirs["ensemble_size"], theirs["temperature"], theirs["qf_lr"], theirs["alpha_lr"]) == (3, 5.0, 1e-4, 1e-4)
+    assert (theirs["epoch_steps"], theirs["first_epoch_multiplier"], theirs["init_online_fraction"]) == (200, 10, 0.5)
 
 
 def test_goals_are_translated_by_hand() -> None:

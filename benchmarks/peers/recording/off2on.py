@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.peers.base import load_module, stand_in
+from benchmarks.peers.adapters import off2on_torch
 from benchmarks.peers.recording.base import (
     ACTION,
     BATCH,
@@ -27,18 +26,11 @@ from benchmarks.peers.recording.base import (
 from benchmarks.peers.recording.torch_parts import Watcher, draws, fill, grads, linears, losses
 
 AGENTS = 3
-UNUSED = ("gtimer", "gym", "gym.spaces", "d4rl", "dateutil", "dateutil.tz", "torchvision", "cv2")
-UNUSED_OF_PEER = ("launchers.launcher_util", "samplers.data_collector", "torch.torch_rl_algorithm", "core.logging")
-UNUSED_OF_PEER += ("data_management.env_replay_buffer", "data_management.prioritized_replay_buffer")
-UNUSED_OF_PEER += ("torch.networks.pretrained_cnn",)
 
 
 def off2on(folder: str) -> Record:
     """loss/critic sums the mean squares of all agents and twins; one policy, the mixture of the agents'."""
-    stand_in(*UNUSED, *(f"rlkit.{name}" for name in UNUSED_OF_PEER))
-    sys.path.append(f"{folder}/rlkit")
-    peer = load_module(folder, "rlkit/examples/ours.py")
-    np.int = int  # type: ignore[attr-defined]  # which NumPy has taken away
+    peer = off2on_torch.load(folder)
     settings = {"discount": 0.97, "target_entropy": -ACTION, "log_alpha": -0.6, "temperature": 5.0}
     fixed = {"log_std_min": -20.0, "log_std_max": 2.0, "priority_min": 1e-3, "priority_max": 1e3}
     more = np.random.default_rng(130)
