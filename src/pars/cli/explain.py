@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 from pars.errors import ParsError, ResourceError, UsageError, printable
 
+LIBRARIES = ("JAX_", "XLA_", "CUDA_", "MUJOCO_", "PYOPENGL_")  # whose variables we start with
+
 
 def explain(error: Exception) -> int:
     """Print one line about `error`; the exit code."""
-    known = error if isinstance(error, ParsError) else _resource(error) or _theirs(error) or _system(error)
+    known = error if isinstance(error, ParsError) else None
+    known = known or _resource(error) or _variable(error) or _theirs(error) or _system(error)
     if known is None:
         where = "--debug shows where" + ("; see pars.testing.check_algorithm, too, for your own" if _others() else "")
         line = printable(str(error).partition("\n")[0])
-        print(f"pars: internal error: {type(error).__name__}: {line} ({where})", file=sys.stderr)
+        _say(f"internal error: {type(error).__name__}: {line} ({where})")
         return 1
-    print(f"pars: {printable(' '.join(str(known).splitlines()))}", file=sys.stderr)
+    _say(printable(" ".join(str(known).splitlines())))
     return known.exit_code
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # a full disk behind 2>FILE changes no exit code
+        print(f"pars: {line}", file=sys.stderr)
 
 
 def _resource(error: Exception) -> ParsError | None:
@@ -34,6 +45,15 @@ def _resource(error: Exception) -> ParsError | None:
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return ResourceError("out of memory; train fewer members at once or smaller networks")
     return None
+
+
+def _variable(error: Exception) -> ParsError | None:
+    """A value of an environment variable that a library refuses: it names that, or a flag of its own by the name."""
+    if not isinstance(error, ValueError | RuntimeError):
+        return None
+    line = str(error).partition("\n")[0]
+    named = (name for name in os.environ if name.startswith(LIBRARIES) and re.search(rf"\b{name}\b", line, re.I))
+    return next((UsageError(f"{name}={os.environ[name]}: {line}; correct it, or unset it") for name in named), None)
 
 
 def _theirs(error: Exception) -> ParsError | None:
@@ -61,4 +81,4 @@ def _others() -> bool:
 
 def one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
     """Stands in the place of warnings.showwarning."""
-    print(f"pars: warning: {printable(' '.join(str(message).splitlines()))}", file=sys.stderr)
+    _say(f"warning: {printable(' '.join(str(message).splitlines()))}")

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import arg
 
 import pars
-from pars.cli import overview
+from pars.cli import overview, streams
 from pars.cli.data import DATA_COMMANDS
 from pars.cli.deliver import DELIVERY
 from pars.cli.explain import explain, one_line
@@ -252,6 +252,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of `pars`; exits with a code of pars.errors."""
+    streams.open_closed()
+    os.environ["MPLBACKEND"] = "Agg"  # pictures go to files, whatever draws in a user's notebooks
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
