@@ -8,7 +8,9 @@ import pytest
 
 from pars.cli import main
 from pars.errors import UsageError
+from pars.files import sealed
 from pars.report.listing import age, listed
+from pars.system import write_whole
 from tests.report.fabricate import write_group
 
 SCORES = {"offline": {0: [0, 0], 1000: [40, 60]}}
@@ -61,6 +63,73 @@ def test_the_command_prints_and_writes_them(home: Path, capsys: pytest.CaptureFi
     assert "reward_scale=10" in said and "50.0 ± 14.1" in said and "offline 1,000/10,000" in said
     assert [row["algorithm"] for row in json.loads((home / "a.json").read_text())] == ["PARS", "PARS"]
     assert (home / "a.csv").read_text().count("\n") == 3
+
+
+def a_search(folder: Path, final: bool) -> None:
+    """What a search leaves: a trial's population, its final runs, and the record of both."""
+    for place in ("batches/00000", "final"):
+        write_group(folder / place / "pars-1", "pars", SCORES, seeds=(0, 1))
+    trials = [{"number": 0, "params": {"critics": "4", "bc_weight": 0.5}, "results": [[90.0, None, None]]},
+              {"number": 1, "params": {"critics": "2", "bc_weight": 0.1}, "results": []}]  # fmt: skip
+    chosen = {"trial": 0, "mark": "chosen by search over 1 trials", "seeds": [0, 1]}
+    chosen["values"] = [[40.0, None, None], [60.0, None, None]]
+    space = {"critics": {"values": ["2", "4"]}, "bc_weight": {"low": 0.01, "high": 1.0, "log": True}}
+    asked = {"algorithm": "pars", "task": "umaze", "objective": "score", "steps": [10], "space": space, "width": 2}
+    record = {"format": 1, "asked": asked, "trials": trials, "batches": [], "closed": False, "seconds": 1.0}
+    write_whole(folder / "search.json", sealed({**record, "final": chosen if final else None}))
+
+
+def test_a_search_is_one_row_of_what_it_has_chosen(tmp_path: Path) -> None:
+    a_search(tmp_path / "done", final=True)
+    a_search(tmp_path / "going", final=False)
+    going, done = sorted(listed([tmp_path]), key=lambda row: row.seeds)
+    assert (done.run, done.score, done.seeds, done.at) == (
+        str(tmp_path / "done" / "final"),
+        50,
+        2,
+        "search of 1 trials",
+    )
+    assert done.record()["settings"] == "critics=4 bc_weight=0.5" and done.state == "finished"
+    assert (going.run, going.state, going.seeds) == (str(tmp_path / "going"), "searching", 0)
+    assert not listed([tmp_path], algo="iql") and len(listed([tmp_path], state="searching")) == 1
+    (tmp_path / "done" / "search.json").write_text("{")
+    (bad,) = listed([tmp_path], state="damaged")
+    assert "search.json cannot be read" in bad.task
+
+
+def test_a_report_of_a_search_is_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a_search(tmp_path, final=True)
+    main.main(["report", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "critics=4 bc_weight=0.5: 50" in said and (tmp_path / "search.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["ls", "{}", "--state", "wrong"], 2, "--state wrong: a run is new, running"),
+        (["report", "{}/other", "{}/other/../other"], 2, "is named twice"),
+        (["report", "{}/deep"], 4, "it holds 2: name them, such as {}/deep/run1"),
+    ],
+)
+def test_what_cannot_be_is_said(
+    words: list[str], code: int, line: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main.main([word.format(home) for word in words])
+    assert stop.value.code == code and line.format(home) in capsys.readouterr().err
+
+
+def test_settings_are_listed_as_they_are_given(tmp_path: Path) -> None:
+    for number, hidden in enumerate(([128, 128], [256, 256])):
+        settings = [{"hidden": hidden, "penalty": bool(number)}]
+        write_group(tmp_path / f"r{number}" / "pars-1", scores={"offline": {0: [0]}}, seeds=(0,), settings=settings)
+    (tmp_path / "r0" / "pars-1" / "status.json").unlink()
+    by_run = {row.run: row for row in listed([tmp_path])}
+    assert {row.changed for row in by_run.values()} == {
+        "hidden=128x128 penalty=false", "hidden=256x256 penalty=true"
+    }  # fmt: skip
+    assert by_run[str(tmp_path / "r0" / "pars-1")].state == "new"
 
 
 def test_where_no_run_is_that_is_said(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pars import api
 from pars.cli.files import write_records
 from pars.envs import make_task
 from pars.errors import UsageError, printable
+from pars.report.records import SEARCH
 from pars.training.folder import read_description
 from pars.training.restore import run_folders
 
@@ -89,9 +90,14 @@ def report(runs: Sequence[Path], out: Path | None = None, quiet: bool = False) -
 
     if not runs or (out and len(runs) == 1):
         raise UsageError("name a run, such as runs/RUN" if not runs else f"--out {out}: is for a page of several runs")
+    if twice := [run for i, run in enumerate(runs) if run.resolve() in [other.resolve() for other in runs[:i]]]:
+        raise UsageError(f"{twice[0]} is named twice; name each run once")
+    console = Console()
+    if len(runs) == 1 and (runs[0] / SEARCH).is_file():
+        _report_search(runs[0], console)
+        return
     for run in runs:
         run_folders(run)
-    console = Console()
     if len(runs) > 1:
         lines, path = comparison.summary(runs), comparison.write(runs, out or Path("comparison.html"))
     else:
@@ -99,6 +105,18 @@ def report(runs: Sequence[Path], out: Path | None = None, quiet: bool = False) -
     for line in lines:
         console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     console.print(f"report: {path}", markup=False, soft_wrap=True)
+
+
+def _report_search(out: Path, console: Console) -> None:
+    """The page of a search once more, from its record."""
+    from pars.sweep import page, search, space  # slow to import
+
+    record = search.read_record(out)
+    assert record is not None
+    wanted = space.of_record(record.asked["space"])
+    for line in page.summary(record, wanted):
+        console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"page: {page.write_page(record, wanted, out)}", markup=False, soft_wrap=True)
 
 
 def list_runs(

@@ -47,7 +47,8 @@ def report(runs: Positional[tuple[Path, ...]], out: Path | None = None) -> None:
     `pars report runs/A runs/B --out comparison.html`
 
     Args:
-        runs: Folders that `pars train` wrote; runs may still be under way.
+        runs: Folders that `pars train` wrote; runs may still be under way. One of `pars search`: its page is written
+            anew.
         out: Of several runs: the page to write; by default comparison.html here.
     """
     from pars.cli import commands
@@ -63,7 +64,8 @@ def ls(
     csv: Path | None = None,
     json: Path | None = None,
 ) -> None:
-    """List the runs in folders: algorithm, task, the settings that differ, score, steps, state, age; newest first.
+    """List the runs in folders: algorithm, task, the settings that differ, score, steps, state, age; newest first. A
+    search is one line, of the setting it has chosen.
 
     `pars ls runs --algo pars,iql --task 'antmaze-*' --state finished`
 
@@ -71,7 +73,8 @@ def ls(
         folders: Folders that hold runs, at any depth; by default runs.
         algo: Only these algorithms; a pattern, or several with commas between, as for the next two.
         task: Only runs on these tasks, or data.
-        state: Only runs that are running, interrupted, diverged, finished or damaged.
+        state: Only runs that are new (without a checkpoint yet, or killed before it), running (or killed), interrupted,
+            stopped (by --stop-below), diverged, finished, searching (a search without its final runs) or damaged.
         csv: Write the table to this file, too.
         json: The same as a list of objects.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+SEARCH = "search.json"  # in the folder of a search, whose runs are trials
 PHASES = ("offline", "online")  # of the policy
 
 

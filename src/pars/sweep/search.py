@@ -18,6 +18,7 @@ from pars.algos import find_algorithm
 from pars.config import MOST_VALUES, check_whole, structure, to_dict
 from pars.errors import CheckpointError, ResourceError, UsageError
 from pars.files import read_sealed, sealed
+from pars.report.records import SEARCH
 from pars.report.stats.statistics import number as number_text
 from pars.sweep import ask, halving, population
 from pars.sweep.halving import Batch, Ladder, Trial
@@ -29,7 +30,7 @@ from pars.training.parts import make_group
 from pars.training.plan import Group, How, Plan, Request
 from pars.training.progress import duration
 
-FILE, FORMAT = "search.json", 1
+FILE, FORMAT = SEARCH, 1
 BATCHES, FINAL = "batches", "final"
 MOST_RUNGS = 30  # with halves, the first of them is a billionth of the last
 OWN_SEEDS = 10_000  # where the trials' seeds begin: those of the final runs are below

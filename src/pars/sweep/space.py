@@ -105,6 +105,11 @@ def _some(kind: Any) -> str:
     return "{true,false}" if kind is bool else "{2,4,10}"
 
 
+def of_record(space: Mapping[str, Mapping[str, Any]]) -> Space:
+    """As search.json has it."""
+    return {name: Span(**own) if "low" in own else Choice(tuple(own["values"])) for name, own in space.items()}
+
+
 def ends(space: Space) -> dict[str, list[Any]]:
     """The ends of every range and all values of every choice, as axes of settings: what must be right for all."""
     return {name: [own.low, own.high] if isinstance(own, Span) else [*own.values] for name, own in space.items()}

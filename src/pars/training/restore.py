@@ -89,7 +89,13 @@ def run_folders(run: Path | str) -> list[Path]:
     """The groups' folders of a run. Raises CheckpointError if it is none."""
     folders = group_folders(Path(run))
     if not folders:
-        raise CheckpointError(f"{run} is not a run; give the folder that `pars train` printed")
+        below = sorted({path.parent.parent for path in Path(run).glob("*/*/run.json")})
+        named = (
+            f"it holds {len(below)}: name them, such as {below[0]}"
+            if below
+            else "give the folder that `pars train` printed"
+        )
+        raise CheckpointError(f"{run} is not a run; {named}")
     return folders
 
 
