@@ -276,6 +276,11 @@ def _run(words: list[str]) -> None:
     if words == ["--version"]:
         print(f"pars {pars.__version__}")
         return
+    if words[:1] in (["--tyro-print-completion"], ["--tyro-write-completion"]):
+        from pars.cli.completion import complete
+
+        complete(COMMANDS, {"data": DATA_COMMANDS}, words)
+        return
     if words[:1] == ["data"]:
         table, prog, about = DATA_COMMANDS, "pars data", "Collect, list and check datasets."
         words = words[1:]

@@ -53,4 +53,4 @@ def lines(commands: Mapping[str, Callable[..., Any]], about: str, end: str) -> I
                 yield f"{'':13}$ {example}"
     yield from ("", *textwrap.wrap(end, WIDTH))
     yield from ("", "pars COMMAND --help: all options of one. Completion of words in a shell:")
-    yield "  pars --tyro-write-completion bash ~/.local/share/bash-completion/completions/pars  (or zsh, tcsh)"
+    yield "  pars --tyro-write-completion bash ~/.local/share/bash-completion/completions/pars  (or zsh, fish)"
