@@ -54,9 +54,10 @@ def _script(table: Mapping[str, Callable[..., Any]], shell: str) -> str:
 def _nested(table: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
     """A command that has those of `table` below it."""
     kinds = [Annotated[Any, conf.subcommand(name, constructor=function)] for name, function in table.items()]
+    every: Any = functools.reduce(operator.or_, kinds)
 
     def command(below: Any) -> None:
         pass
 
-    command.__annotations__ = {"below": conf.OmitArgPrefixes[functools.reduce(operator.or_, kinds)], "return": None}
+    command.__annotations__ = {"below": Annotated[every, conf.OmitArgPrefixes], "return": None}
     return command
