@@ -11,7 +11,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from pars.envs import gym, in_time, make_task
+from pars import alarm
+from pars.envs import gym, make_task
 from pars.errors import Interrupted, TaskError, UsageError
 from pars.training.view import Stop
 
@@ -93,7 +94,7 @@ def test_the_same_numbers_and_one_line_for_every_end() -> None:
 
 @pytest.mark.usefixtures("module")
 def test_a_signal_is_answered_while_it_hangs(monkeypatch) -> None:
-    monkeypatch.setattr(in_time, "HURRY", 0.2)
+    monkeypatch.setattr(alarm, "HURRY", 0.2)
     env = make_task(ENV, isolate=True).make(1)
     env.reset(np.array([0]), np.array([7]))
     with Stop().listening(), pytest.raises(Interrupted, match="stopped in step of doomed_env:Doomed-v0, which did not"):

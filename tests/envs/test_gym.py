@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict
 
-from pars.envs import in_time, make_task
+from pars import alarm
+from pars.envs import make_task
 from pars.envs.gym import GymBatch
 from pars.errors import Interrupted, TaskError, UsageError
 from pars.training.evaluations import Evaluations
@@ -232,7 +233,7 @@ def test_environments_that_hang_or_end_the_process(monkeypatch, step, words):
 @pytest.mark.parametrize("limit", [0, 60])
 def test_a_signal_is_answered_while_an_environment_hangs(monkeypatch, limit):
     """Also where it may take any time."""
-    monkeypatch.setattr(in_time, "HURRY", 0.1)
+    monkeypatch.setattr(alarm, "HURRY", 0.1)
     env = make_task("Echo-v0", env_timeout=limit).make(1)
     env.reset(np.array([0]), np.array([5]))
     monkeypatch.setattr(Echo, "step", lambda self, action: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(30)))

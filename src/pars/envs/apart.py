@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pars.envs.in_time import TOO_LONG, Late, in_time
+from pars.alarm import TOO_LONG, Late, in_time
 from pars.errors import TaskError
 
 Array = np.ndarray

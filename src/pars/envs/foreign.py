@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from pars.alarm import TOO_LONG, Late, in_time
 from pars.envs.base import Array
-from pars.envs.in_time import TOO_LONG, Late, in_time
 from pars.errors import Interrupted, TaskError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pars.envs.in_time import hurry
+from pars.alarm import hurry
 
 TICK = 1e-6  # seconds, the least that is taken to have passed
 GRACE = 5.0  # seconds that an evaluation may take to end after a signal; then it is given up

@@ -1,4 +1,4 @@
-"""How long an environment may take: an alarm in the main thread, which a signal that asks to stop brings forward."""
+"""How long a call of an environment may take: an alarm in the main thread; a signal that asks to stop hurries it."""
 
 from __future__ import annotations
 
