@@ -39,6 +39,7 @@ def test_sparkline_by_hand():
 
 
 def test_duration_by_hand():
+    assert duration(725, hours=True) == "0:12:05"
     assert [duration(s) for s in (0, 17, 65, 3600 + 61, None, math.inf)] == [
         "0:00",
         "0:17",

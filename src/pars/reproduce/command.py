@@ -102,15 +102,15 @@ def _print_plan(
         on = "computed" if job.grade is None else job.grade.text(job.grid)
         done = sum(unit.done for unit in own)
         shared = job.grade is not None and not own
-        here, gpu = (f"with {job.grid.runs}",) * 2 if shared else (duration(left.here), duration(left.gpu))
+        here, gpu = (f"with {job.grid.runs}",) * 2 if shared else (duration(left.here, True), duration(left.gpu, True))
         total += left
         table.add_row(job.experiment.id, job.experiment.title, on, str(len(own)), str(done), here, gpu)
     console.print(table)
     limit = _with_pool(units, pool) if pool else ""
     limit += f"; budget {duration(budget)}" if budget else ""
     console.print(
-        f"left: about {duration(total.here)} here, {duration(total.gpu)} on one GPU (h:min:s){limit}. Estimates from "
-        "this machine's rate of matrix products and physics; the GPU's are in part measured, in part reasoned.",
+        f"left: about {duration(total.here, True)} here, {duration(total.gpu, True)} on one GPU (h:min:s){limit}. "
+        "Estimates from this machine's rate of matrix products and physics; the GPU's are in part measured, in part reasoned.",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 

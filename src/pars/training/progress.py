@@ -43,13 +43,13 @@ def sparkline(values: Sequence[float], low: float, high: float, bars: str = BARS
     return out
 
 
-def duration(seconds: float | None) -> str:
-    """0:17, 12:05, 3:02:01, or -:-- if not known."""
+def duration(seconds: float | None, hours: bool = False) -> str:
+    """0:17, 12:05, 3:02:01, or -:-- if not known. hours: they are always shown, as where 12:05 could be read as such."""
     if seconds is None or not math.isfinite(seconds):
         return "-:--"
     whole = max(round(seconds), 0)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+    full, minutes = divmod(whole // 60, 60)
+    return f"{full}:{minutes:02d}:{whole % 60:02d}" if full or hours else f"{minutes}:{whole % 60:02d}"
 
 
 def spread(scores: Sequence[float]) -> str:
