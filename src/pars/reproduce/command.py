@@ -110,7 +110,8 @@ def _print_plan(
     limit += f"; budget {duration(budget)}" if budget else ""
     console.print(
         f"left: about {duration(total.here, True)} here, {duration(total.gpu, True)} on one GPU (h:min:s){limit}. "
-        "Estimates from this machine's rate of matrix products and physics; the GPU's are in part measured, in part reasoned.",
+        "Estimates from this machine's rate of matrix products and physics; the GPU's are in part measured, in part "
+        "reasoned.",
         soft_wrap=True, highlight=False,
     )  # fmt: skip
 

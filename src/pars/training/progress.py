@@ -44,7 +44,7 @@ def sparkline(values: Sequence[float], low: float, high: float, bars: str = BARS
 
 
 def duration(seconds: float | None, hours: bool = False) -> str:
-    """0:17, 12:05, 3:02:01, or -:-- if not known. hours: they are always shown, as where 12:05 could be read as such."""
+    """0:17, 12:05, 3:02:01, or -:-- if not known. hours: always shown, where 12:05 could be read as such."""
     if seconds is None or not math.isfinite(seconds):
         return "-:--"
     whole = max(round(seconds), 0)
