@@ -53,3 +53,12 @@ def test_container_and_forge_run_what_is_there() -> None:
             assert (ROOT / script).exists(), script
     for name in PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]:
         assert list(ROOT.glob(name.removeprefix("/"))), name
+
+
+def test_the_container_s_user_can_write() -> None:
+    """The working folder is its own also where a builder makes WORKDIR as root; `runs` is there before it is mounted."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    place = re.search(r"^WORKDIR (\S+)", text, re.M)
+    assert place and f"--owner=pars --group=pars {place[1]}\n" in text.partition("USER pars")[0]
+    mounts = [line for line in text.splitlines() if f"{place[1]}/runs" in line]
+    assert mounts and all("mkdir -p runs" in line and "--user" in line for line in mounts)

@@ -10,6 +10,7 @@ from PIL import Image
 from pars.envs import make_task, render
 from pars.errors import ResourceError, TaskError, UsageError
 from pars.export import video
+from pars.training.restore import restore, run_folders
 from tests import runs
 
 
@@ -43,6 +44,26 @@ def test_what_cannot_be_shown_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ResourceError, match="no OpenGL works here"):
         video.write(run, tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
+
+
+def test_panels_say_which_seed_they_are_of() -> None:
+    (folder,) = run_folders(runs.finished_run())
+    one = restore(folder)
+    assert video._names([one, one], 1) == [f"{one.algo.title}, seed {one.seeds[1]}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "one"),
+    [
+        ("pointmaze-umaze-fixed", {}, True),
+        ("antmaze-umaze-v2", {}, False),
+        ("antmaze-umaze-v2", {"goal": "fixed"}, True),
+    ],
+)
+def test_the_data_s_goal_is_shown_where_there_is_but_one(task: str, options: dict[str, str], one: bool) -> None:
+    env = make_task(task, **options).make(1)
+    assert video._one_goal(env) == one
+    env.close()
 
 
 def test_what_is_not_seen_of_a_state_is_summed_up_or_zero() -> None:

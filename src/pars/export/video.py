@@ -126,12 +126,12 @@ class _Camera:
 
 
 def _names(found: Sequence[Restored], member: int) -> list[str]:
-    """Of each its algorithm, and the settings in which those of one algorithm differ."""
+    """Of each its algorithm, the settings in which those of one algorithm differ, and its seed."""
     settings = [one.description["members"][member]["settings"] for one in found]
     same = [[own for own, other in zip(settings, found) if other.algo.name == one.algo.name] for one in found]
     varied = [[f"{name}={show(own[name])}" for name in differing(alike) if name in own]
               for own, alike in zip(settings, same)]  # fmt: skip
-    return [", ".join([one.algo.title, *words]) for one, words in zip(found, varied)]
+    return [", ".join([one.algo.title, *words, f"seed {one.seeds[member]}"]) for one, words in zip(found, varied)]
 
 
 def _acted(one: Restored, name: str, member: int, episode: int, steps: int | None, size: int) -> Scene:
@@ -176,16 +176,25 @@ def _recorded(one: Restored, steps: int | None, size: int) -> Scene:
         env.close()
         raise
     every, frames, returns = -(-len(rows) // FRAMES), list[Array](), list[float]()
+    goal = _one_goal(env)  # else that of a recorded episode may have been another one
     gained = np.r_[0.0, np.cumsum(data.columns.reward[rows])]
     try:
         for number in range(len(rows)):
             env.place(ONLY, qpos[number : number + 1], qvel[number : number + 1])
-            # the goal of a recorded episode may have been another one
-            new = camera.shoot(obs[number], number % every == 0 or number == len(rows) - 1, goal=False)
+            new = camera.shoot(obs[number], number % every == 0 or number == len(rows) - 1, goal)
             frames, returns = frames + new, returns + [float(gained[number + 1])] * len(new)
     finally:
         camera.close()
     return Scene("data", "median episode", frames, returns, every * camera.seconds)
+
+
+def _one_goal(env: BatchEnv) -> bool:
+    """Whether all episodes have the same goal."""
+    seen = []
+    for seed in range(4):
+        env.reset(ONLY, np.array([seed]))
+        seen.append(None if env.goals is None else env.goals[0].copy())
+    return all(goal is not None and np.array_equal(goal, seen[0]) for goal in seen)
 
 
 def _states(env: BatchEnv, obs: Array) -> tuple[Array, Array] | None:
