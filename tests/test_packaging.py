@@ -56,7 +56,7 @@ def test_container_and_forge_run_what_is_there() -> None:
 
 
 def test_the_container_s_user_can_write() -> None:
-    """The working folder is its own also where a builder makes WORKDIR as root; `runs` is there before it is mounted."""
+    """The working folder is its own also where a builder makes WORKDIR as root; `runs` is made before it is mounted."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     place = re.search(r"^WORKDIR (\S+)", text, re.M)
     assert place and f"--owner=pars --group=pars {place[1]}\n" in text.partition("USER pars")[0]

@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -91,9 +92,26 @@ def test_each_worker_has_cores_and_a_gpu_or_memory_of_its_own(monkeypatch: pytes
     )
     with pytest.raises(UsageError, match="there are 2 GPUs"):
         layout_of(Workers(number=3), ["0", "1"])
+    with pytest.raises(UsageError, match="--cores 6: this machine has 5"):
+        layout_of(Workers(cores=6), [])
     monkeypatch.setattr(system, "has_gpu", lambda: True)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert gpus_here() == ["2", "5"]
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def init(**options: Any) -> None:
+        os.write(2, b"W gcs_client.cc: Failed to get cluster ID\n")
+        raise ConnectionError("Failed to connect")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    with pytest.raises(ResourceError, match="Failed to connect; start one"):
+        OnRay(tmp_path, "1.2.3.4:99")
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
 
 
 @pytest.mark.slow

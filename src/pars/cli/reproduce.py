@@ -61,7 +61,7 @@ def reproduce(
         ray: Train on a cluster (extra `sweep`): `auto`, its address, or `local` for one of this machine. --out must be
             a folder that all machines share, or give --fetch.
         workers: Train with so many processes on this machine.
-        cores: Of each worker.
+        cores: Of each worker, at most as many as the machine has.
         retries: How often in a row a population's worker may die without a new checkpoint of it.
         fetch: Workers train in folders of their own machines; what they write comes back to --out.
         quiet: Print only the end.

@@ -27,7 +27,7 @@ def sweep(
         ray: Train on a cluster: `auto`, its address, or `local` for one of this machine. --out must be a folder that
             all machines share, or give --fetch. One worker a GPU, or one a machine.
         workers: Processes on this machine; by default one a GPU, or one with all cores.
-        cores: Of each worker.
+        cores: Of each worker, at most as many as the machine has.
         members: Of a unit, at most; by default four units a worker (one a GPU), a member a core, as memory allows.
         retries: How often in a row a unit's worker may die without a new checkpoint of it.
         fetch: Workers train in folders of their own machines; what they write comes back to --out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pars.errors import ResourceError
+from pars.errors import ResourceError, UsageError
 from pars.sweep.post import Post, Sent, work_apart
 from pars.sweep.work import Ended, work
 
@@ -27,7 +28,7 @@ class OnRay:
         by: see `work`.
         fetch: for workers that do not see `root`: what they train comes back through Ray, see pars.sweep.post.
 
-    Raises ResourceError where Ray or the cluster is missing.
+    Raises ResourceError where Ray or the cluster is missing, UsageError for more cores than this machine has.
     """
 
     def __init__(
@@ -41,7 +42,8 @@ class OnRay:
         self.ray, self.root, self.by, self.refs = ray, root, by, dict[Any, int]()
         where: dict[str, Any] = {"include_dashboard": False} if address == "local" else {"address": address}
         try:
-            ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+            with _silent():
+                ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:
             reason = str(error).partition("\n")[0]
             raise ResourceError(f"--ray {address}: {reason}; start one with `ray start --head`, or use local") from None
@@ -51,6 +53,9 @@ class OnRay:
         fit = [
             int(own.get("CPU", 1) // max(own.get("GPU", 1), 1)) for own in with_gpu or nodes if own.get("CPU", 0) >= 1
         ]
+        if cores and address == "local" and cores > max(fit, default=0):
+            ray.shutdown()
+            raise UsageError(f"--cores {cores}: this machine has {max(fit, default=0)}; give at most that")
         self.cores = max(1, cores or min(fit, default=1))
         self.workers = max(
             1, sum(int(own.get("GPU", 0) if self.gpu else own.get("CPU", 0) // self.cores) for own in nodes)
@@ -100,6 +105,19 @@ class OnRay:
             return Ended("failed", str(error).strip().rpartition("\n")[2])
         except errors.RayError as error:  # of the worker, its machine or its memory
             return Ended("died", f"{type(error).__name__}: its worker was lost")
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Warnings of Ray's native code, one a second while nobody answers, go nowhere: its exception says as much."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _work(where: str | Sent, number: int, folder: str, cores: int, by: str) -> tuple[Any, ...]:

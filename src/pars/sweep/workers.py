@@ -79,12 +79,14 @@ def gpus_here() -> list[str]:
 
 
 def layout_of(workers: Workers, gpus: Sequence[str]) -> tuple[list[list[int]], list[Mapping[str, str]]]:
-    """The cores and the environment of each worker of this machine. Raises UsageError for more than it has GPUs."""
+    """The cores and the environment of each worker of this machine. Raises UsageError for more than it has."""
     own = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [*range(os.cpu_count() or 1)]
     count = workers.number or max(len(gpus), 1)
     if gpus and count > len(gpus):
         raise UsageError(f"--workers {count}: there are {len(gpus)} GPUs, and each worker takes one")
-    each = min(workers.cores or max(1, len(own) // count), len(own))
+    if workers.cores and workers.cores > len(own):
+        raise UsageError(f"--cores {workers.cores}: this machine has {len(own)}; give at most that")
+    each = workers.cores or max(1, len(own) // count)
     cores = [[own[(slot * each + i) % len(own)] for i in range(each)] for slot in range(count)]
     if gpus:
         return cores, [{"CUDA_VISIBLE_DEVICES": gpus[slot]} for slot in range(count)]
