@@ -7,6 +7,7 @@ Python file in pieces with a heading for each class and function, so that `losse
 from __future__ import annotations
 
 import ast
+import itertools
 import posixpath
 import re
 from pathlib import Path
@@ -24,6 +25,7 @@ BESIDE = {
 }
 BESIDE = {f"{name}.md": uri for name, uri in BESIDE.items()}
 ORIGIN = {uri: ROOT / name for name, uri in BESIDE.items()}
+TABLE = re.compile(r"<table>.*?</table>", re.S)
 LINK = re.compile(r"\]\(([^)\s#]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^( *`{3,}\w+)[ ]+([^\s{`]+)$", re.M)  # our second word: `notest`, or the name of a file
 
@@ -54,6 +56,17 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
     fenced = lambda found: found[1] if found[2] == "notest" else f'{found[1]} title="{found[2]}"'  # noqa: E731
     return FENCE.sub(fenced, LINK.sub(moved, markdown))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Every cell of a table knows its column's name, which stands beside it where there is no room for columns."""
+    return TABLE.sub(lambda found: labelled(found[0]), html)
+
+
+def labelled(table: str) -> str:
+    names = [re.sub(r"<.*?>", "", name).strip() for name in re.findall(r"<th\b[^>]*>(.*?)</th>", table, re.S)]
+    column = itertools.cycle(name.replace('"', "&quot;") for name in names)
+    return re.sub(r"<td\b", lambda found: f'<td data-label="{next(column)}"', table)
 
 
 def place(uri: str, link: str) -> Path | None:

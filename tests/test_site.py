@@ -55,6 +55,14 @@ def test_links_lead_to_pages_of_the_site() -> None:
         assert path and path.exists() and docs_site.shown_at(path) == there
 
 
+def test_cells_know_their_column() -> None:
+    """On a phone a row is a card, and the names stand beside the cells."""
+    table = "<table><thead><tr><th>a</th><th><code>b</code> c</th></tr></thead><tr><td>1</td><td>2</td></tr></table>"
+    shown = docs_site.on_page_content(f"<p>x</p>{table}")
+    assert '<td data-label="a">1</td><td data-label="b c">2</td>' in shown and "<p>x</p>" in shown
+    assert "attr(data-label)" in (ROOT / "docs" / "site.css").read_text(encoding="utf-8")
+
+
 def test_a_file_is_shown_in_pieces_with_its_own_line_numbers(tmp_path: Path) -> None:
     path = ROOT / "src" / "pars" / "rl" / "losses.py"
     lines, shown = path.read_text(encoding="utf-8").splitlines(), docs_site.shown(path)
