@@ -4,6 +4,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+MOST_KNOWN = 200  # names in one message
+
 
 class ParsError(Exception):
     """Base of all errors that the command prints as one line. `exit_code` is what the process returns."""
@@ -69,8 +71,9 @@ def printable(text: object, keep: str = "") -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], beyond: str = "") -> str:
-    """One line for an unknown name: the nearest known ones, else all of them, and what there is `beyond` them."""
+    """One line for an unknown name: the nearest known ones, else all (of many the first), and what is `beyond` them."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names)}{beyond}"
+    more = f", and {len(names) - MOST_KNOWN:,} more" if len(names) > MOST_KNOWN else ""
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names[:MOST_KNOWN])}{more}{beyond}"
     return f"unknown {kind} {name!r}; {hint}"

@@ -16,7 +16,7 @@ missing values, see episodes.py.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,6 +51,7 @@ class Where(NamedTuple):
     equal: bool  # 1 where the column holds one of the values, or where it holds none of them
 
 
+Names = Mapping[str, Any]  # a file's names in its order
 Origins = dict[str, list[str] | Where | float]  # our name -> names in the file, a comparison, or a constant
 
 
@@ -119,7 +120,7 @@ def _key(name: str) -> str:
     return SHORT.get(name, name)
 
 
-def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str], hint: str = "") -> Origins:
+def origins(path: Path, names: Iterable[str], mapping: Mapping[str, str], hint: str = "") -> Origins:
     """Which of the file's names make up each of our columns; without a mapping those of the same name.
 
     Args:
@@ -130,25 +131,26 @@ def origins(path: Path, names: Sequence[str], mapping: Mapping[str, str], hint: 
     Raises DataError for a name in the mapping that the file does not have.
     """
     found: Origins = {}
+    own = dict.fromkeys(names)  # in their order; of thousands, too, one is found at once
     for key in KEYS:
         if key not in mapping:
-            if key not in (EPISODE, TIME) and (sources := _matching(key, names)):
+            if key not in (EPISODE, TIME) and (sources := _matching(key, own)):
                 found[key] = sources
-        elif mapping[key] == FILE and key == EPISODE and FILE not in names:
+        elif mapping[key] == FILE and key == EPISODE and FILE not in own:
             continue
-        elif (value := _number(mapping[key])) is not None and mapping[key] not in names:
+        elif (value := _number(mapping[key])) is not None and mapping[key] not in own:
             if key in MATRICES:
-                some = ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
+                some = ", ".join([*own][:MOST_NAMED]) + (", ..." if len(own) > MOST_NAMED else "")
                 raise UsageError(
                     f"--map {key}={mapping[key]}: a number is a constant, and {key} come from columns; name them (the "
                     f"file has {some})"
                 )
             found[key] = value
-        elif (where := _where(path, key, mapping[key], names, hint)) is not None:
+        elif (where := _where(path, key, mapping[key], own, hint)) is not None:
             found[key] = where
         else:
             parts = [part.strip() for part in apart(mapping[key], "+")]
-            found[key] = [name for part in parts for name in _named(path, key, part, names, hint)]
+            found[key] = [name for part in parts for name in _named(path, key, part, own, hint)]
     return found
 
 
@@ -156,7 +158,7 @@ def _number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"-?\d+(\.\d*)?", text) else None
 
 
-def _where(path: Path, key: str, text: str, names: Sequence[str], hint: str) -> Where | None:
+def _where(path: Path, key: str, text: str, names: Names, hint: str) -> Where | None:
     """`status==TRIP|ALARM` or `status!=OK`; None for anything else."""
     found = re.fullmatch(r'("[^"]*"|[^"]*?)\s*([=!])=(.+)', text)
     if not found or text in names:
@@ -168,7 +170,7 @@ def _where(path: Path, key: str, text: str, names: Sequence[str], hint: str) -> 
     return Where(name, values, found[2] == "=")
 
 
-def _named(path: Path, key: str, part: str, names: Sequence[str], hint: str) -> list[str]:
+def _named(path: Path, key: str, part: str, names: Names, hint: str) -> list[str]:
     if len(part) > 1 and part[0] == part[-1] == '"':
         part = part[1:-1]
         found = [part] if part in names else []
@@ -180,13 +182,14 @@ def _named(path: Path, key: str, part: str, names: Sequence[str], hint: str) -> 
     raise DataError(f"{path}: --map {key}: {known}{hint}")
 
 
-def _matching(part: str, names: Sequence[str]) -> list[str]:
+def _matching(part: str, names: Names) -> list[str]:
     """Names equal to `part`, else matching it as a pattern, else those it numbers."""
     if part in names:
         return [part]
     if any(sign in part for sign in "*?["):
         return [name for name in names if fnmatchcase(name, part) and not INDEX.fullmatch(name)]
-    numbered = [name for name in names if re.fullmatch(rf"{re.escape(part)}_\d+", name)]
+    own = re.compile(rf"{re.escape(part)}_\d+")
+    numbered = [name for name in names if own.fullmatch(name)]
     return sorted(numbered, key=natural)
 
 

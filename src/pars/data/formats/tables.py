@@ -9,6 +9,7 @@ import csv
 import gzip
 import lzma
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
@@ -28,6 +29,7 @@ ROWS = 10_000  # that are taken apart at a time
 WHOLE = 2**53  # up to which a float64 is exact
 BYTES_PER_CHARACTER = 4  # a cell takes at least two characters, and becomes a float64
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+LONGEST = 2**26  # characters of a header, some millions of names
 HEAD = 2**16  # bytes by which the encoding is told
 MARKS = {  # at the beginning of a file
     codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
@@ -72,9 +74,9 @@ class Header(NamedTuple):
 def names(path: Path) -> list[str]:
     """Names in the header, in order. Raises DataError if two are alike."""
     found = _header(path).names
-    twice = [name for name in found if found.count(name) > 1]
-    if twice:
-        raise DataError(f"{path}: two columns are named {twice[0]!r}; give every column a name of its own")
+    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: two columns are named {twice!r}; give every column a name of its own")
     return found
 
 
@@ -99,6 +101,7 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
     parts: dict[tuple[str, str], list[Array]] = {
         (kind, name): [] for kind, wanted in (("n", numbers), ("w", words), ("t", times)) for name in wanted
     }
+    place = {name: number for number, name in enumerate(header.names)}
     missing: dict[str, Missing] = {}
     lines = [np.zeros(0, np.int64)]
     try:
@@ -112,7 +115,7 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
                 columns = list(zip(*(cells for _, cells in block), strict=True))
                 lines.append(here)
                 for (kind, name), found in parts.items():
-                    cells = columns[header.names.index(name)]
+                    cells = columns[place[name]]
                     if kind == "n":
                         found.append(_numbers(path, name, cells, here))
                         _note_missing(missing, name, np.isnan(found[-1].reshape(len(cells), -1)).any(axis=1), here)
@@ -147,14 +150,17 @@ def _header(path: Path) -> Header:
     """Names in the first line and what separates them."""
     try:
         with opened(path) as file:
-            line = file.readline(2**20)
+            line = file.readline(LONGEST)
     except DAMAGE as error:
         pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
     separator = max(SEPARATORS, key=line.count)
     if not line.count(separator) and " " in line.strip() and all(map(_is_number, line.split())):
         separator = " "  # as numpy.savetxt writes
-    found = next(csv.reader([line.strip() if separator == " " else line], delimiter=separator), [])
+    try:
+        found = next(csv.reader([line.strip() if separator == " " else line], delimiter=separator), [])
+    except csv.Error as error:
+        raise DataError(f"{path}: the first line is no header of a CSV ({error}); is it a table?") from error
     found = [name.strip() for name in found]
     if all(_is_number(name) or not name for name in found):
         return Header([f"{COLUMN}{i}" for i in range(len(found))], separator, True)
