@@ -28,12 +28,7 @@ def in_time(seconds: float, what: str) -> Iterator[None]:
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
-    begun = time.monotonic()
-
-    def late(number: int, frame: object) -> None:
-        raise Late
-
-    before = signal.signal(signal.SIGALRM, late)
+    begun, before = time.monotonic(), signal.signal(signal.SIGALRM, _late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -46,9 +41,13 @@ def in_time(seconds: float, what: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def _late(number: int, frame: object) -> None:
+    raise Late
+
+
 def hurry() -> None:
     """A signal asks to stop: what is being called may take HURRY seconds more, whatever its own limit."""
-    if hasattr(signal, "setitimer") and callable(signal.getsignal(signal.SIGALRM)):
+    if hasattr(signal, "setitimer") and signal.getsignal(signal.SIGALRM) is _late:
         left, _ = signal.getitimer(signal.ITIMER_REAL)
         if not 0 < left <= HURRY:
             signal.setitimer(signal.ITIMER_REAL, HURRY)

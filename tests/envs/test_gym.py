@@ -246,6 +246,15 @@ def test_a_signal_is_answered_while_an_environment_hangs(monkeypatch, limit):
     assert stop.asked and signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+def test_an_alarm_of_someone_else_is_left_alone():
+    before = signal.signal(signal.SIGALRM, lambda number, frame: None)
+    try:
+        alarm.hurry()
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_a_process_that_an_environment_forks_ends_by_itself(monkeypatch):
     def step(self, action):
         if (child := os.fork()) == 0:
