@@ -1,7 +1,7 @@
 """`python -m tests.torture`: what is promised of runs and data, tried until it breaks. `make torture` runs all of it.
 
-Each part may be run alone, and for so many minutes; results are kept in --results, and --write makes
-docs/reliability.md of them.
+Each part may be run alone, and for so many minutes; results are kept in --results, and --write puts
+them into docs/reliability.md, where the other parts stay.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> int:
     if options.write:
         from tests.torture import page
 
-        page.write(options.results, ROOT / "docs" / "reliability.md")
+        page.write(options.results, ROOT / "docs" / "reliability.md", WHOLE)
         return 0
     wanted = FAST if options.fast else {name: WHOLE[name] for name in options.parts or WHOLE}
     quick = next((place for place in (Path("/dev/shm"),) if os.access(place, os.W_OK)), None)  # waits for no disk
@@ -114,7 +114,7 @@ def torture(folder: Path, wanted: dict[str, dict[str, Any]], minutes: float | No
         if results:
             results.parent.mkdir(parents=True, exist_ok=True)
             known = json.loads(results.read_text()) if results.exists() else {}  # others may run other parts
-            found = {"date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - begin)}
+            found = {"date": time.strftime("%Y-%m-%d"), "seconds": round(time.monotonic() - begin), "minutes": minutes}
             known[name] = {**found, "tallies": [asdict(tally) for tally in tallies]}
             results.write_text(json.dumps(known, indent=1))
     return bad

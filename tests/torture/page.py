@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,46 @@ Each part until nothing was left to try, or for the time below. "Harmless": what
 been; converted data that was damaged is made again. Kills, races and clocks are of tiny runs of PARS, whole commands.
 The table of bad inputs (96, in `make test`: tests/cli/test_bad_inputs.py) has each with its exit code and two lines at
 most. The limits are of real processes; 4 GB are of address space, which is more than memory. Where fewer were tried
-than `make torture` tries, the machine was shared and the time was up.
+than `make torture` tries, the machine was shared and the time was up; a part that was run alone for a given time has
+that beside its date.
 
 What verification costs at a second start on a million rows (29/8), by `python -m benchmarks loading --verify`: 38 ms of
 59 s on a busy machine, 0.06 %; 0.4 to 13 ms of 7 s on an idle one.
 """
 
 
-def write(results: Path, target: Path) -> None:
-    """Make the page of the results that `python -m tests.torture` kept."""
-    known: dict[str, Any] = json.loads(results.read_text())
-    lines = [HEAD, "| what | tried | results | wrong |", "|---|---|---|---|"]
-    for part in known.values():
-        for tally in (one for one in part["tallies"] if one["tried"]):
-            outcomes = ", ".join(f"{count:,} {name}" for name, count in sorted(tally["outcomes"].items()))
-            lines.append(f"| {tally['what']} | {tally['tried']:,} | {outcomes} | {len(tally['faults'])} |")
-    dates = ", ".join(f"{name} {part['date']} ({part['seconds'] / 60:.1f} min)" for name, part in known.items())
-    target.write_text("\n".join([*lines, "", f"Dates: {dates}.", ""]), encoding="utf-8")
+TABLE = ("| part | what | tried | results | wrong |", "|---|---|---|---|---|")
+Part = tuple[list[str], str]  # lines of the table, and when that was
+
+
+def write(results: Path, target: Path, order: Iterable[str]) -> None:
+    """Make the page of the results that `python -m tests.torture` kept; parts that these lack stay as they are there.
+
+    Args:
+        order: of the parts.
+    """
+    known = earlier(target.read_text(encoding="utf-8")) if target.exists() else {}
+    known |= {name: _part(name, found) for name, found in json.loads(results.read_text()).items()}
+    shown = [known[name] for name in order if name in known]
+    lines = [HEAD, *TABLE, *(line for rows, _ in shown for line in rows)]
+    target.write_text("\n".join([*lines, "", f"Dates: {', '.join(when for _, when in shown)}.", ""]), encoding="utf-8")
+
+
+def _part(name: str, found: Mapping[str, Any]) -> Part:
+    rows = []
+    for tally in (one for one in found["tallies"] if one["tried"]):
+        outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(tally["outcomes"].items()))
+        rows.append(f"| {name} | {tally['what']} | {tally['tried']:,} | {outcomes} | {len(tally['faults'])} |")
+    most = f" of at most {found['minutes']:g}" if found.get("minutes") else ""
+    return rows, f"{name} {found['date']} ({found['seconds'] / 60:.1f} min{most})"
+
+
+def earlier(page: str) -> dict[str, Part]:
+    """The parts of a page."""
+    rows: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        if (cells := line.split(" | ")) and len(cells) == 5 and line not in TABLE:
+            rows.setdefault(cells[0].removeprefix("| "), []).append(line)
+    dates = page.rpartition("\nDates: ")[2].removesuffix(".\n")
+    when = {one.partition(" ")[0]: one for one in dates.split(", ")}
+    return {name: (found, when[name]) for name, found in rows.items() if name in when}
