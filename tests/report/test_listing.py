@@ -89,7 +89,9 @@ def test_a_search_is_one_row_of_what_it_has_chosen(tmp_path: Path) -> None:
         2,
         "search of 1 trials",
     )
-    assert done.record()["settings"] == "critics=4 bc_weight=0.5" and done.state == "finished"
+    assert (
+        done.algorithm == "PARS" and done.record()["settings"] == "critics=4 bc_weight=0.5" and done.state == "finished"
+    )
     assert (going.run, going.state, going.seeds) == (str(tmp_path / "going"), "searching", 0)
     assert not listed([tmp_path], algo="iql") and len(listed([tmp_path], state="searching")) == 1
     (tmp_path / "done" / "search.json").write_text("{")

@@ -250,6 +250,7 @@ def test_an_interval_lies_within_what_scores_can_be() -> None:
         score, low, high = population.scored(maze, mean, (mean * (1 - mean)) ** 0.5, 5)
         assert low is not None and high is not None and 0 <= low <= score == 100 * mean <= high <= 100
         assert high - low > 30  # also where all episodes are alike
+    assert population.scored(maze, 0.0, 0.0, 3)[1] == 0.0 and population.scored(maze, 1.0, 0.0, 7)[2] == 100.0
     assert population.scored(maze, 1.0, 0.0, 2) == (100.0, None, None)
     assert population.scored(robot, 1000.0, 10.0, 2)[1:] == (None, None)
     score, low, high = population.scored(robot, 1000.0, 10.0, 10)

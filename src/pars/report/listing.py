@@ -139,11 +139,13 @@ def _searched(folder: Path, algo: str, task: str) -> Row | None:
             return None
         scores = np.array([value for value, *_ in final["values"]] if final else [], float)
         tried = sum(bool(one["results"]) for one in trials)
+        trained = next(folder.glob("batches/*/*/run.json"), None)
+        title = read_sealed(trained)["title"] if trained else asked["algorithm"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return _damaged(folder, CheckpointError(f"{folder / SEARCH} cannot be read: {error}"))
     return Row(
         run=str(folder / "final" if final else folder),
-        algorithm=asked["algorithm"],
+        algorithm=title,
         task=asked["task"],
         settings=trials[final["trial"]]["params"] if final else {},
         seeds=len(scores),

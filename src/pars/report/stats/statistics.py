@@ -75,7 +75,8 @@ def wilson_interval(mean: float, n: int, level: float = LEVEL) -> tuple[float, f
     z = float(stats.norm.ppf(0.5 + level / 2))
     centre, scale = mean + z**2 / (2 * n), 1 + z**2 / n
     half = z * np.sqrt(max(mean * (1 - mean), 0.0) / n + z**2 / (4 * n**2))
-    return float(max(centre - half, 0.0) / scale), float(min(centre + half, scale) / scale)
+    low, high = (round(float(end / scale), 12) for end in (centre - half, centre + half))  # 0, not 5e-17
+    return max(low, 0.0), min(high, 1.0)
 
 
 def probability_of_improvement(x: np.ndarray, y: np.ndarray) -> float:
