@@ -152,7 +152,7 @@ def test_other_data_and_missing_simulators_are_refused(tmp_path):
         judge(kept_run(), replace(runs.few_rows(), fingerprint="another"))
     with pytest.raises(CheckpointError, match="is not a run"):
         judge(tmp_path)
-    with pytest.raises(UsageError, match="at least one row"):
+    with pytest.raises(UsageError, match="rows=0 must be a whole number from 1 on"):
         judge(kept_run(), runs.few_rows(), rows=0)
     alone = SimpleNamespace(there=SimpleNamespace(description={"task": None}), folder=tmp_path)
     with pytest.raises(TaskError, match="leave out --truth"):
