@@ -187,6 +187,15 @@ def test_spots_dropout_acts_in_training_alone() -> None:
     np.testing.assert_allclose(action, plain.actor(state.actor.params, BATCH.obs), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("own, cloned", [(-1.0, -0.9), (0.9, -1.0), (-1.0, 0.9)])
+def test_importance_of_narrow_policies_stays_finite(own: float, cloned: float) -> None:
+    """Densities on their own would be 0 / 0, or something over 0."""
+    cfg, action = change(SVR, spread=0.05), jnp.ones((2, 2))
+    weight = svr.importance(cfg, jnp.full((2, 2), own), jnp.full((2, 2), cloned), action)
+    slope = jax.grad(lambda q: svr.regulariser(cfg, jnp.zeros(2), q, weight))(jnp.ones(2))
+    assert np.isfinite(weight).all() and np.isfinite(slope).all()
+
+
 def test_svr_weights_and_regulariser_by_hand() -> None:
     own, cloned = BATCH.action + 0.1, BATCH.action - jnp.array([0.3, 0.0])
     weight = svr.importance(SVR, own, cloned, BATCH.action)

@@ -11,7 +11,7 @@ import pytest
 
 from pars.algos import sac_rnd
 from pars.core import Spec, Step
-from pars.nn.rnd import Moments, Predictor, Prior, with_batch
+from pars.nn.rnd import Moments, Predictor, Prior, Standard, with_batch
 from tests.algos import plain
 
 BATCH, KEY = plain.batch(), jax.random.key(7)
@@ -70,6 +70,14 @@ def by_hand(state: Any, obs: Any, action: Any) -> np.ndarray:
     one = Predictor(6, 3).apply({"params": state.rnd.predictor.params}, *inputs)
     other = Prior(6, 3).apply({"params": state.rnd.prior}, *inputs)
     return np.asarray(((one - other) ** 2).sum(1)) / 2.0  # the deviation of the errors
+
+
+def test_a_column_that_never_changes_is_only_centred() -> None:
+    """Over next to nothing, what it differs by one day would be all there is."""
+    standard = Standard(*map(jnp.array, ([1.0, 2.0], [2.0, 0.0], [0.0, 0.3], [1.0, 1e-9])))
+    obs, action = standard(jnp.array([[2.0, 2.5]]), jnp.array([[0.1, 0.4]]))
+    np.testing.assert_allclose(obs, [[0.5, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(action, [[0.1, 0.1]], rtol=1e-6)
 
 
 def test_bonus_is_the_error_of_standardised_inputs_over_its_deviation(state: Any) -> None:

@@ -256,15 +256,23 @@ def test_an_alarm_of_someone_else_is_left_alone():
 
 
 def test_a_process_that_an_environment_forks_ends_by_itself(monkeypatch):
+    ended: list[int] = []
+
+    def leave(status: int) -> None:
+        ended.append(status)
+        raise RuntimeError("here the forked process would end")
+
     def step(self, action):
-        if (child := os.fork()) == 0:
-            os._exit(3)
-        return GOOD[0], float(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])), *GOOD[2:]
+        monkeypatch.setattr(os, "getpid", lambda: -1)  # as it is in a child
+        os._exit(3)
 
     env = GymBatch("Echo-v0", 1)
     env.reset(np.array([0]), np.array([5]))
+    monkeypatch.setattr(os, "_exit", leave)
     monkeypatch.setattr(Echo, "step", step)
-    assert env.step(np.array([0]), np.zeros((1, 2))).reward.tolist() == [3.0]
+    with pytest.raises(TaskError, match="here the forked process would end"):
+        env.step(np.array([0]), np.zeros((1, 2)))
+    assert ended == [3]
 
 
 def test_one_that_cannot_be_closed_stops_nothing(monkeypatch):

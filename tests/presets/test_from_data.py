@@ -9,6 +9,7 @@ import pytest
 
 from pars.algos import find_algorithm
 from pars.data import from_arrays
+from pars.errors import UsageError
 from pars.presets.from_data import Facts, least_value, settings_from
 from pars.training.launch import Variant, from_data, make_variants
 from pars.training.own_data import facts_of
@@ -37,6 +38,17 @@ def test_what_is_given_stands_and_q_min_follows_it() -> None:
     assert "q_min" not in chosen("pars", penalty="false")
     assert chosen("pars", q_min_scaled="true")["q_min"] == pytest.approx(-200.0)  # of raw rewards
     assert chosen("iql", penalty="true")["q_min"] == pytest.approx(-400.0)
+
+
+def test_values_that_other_methods_draw_to_follow_too() -> None:
+    """SVR and MCQ would raise values of negative rewards up to 0."""
+    assert chosen("svr", reward_scale="2")["least_value"] == pytest.approx(-400.0)
+    assert chosen("mcq", reward_scale="2")["pseudo_floor"] == pytest.approx(-400.0)
+    assert "pseudo_floor" not in chosen("mcq", replace(FACTS, reward_min=0.5))  # the authors' 0 is below all
+    assert "pseudo_floor" not in chosen("mcq", floor_pseudo="false")
+    for name, setting in (("svr", "least_value"), ("mcq", "pseudo_floor")):
+        with pytest.raises(UsageError, match=rf"{setting}=0, above all values of such rewards; give {setting}=-100"):
+            find_algorithm(name).configure({"reward_shift": -1.0}).check()
 
 
 def test_q_min_of_shifted_and_normalised_rewards() -> None:

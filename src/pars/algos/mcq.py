@@ -20,7 +20,7 @@ from pars.config import Count, NotNegative, Share, Widths, config, setting
 from pars.core import Algorithm, Metrics, Params, Spec, Step, Transition
 from pars.nn.nets import apply, apply_ensemble
 from pars.nn.vae import VAE, elbo_loss, init_vae, vae_actions
-from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, scaled_td_target
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, refuse_high, scaled_td_target
 from pars.rl.net import Net, Normalizer, descend, make_net
 from pars.rl.soft import (
     SACSettings,
@@ -46,6 +46,11 @@ class Config(SACSettings):
     pull_distance: NotNegative = setting(0.0, "squared distance from the VAE's action from which on Q is pulled")
     floor_pseudo: bool = setting(True, "pseudo-targets are not below pseudo_floor")
     pseudo_floor: float = setting(0.0, "the least pseudo-target", on="floor_pseudo")
+
+    def check(self) -> None:
+        super().check()
+        if self.floor_pseudo:
+            refuse_high(self, "pseudo_floor", "floor_pseudo=true", "keep pseudo-targets from falling below")
 
 
 class State(NamedTuple):

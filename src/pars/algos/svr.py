@@ -18,11 +18,13 @@ from jax import Array
 from pars.config import Count, NotNegative, Range, config, setting
 from pars.core import Algorithm, Metrics, Params, Phase, Spec, Step, Transition
 from pars.nn.nets import action_values, apply
-from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible
+from pars.rl.critics import critic_loss, critic_net, descend_critics, draw_infeasible, refuse_high
 from pars.rl.deterministic import TD3Settings, act, actor_net, actor_step, make_state, twin_target
 from pars.rl.ensemble import least
 from pars.rl.losses import bc_loss, cosine_decay, explored_action, normalized_value
 from pars.rl.net import Net, Normalizer, descend, make_net
+
+MOST = 30.0  # of a weight's logarithm; `regulariser_min` holds a transition's part long before
 
 
 @config
@@ -41,6 +43,10 @@ class Config(TD3Settings):
     normalize_weights: bool = setting(False, "divide the weights by their mean over the batch")
     regulariser_min: float = setting(-1e4, "floor of a transition's regulariser")
     actor_cosine: bool = setting(True, "the actor's rate falls to 0 along a cosine", phase="offline")
+
+    def check(self) -> None:
+        super().check()
+        refuse_high(self, "least_value", "SVR", "draw Q out of the support up to")
 
 
 class State(NamedTuple):
@@ -73,9 +79,10 @@ def log_density(cfg: Config, middle: Array, action: Array) -> Array:
 
 
 def importance(cfg: Config, own: Array, cloned: Array, action: Array) -> Array:
-    """max(pi(a|s) / beta(a|s), floor) at the dataset's actions, from both middles [B, A] -> [B]."""
-    ratio = jnp.exp(log_density(cfg, own, action)) / jnp.exp(log_density(cfg, cloned, action))
-    weight = jnp.maximum(ratio, cfg.weight_min)
+    """max(pi(a|s) / beta(a|s), floor) at the dataset's actions, from both middles [B, A] -> [B]; at most e^MOST, which
+    a narrow `spread` would leave float32 with."""
+    apart = log_density(cfg, own, action) - log_density(cfg, cloned, action)
+    weight = jnp.maximum(jnp.exp(jnp.minimum(apart, MOST)), cfg.weight_min)
     return jax.lax.stop_gradient(weight / weight.mean() if cfg.normalize_weights else weight)
 
 

@@ -74,7 +74,8 @@ def with_batch(moments: Moments, batch: Array) -> Moments:
 
 
 class Standard(NamedTuple):
-    """Means and standard deviations by which inputs are standardised, where they vary at all."""
+    """Means and standard deviations by which inputs are standardised. A column that never changed in the data is only
+    centred: what it may differ by one day, over next to nothing, would drown the others."""
 
     obs_mean: Array  # [O]
     obs_std: Array
@@ -82,4 +83,8 @@ class Standard(NamedTuple):
     action_std: Array
 
     def __call__(self, obs: Array, action: Array) -> tuple[Array, Array]:
-        return (obs - self.obs_mean) / (self.obs_std + 1e-8), (action - self.action_mean) / (self.action_std + 1e-8)
+        return _standard(obs, self.obs_mean, self.obs_std), _standard(action, self.action_mean, self.action_std)
+
+
+def _standard(x: Array, mean: Array, std: Array) -> Array:
+    return (x - mean) / jnp.where(std <= 1e-6 * jnp.maximum(jnp.abs(mean), 1.0), 1.0, std + 1e-8)

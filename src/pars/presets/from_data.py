@@ -6,7 +6,8 @@
 3. `bc_weight`: the published weights belong to actions that spread by about `WIDTH` of half their range. Narrower ones
    leave less to learn Q from, and a policy may sooner leave them: times (WIDTH / width)^2, so that one standard
    deviation away costs the same, at most `MOST` times. Actions at their bounds count into the width.
-4. `q_min`: the least value that such rewards can have, c r_min / (1 - gamma), section 4.2 of PARS.
+4. `q_min`, and SVR's `least_value`: the least value that such rewards can have, c r_min / (1 - gamma), section 4.2 of
+   PARS. MCQ's `pseudo_floor`: the same, where it is below 0.
 
 What a user gives stands, and what a preset has; 4 follows from whatever the others are. Rules 2 and 3 are ours.
 """
@@ -57,7 +58,7 @@ def settings_from(facts: Facts, cfg: Any, given: Collection[str], value_spread: 
     value_spread: that the algorithm's settings were found at.
     """
     chosen: list[Chosen] = []
-    for rule in (_normalize_obs, _reward_scale, _bc_weight, _q_min):
+    for rule in (_normalize_obs, _reward_scale, _bc_weight, _q_min, _least_value, _pseudo_floor):
         found = rule(facts, cfg, value_spread)
         if found and found.name not in given:
             chosen.append(found)
@@ -93,15 +94,30 @@ def _bc_weight(facts: Facts, cfg: Any, _: float) -> Chosen | None:
 def _q_min(facts: Facts, cfg: Any, _: float) -> Chosen | None:
     if not getattr(cfg, "penalty", False):
         return None
+    scale = cfg.reward_scale if cfg.reward_scale and getattr(cfg, "q_min_scaled", False) else 1.0
+    return _lowest("q_min", facts, cfg, scale)
+
+
+def _least_value(facts: Facts, cfg: Any, _: float) -> Chosen | None:
+    return _lowest("least_value", facts, cfg) if hasattr(cfg, "least_value") else None
+
+
+def _pseudo_floor(facts: Facts, cfg: Any, _: float) -> Chosen | None:
+    if not getattr(cfg, "floor_pseudo", False):
+        return None
+    found = _lowest("pseudo_floor", facts, cfg)
+    return found if found.value < 0.0 else None
+
+
+def _lowest(name: str, facts: Facts, cfg: Any, unit: float = 1.0) -> Chosen:
+    """A setting that is to be the least value, in units of so many scaled rewards."""
     middle, divisor = facts.norms.get(getattr(cfg, "reward_norm", "none"), (0.0, 1.0))
-    least = cfg.reward_scale * (facts.reward_min - middle) / divisor + cfg.reward_shift
-    if getattr(cfg, "q_min_scaled", False) and cfg.reward_scale:
-        least /= cfg.reward_scale
+    least = (cfg.reward_scale * (facts.reward_min - middle) / divisor + cfg.reward_shift) / unit
     value = least_value(least, cfg.discount, facts.terminals, facts.longest)
     how = "for ever" if cfg.discount < 1.0 else f"over {facts.longest:,} steps"
     if facts.terminals and least > 0.0:
         how = "once, for episodes may end"
-    return Chosen("q_min", rounded(value, 4), f"the least value: a reward of {least:.4g}, as scaled, {how}")
+    return Chosen(name, rounded(value, 4), f"the least value: a reward of {least:.4g}, as scaled, {how}")
 
 
 def least_value(reward: float, discount: float, terminals: bool, longest: int) -> float:

@@ -18,6 +18,6 @@ FAMILY: dict[str, dict[str, Any]] = {
     "pointmaze": cql.FAMILY["pointmaze"]  # ours: fewer agents, and epochs of about an episode
     | dict(agents=3, epoch_steps=200, first_epoch_factor=5, ratio_hidden=(128, 128)),
 }
-TASK: dict[str, dict[str, Any]] = {"halfcheetah-medium-v2": dict(first_epoch_factor=5, new_share=0.75)}
+TASK: dict[str, dict[str, Any]] = cql.TASK | {"halfcheetah-medium-v2": dict(first_epoch_factor=5, new_share=0.75)}
 
 PRESET = Preset(SOURCE, family=FAMILY, task=TASK, fallback=FALLBACK)

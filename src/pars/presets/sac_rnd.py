@@ -9,7 +9,7 @@ from pars.presets.sets import ADROIT, ULTRA
 SOURCE = "tinkoff-ai/sac-rnd configs (AntMaze v1), corl-team/CORL sac_rnd_jax; Adroit tinkoff-ai/ReBRAC's score file"
 FALLBACK = {
     **dict.fromkeys(ULTRA, "none published; those of the large maze"),
-    **dict.fromkeys(ADROIT, "weights alone are published; the rest as on AntMaze"),
+    **dict.fromkeys(ADROIT, "weights alone are published; the rest are the defaults"),
 }
 FAMILY: dict[str, dict[str, Any]] = {
     "antmaze": dict(discount=0.999, reward_scale=100.0),

@@ -65,13 +65,19 @@ class CriticSettings(LoopSettings):
     def check(self) -> None:
         """And where values of negative rewards would be drawn up to `q_min`."""
         super().check()
-        if self.penalty and self.reward_shift < 0.0 and self.q_min >= 0.0:
-            least = self.reward_shift / (1.0 - self.discount) if self.discount < 1.0 else None
-            remedy = "a low q_min" if least is None else f"q_min={least:.4g}, their least value"
-            raise UsageError(
-                f"penalty=true with reward_shift={self.reward_shift:g} would draw Q at infeasible actions up to "
-                f"q_min={self.q_min:g}, above all values of such rewards; give {remedy}, or reward_shift=0"
-            )
+        if self.penalty:
+            refuse_high(self, "q_min", "penalty=true", "draw Q at infeasible actions up to")
+
+
+def refuse_high(cfg: Any, name: str, because: str, does: str) -> None:
+    """Raise UsageError where the setting `name` is a value above all those of rewards that are shifted below 0."""
+    if cfg.reward_shift < 0.0 <= getattr(cfg, name):
+        least = cfg.reward_shift / (1.0 - cfg.discount) if cfg.discount < 1.0 else None
+        remedy = f"a low {name}" if least is None else f"{name}={least:.4g}, their least value"
+        raise UsageError(
+            f"{because} with reward_shift={cfg.reward_shift:g} would {does} {name}={getattr(cfg, name):g}, above all "
+            f"values of such rewards; give {remedy}, or reward_shift=0"
+        )
 
 
 def critic_net(cfg: Any) -> Critic:

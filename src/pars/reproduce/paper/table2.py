@@ -84,8 +84,8 @@ TABLE2 = Grid(
         episodes=20,
     ),
     notes=(
-        "The paper does not state its number of gradient steps: one million, as the field has it; SAC-N and EDAC as "
-        "many as their recipes say, which is three million but for EDAC on pen-cloned.",
+        "The paper does not state its number of gradient steps: one million, as the field has it, but where a method's "
+        "own recipe has more: SAC-N and EDAC three million (but EDAC on pen-cloned), SAC-RND three or four, MSG 2.2.",
         "TD3+BC, IQL and CQL on AntMaze are printed as for the v0 datasets, CQL on Adroit comes from settings that are "
         "not public, and EDAC's cloned and expert rows from two recipes; SAC-RND's AntMaze rows are of v1; MSG's, and "
         "what the paper's authors ran of MCQ, SPOT and SVR, have no public settings: none of these gets a verdict.",
