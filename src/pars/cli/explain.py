@@ -52,7 +52,8 @@ def _variable(error: Exception) -> ParsError | None:
     if not isinstance(error, ValueError | RuntimeError):
         return None
     line = str(error).partition("\n")[0]
-    named = (name for name in os.environ if name.startswith(LIBRARIES) and re.search(rf"\b{name}\b", line, re.I))
+    ours = (name for name in os.environ if name.startswith(LIBRARIES))
+    named = (name for name in ours if re.search(rf"\b{re.escape(name)}\b", line, re.I))
     return next((UsageError(f"{name}={os.environ[name]}: {line}; correct it, or unset it") for name in named), None)
 
 
