@@ -101,6 +101,15 @@ def test_one_seed_has_no_spread_and_proves_nothing(tmp_path: Path):
     assert "lower than PARS by 63, but one seed proves nothing" in found.others[0]
 
 
+def test_two_seeds_without_spread_prove_little(tmp_path: Path):
+    write_group(tmp_path / "pars-1", "pars", {"offline": {10000: [55, 55]}}, seeds=[0, 1])
+    write_group(tmp_path / "bc-1", "bc", {"offline": {10000: [60, 60]}}, seeds=[0, 1])
+    write_group(tmp_path / "iql-1", "iql", {"offline": {10000: [55, 55]}}, seeds=[0, 1])
+    others = verdict(read_run(tmp_path)).others
+    assert "higher than PARS by 5.0, but two seeds that agree prove little" in others[0]
+    assert "equal to PARS, but two seeds that agree prove little" in others[1]
+
+
 def test_unfinished_diverged_and_lost_members(tmp_path: Path):
     write_group(tmp_path / "pars-1", "pars", {"offline": {4000: [40, 50, 60]}}, state="running")
     nan = float("nan")

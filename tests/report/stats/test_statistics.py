@@ -87,7 +87,9 @@ def test_difference_without_spread():
     assert difference(np.array([1.0]), np.array([2.0, 3.0])).interval is None
     assert not difference(np.array([1.0]), np.array([2.0, 3.0])).clear
     assert difference(np.array([5.0, 5.0]), np.array([5.0, 5.0])).clear is False
-    assert difference(np.array([5.0, 5.0]), np.array([4.0, 4.0])).text() == "+1.0 [+1.0 +1.0]"
+    assert difference(np.full(2, 55.0), np.full(2, 50.0)).interval is None  # two of a few steps are soon alike
+    assert difference(np.full(3, 100.0), np.zeros(3)).clear
+    assert difference(np.full(3, 5.0), np.full(3, 4.0)).text() == "+1.0 [+1.0 +1.0]"
     assert difference(np.array([1.0]), np.array([2.0])).text() == "−1.0, too few seeds for an interval"
 
 

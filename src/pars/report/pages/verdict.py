@@ -175,7 +175,9 @@ def _relation(one: Series, lead: Series) -> str:
     where = "" if whole else f" at the end of the {pair.phase} phase ({score.text()})"
     if gap.interval is None:
         word = "higher than" if gap.value > 0 else "lower than" if gap.value < 0 else "equal to"
-        return f"{word} {lead.label}{where} by {number(abs(gap.value))}, but one seed proves nothing"
+        by = f" by {number(abs(gap.value))}" if gap.value else ""
+        few = "one seed proves nothing" if min(pair.runs) < 2 else "two seeds that agree prove little"
+        return f"{word} {lead.label}{where}{by}, but {few}"
     if not gap.clear:
         return (
             f"no clear difference from {lead.label}{where} ({gap.text()}, 95 % t interval; one of its seeds beats "
