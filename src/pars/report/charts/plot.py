@@ -224,8 +224,11 @@ def plain_log(axis: Axis) -> None:
 
 
 def plain_symlog(axis: Axis) -> None:
-    """Plain numbers on a symmetric log axis."""
-    axis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: short(value)))
+    """Plain numbers on a symmetric log axis; none so near to 0 on the linear part that it would cover that one."""
+    near = 0.3 * axis.get_transform().linthresh  # type: ignore[attr-defined]
+    axis.set_major_formatter(
+        matplotlib.ticker.FuncFormatter(lambda value, _: "" if 0 < abs(value) < near else short(value))
+    )
     axis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
