@@ -4,7 +4,8 @@ For each algorithm and seed, ours and the peer's training function train on one 
 turns between evaluations; both are evaluated at the same steps, by us, in our environments, from the same starts.
 Environment:
 
-PARS_SCORES_SEEDS (3), PARS_SCORES_STEPS (20000 gradient steps), PARS_SCORES_EVERY (2000, between evaluations),
+PARS_SCORES_SEEDS (3: 0, 1, 2; or 6..11), PARS_SCORES_STEPS (20000 gradient steps), PARS_SCORES_EVERY (2000, between
+evaluations),
 PARS_SCORES_ONLINE_STEPS, PARS_SCORES_ONLINE_EVERY (5000, 500: environment steps of RLPD and, after the gradient steps,
 of PEX and Off2On), PARS_SCORES_EPISODES (50),
 PARS_SCORES_TASK (pointmaze-medium-diverse), PARS_SCORES_DATA (a file; by default the task's own dataset),
@@ -61,7 +62,7 @@ class Trial:
     online_steps: int
     online_every: int
     episodes: int
-    seeds: int
+    seeds: Sequence[int]
     over: Mapping[str, Any]  # settings by name, or by algorithm.name
 
     def length(self, pair: Pair) -> tuple[int, int]:
@@ -207,7 +208,7 @@ class Contest:
 
     def run(self, pair: Pair) -> Iterator[Point]:
         entries = present((pair.ours, pair.peer), self.say)
-        for seed in range(self.trial.seeds):
+        for seed in self.trial.seeds:
             yield from self.seed(pair, [entry for entry in entries if entry.name not in self.lost], seed)
 
 
@@ -250,6 +251,12 @@ def parse(text: str) -> dict[str, Any]:
     return found
 
 
+def seeds(text: str) -> range:
+    """ "3" -> the first three, "6..11" -> those six."""
+    first, dots, last = text.partition("..")
+    return range(int(first), int(last) + 1) if dots else range(int(first))
+
+
 def read_trial(get: Callable[[str, str], str] = os.environ.get) -> Trial:  # type: ignore[assignment]
     def whole(name: str, default: int) -> int:
         return int(get(f"PARS_SCORES_{name}", str(default)))
@@ -262,7 +269,7 @@ def read_trial(get: Callable[[str, str], str] = os.environ.get) -> Trial:  # typ
         online_steps=whole("ONLINE_STEPS", 5000),
         online_every=whole("ONLINE_EVERY", 500),
         episodes=whole("EPISODES", 50),
-        seeds=whole("SEEDS", 3),
+        seeds=seeds(get("PARS_SCORES_SEEDS", "3")),
         over=parse(get("PARS_SCORES_SET", "")),
     )
 

@@ -63,7 +63,7 @@ def trial(**more: object) -> Trial:
     rng = np.random.default_rng(0)
     data = {"observations": rng.normal(size=(30, 4)), "actions": rng.uniform(-1, 1, (30, 2)), "rewards": np.zeros(30)}
     data |= {"terminals": np.zeros(30, bool), "timeouts": np.arange(30) % 10 == 9}
-    settings = dict(steps=4, every=2, online_steps=4, online_every=2, episodes=1, seeds=2, over={})
+    settings = dict(steps=4, every=2, online_steps=4, online_every=2, episodes=1, seeds=range(2), over={})
     return Trial("pointmaze-umaze-fixed", data, **(settings | more))  # type: ignore[arg-type]
 
 
@@ -100,7 +100,7 @@ def test_an_absent_peer_is_named_once(made_up: Pair, monkeypatch: pytest.MonkeyP
 
 
 def test_online_the_peer_meets_the_environment_here(made_up: Pair) -> None:
-    points = scores.compete(trial(seeds=1), [replace(made_up, online=True)], lambda line: None)
+    points = scores.compete(trial(seeds=range(1)), [replace(made_up, online=True)], lambda line: None)
     assert where(points) == [("ours", 0, 2), ("made-up", 0, 2), ("ours", 0, 4), ("made-up", 0, 4)]
     assert [point.updates for point in points] == [2, 2, 2, 2]
 
@@ -112,10 +112,10 @@ def test_a_pair_may_train_offline_before_it_goes_online(made_up: Pair) -> None:
         fields, _ = scores.Contest.job_fields(contest, pair, entry, 0)  # type: ignore[arg-type]
         assert fields["total"] == 4 and fields["settings"]["online_steps"] == 6
     failing = replace(pair, translate=lambda cfg, actions: {"die_after": 3})
-    points = scores.compete(trial(seeds=1, online_steps=6), [pair], lambda line: None)
+    points = scores.compete(trial(seeds=range(1), online_steps=6), [pair], lambda line: None)
     assert where(points) == [(whose, 0, step) for step in (2, 4, 6) for whose in ("ours", "made-up")]
     said: list[str] = []
-    assert {point.whose for point in scores.compete(trial(seeds=1), [failing], said.append)} == {"ours"}
+    assert {point.whose for point in scores.compete(trial(seeds=range(1)), [failing], said.append)} == {"ours"}
     assert "out of cheese" in said[0]  # in the four steps before
 
 
@@ -305,3 +305,7 @@ def test_report_by_hand(tmp_path: Path) -> None:
     assert len(rows) == 6 and ",".join(rows[1].values()) == "t,d,ours,IQL,0,2,20.00,2.000,30"
     score_table.draw(tmp_path / "scores.png", points, "t")
     assert (tmp_path / "scores.png").stat().st_size > 5000
+
+
+def test_seeds_by_number_or_by_range() -> None:
+    assert list(scores.seeds("3")) == [0, 1, 2] and list(scores.seeds("6..8")) == [6, 7, 8]
