@@ -15,7 +15,18 @@ from pars.errors import UsageError
 from pars.reproduce import paper
 from pars.reproduce.base import Study
 from pars.reproduce.catalogue import CATALOGUE, find
-from pars.reproduce.grid import SCORE, Grade, Grid, Key, make_configs, make_groups, make_plan, paper_grade, small_grade
+from pars.reproduce.grid import (
+    LEAST,
+    SCORE,
+    Grade,
+    Grid,
+    Key,
+    make_configs,
+    make_groups,
+    make_plan,
+    paper_grade,
+    small_grade,
+)
 from pars.reproduce.paper.figure9 import FIGURE9
 from pars.reproduce.paper.table5 import PLAIN, TABLE5
 from pars.reproduce.paper.table12 import TABLE12
@@ -115,6 +126,21 @@ def test_an_algorithm_trains_in_the_phases_it_has_for_as_long_as_its_recipe_says
     short = replace(grade, steps_scale=0.01)  # 3,000 environment steps, before which 5,000 random ones make no sense
     cfg = make_configs(grid, short, task)[Key(task, "RLPD")][1]
     assert cfg.random_steps == 0.01 * make_configs(grid, grade, task)[Key(task, "RLPD")][1].random_steps
+
+
+def test_small_forms_train_models_before_long_enough_and_look_as_far_ahead_as_ever() -> None:
+    table2, table4 = CATALOGUE["table2"], CATALOGUE["table4"]
+    assert isinstance(table2, Grid) and isinstance(table4, Grid)
+    small, maze = small_grade(table2), "pointmaze-umaze-diverse"
+    own = make_configs(table2, small, maze)
+    assert own[Key(maze, "SPOT")][1].behaviour_steps == 5000  # as our recipe for the point mass has it
+    assert own[Key(maze, "SAC-RND")][1].rnd_steps == LEAST  # the default: its recipe says nothing
+    short = replace(small, steps_scale=0.02)
+    assert make_configs(table2, short, "hopper-medium-v2")[Key("hopper-medium-v2", "SPOT")][1].behaviour_steps == 2000
+    asked = replace(short, settings={"behaviour_steps": 7})
+    assert make_configs(table2, asked, "hopper-medium-v2")[Key("hopper-medium-v2", "SPOT")][1].behaviour_steps == 7
+    goals = make_configs(table4, small_grade(table4), maze)
+    assert goals[Key(maze, "HIQL")][1].subgoal_steps == 10 and goals[Key(maze, "DWSL")][1].hop == 3
 
 
 def test_where_printed_numbers_have_other_origins_there_is_no_verdict() -> None:

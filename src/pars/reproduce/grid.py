@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -27,6 +27,7 @@ from pars.training.plan import Group, Plan
 
 DataSource = Literal["d4rl", "twin"]
 EVALUATIONS = 10  # of each phase
+LEAST = 1000  # gradient steps of a model that is trained before; one of a few says nothing
 
 
 class Key(NamedTuple):
@@ -238,8 +239,10 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
         for value in grade.values if grade.values is not None else grid.values:
             axis = {grid.axis: value} if grid.axis else {}
             preset = arm.presets.get(presets.family(task_id), arm.preset)
-            settings = {**presets.settings(arm.algorithm, task_id, preset), **arm.settings, **own, **axis}
-            cfg = algo.configure(_scaled(grid.adjust(settings), algo, grade.steps_scale))
+            recipe = presets.settings(arm.algorithm, task_id, preset)
+            settings = grid.adjust({**recipe, **arm.settings, **own, **axis})
+            kept = own if task_id in D4RL else {*own, *recipe}  # the recipe of a world of ours is as small as it
+            cfg = algo.configure(_scaled(settings, algo, grade.steps_scale, kept))
             found[Key(task_id, arm.label, value)] = arm.algorithm, cfg
             reasons = {name: idle(algo, cfg, name, {}) for name in own}
             used |= {name for name, reason in reasons.items() if reason is None}
@@ -256,11 +259,16 @@ def same(cfg: Any, settings: Mapping[str, Any]) -> bool:
     return {**to_dict(type(cfg)()), **of_today(settings, type(cfg))} == to_dict(cfg)
 
 
-def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float) -> dict[str, Any]:
-    """Settings that are lengths, such as of a model that is trained before, shrink with the phases."""
-    usual, kinds = algo.configure(settings), field_types(algo.config)
-    lengths = {name: getattr(usual, name) for name, fact in facts(algo.config).items() if fact.unit.endswith(" steps")}
-    return settings | {name: kinds[name](max(int(scale * length), 1)) for name, length in lengths.items() if length}
+def _scaled(settings: dict[str, Any], algo: Algorithm, scale: float, kept: Container[str]) -> dict[str, Any]:
+    """Settings that are lengths of training shrink with the phases, but for the `kept` ones; of models that are trained
+    before not below `LEAST`. How far ahead a method looks is no such length."""
+    usual, kinds, found = algo.configure(settings), field_types(algo.config), dict(settings)
+    for name, fact in facts(algo.config).items():
+        length, online = getattr(usual, name), fact.phase == "online"
+        if length and name not in kept and (fact.unit == "gradient steps" or (online and fact.unit.endswith(" steps"))):
+            least = 1 if online else min(length, LEAST)
+            found[name] = kinds[name](max(int(scale * length), least))
+    return found
 
 
 def make_groups(grid: Grid, grade: Grade, task_id: str) -> list[Group]:
