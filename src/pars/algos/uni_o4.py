@@ -145,6 +145,12 @@ def critic_update(cfg: Config, state: State, batch: Transition, key: Array, step
     return state._replace(critic=critic, value=value), {**metrics, "value_loss": v_loss}
 
 
+def critic_settings(cfg: Config) -> tuple[float, ...]:
+    """What Q and V depend on; members that differ in their policies' settings alone share them."""
+    infeasible = cfg.penalty_weight, cfg.infeasible_distance, cfg.q_min
+    return cfg.critic_lr, cfg.expectile, cfg.discount, cfg.polyak, cfg.reward_scale, cfg.reward_shift, *infeasible
+
+
 def clone_update(cfg: Config, state: State, batch: Transition, key: Array, step: Step) -> tuple[State, Metrics]:
     """A step of every policy down -log pi_i - alpha (log pi_i - max_j log pi_j) at the data's actions."""
     batch = state.norm.batch(batch)
@@ -271,7 +277,13 @@ ALGORITHM = Algorithm(
     act,
     critic_net,
     before=(
-        Phase("critic", lambda cfg: cfg.critic_steps, critic_update),
+        Phase(
+            "critic",
+            lambda cfg: cfg.critic_steps,
+            critic_update,
+            depends_on=critic_settings,
+            trains=("critic", "value"),
+        ),
         Phase(
             "behaviours",
             lambda cfg: cfg.behaviour_steps,
