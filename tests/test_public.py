@@ -55,6 +55,13 @@ def test_it_starts_nothing(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, timeout=100, stdout=subprocess.DEVNULL)
 
 
+def test_a_command_starts_without_what_only_pages_need() -> None:
+    """SciPy's statistics and Matplotlib take as long to import as JAX; a page is written at the end of a run."""
+    unwanted = ("matplotlib", "scipy.stats", "jinja2", "pars.report")
+    code = f"import sys, pars.cli.commands\nassert not [name for name in {unwanted} if name in sys.modules]"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
 @pytest.mark.slow
 def test_a_type_checker_knows_signatures(tmp_path: Path) -> None:
     names = ("train", "evaluate", "register", "load_policy", "collect_twin", "__version__")

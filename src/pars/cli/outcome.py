@@ -17,7 +17,6 @@ from pars import api
 from pars.cli.files import write_records
 from pars.envs import make_task
 from pars.errors import UsageError, printable
-from pars.report.records import SEARCH
 from pars.training.folder import read_description
 from pars.training.restore import run_folders
 
@@ -87,6 +86,7 @@ def every_episode(result: api.Result) -> Iterator[dict[str, Any]]:
 
 def report(runs: Sequence[Path], out: Path | None = None, quiet: bool = False) -> None:
     from pars.report import comparison, summary, write_report  # slow to import, and training can start without it
+    from pars.report.records import SEARCH
 
     if not runs or (out and len(runs) == 1):
         raise UsageError("name a run, such as runs/RUN" if not runs else f"--out {out}: is for a page of several runs")
