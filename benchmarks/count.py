@@ -1,9 +1,9 @@
 """FLOP of a gradient step counted three ways, which must agree.
 
 formula   benchmarks.flops, from the widths of the networks.
-program   the matrix products in the jaxpr of `algo.update` (probes.flops), a loop's body as often as it runs. A step
-          without the actor's update and one with it are counted apart; the delay averages them.
-XLA       `cost_analysis()` of the same two steps. XLA counts the body of a loop once, however often it runs (critics
+program   the matrix products in the jaxpr of the phase's update (probes.flops), a loop's body as often as it runs.
+          Steps with and without the actor's update, or whatever else only some have, are counted apart and averaged.
+XLA       `cost_analysis()` of the same steps. XLA counts the body of a loop once, however often it runs (critics
           run in a loop on a CPU), and it counts norms, activations, random numbers and Adam too. So it is compared with
           the program's products with every body counted once: what it finds beyond them is elementwise work, a few
           per cent, and more for small networks.
@@ -12,19 +12,25 @@ XLA       `cost_analysis()` of the same two steps. XLA counts the body of a loop
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from benchmarks.flops import Shape, work
+from benchmarks.flops.products import critic_of, critics_of, learn
 from pars.algos import find_algorithm
+from pars.core import OFFLINE, ONLINE
 from pars.probes.flops import step_products, update
+
+# whose programs take Q(s, a) twice, forth and back: for the TD error and for a term of their own
+DOUBLE = "svr", "cql", "cal_ql", "off2on"
 
 
 @dataclass(frozen=True)
 class Count:
-    """FLOP per gradient step of one member, averaged over the delay of the actor."""
+    """FLOP per gradient step of one member, on average."""
 
     formula: float
     program: float
@@ -33,7 +39,8 @@ class Count:
 
     @property
     def agreement(self) -> float:
-        """The program's products relative to the formula: 1, or a little more for gradients that nobody needs."""
+        """The program's products relative to the formula: 1, or a little more for gradients that nobody needs; see
+        `twice`."""
         return self.program / self.formula
 
     @property
@@ -42,18 +49,25 @@ class Count:
         return self.xla / self.once - 1
 
 
-def count(algorithm: str, cfg: Any, shape: Shape, compiled: bool = False) -> Count:
-    """The three counts for one algorithm. compiled: ask XLA after its own optimisation (seconds), not before it."""
-    algo, formula = find_algorithm(algorithm), work(algorithm, cfg, shape)
-    function, args, _ = update(algo, cfg, shape.obs, shape.action)
+def count(algorithm: str, cfg: Any, shape: Shape, phase: str = OFFLINE, compiled: bool = False) -> Count:
+    """The three counts for a phase of one algorithm. compiled: ask XLA after its own optimisation (seconds), not before
+    it."""
+    algo = find_algorithm(algorithm)
+    function, args, kinds, _ = update(algo, cfg, shape.obs, shape.action, phase)
     steps = []
-    for number in (0, formula.delay - 1):  # without and with the actor
-        step = np.int32(number)
-        lowered = jax.jit(lambda *rest, step=step: function(step, *rest)).lower(*args)
+    for number in kinds:
+        lowered = jax.jit(partial(function, np.int32(number))).lower(*args)
         cost = (lowered.compile() if compiled else lowered).cost_analysis()
-        side = 1 if (number + 1) % formula.delay == 0 else 0
-        often, once = (step_products(function, args, number, once)[side] for once in (False, True))
+        often, once = (step_products(function, args, number, once)[1] for once in (False, True))
         steps.append((often, once, dict(cost or {})["flops"]))
-    without, full = np.asarray(steps)
-    program, bodies, xla = without + (full - without) / formula.delay
-    return Count(formula.step, float(program), float(bodies), float(xla))
+    program, bodies, xla = np.array([*kinds.values()]) @ np.array(steps)
+    return Count(work(algorithm, cfg, shape, phase).step, float(program), float(bodies), float(xla))
+
+
+def twice(algorithm: str, cfg: Any, shape: Shape, phase: str = OFFLINE) -> float:
+    """FLOP of the second pass that programs of DOUBLE take without need. The formula has one."""
+    online = phase == ONLINE and (algorithm == "svr" or getattr(cfg, "online_conservative", False))
+    if algorithm not in DOUBLE or not (phase == OFFLINE or online):
+        return 0.0
+    critic = critic_of(cfg, shape.obs, shape.action)
+    return 2.0 * cfg.batch_size * getattr(cfg, "agents", 1) * critics_of(cfg) * learn(critic)

@@ -126,7 +126,7 @@ def counts(learner: Learner, phase: str, compiled: Any) -> Row:
 
 def floor(case: Case) -> Row:
     """What a step of all members needs at least on an H100: MB, and us for bytes and for FLOP."""
-    _, (state, batch, _), _ = update(find_algorithm(case.algorithm), case.config, case.shape.obs, case.shape.action)
+    state, batch, _ = update(find_algorithm(case.algorithm), case.config, case.shape.obs, case.shape.action).args
     size = [sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)) for tree in (state, batch)]
     least, flop = case.members * (2 * size[0] + size[1]), 1e9 * case.members * case.gflop
     times = {f"{kind}_us": 1e6 * flop / peak for kind, peak in PEAK.items()}

@@ -48,7 +48,7 @@ def test_links_lead_to_pages_of_the_site() -> None:
     assert docs_site.place("tutorials/logs.md", "https://elsewhere/x") is None
     for uri, link, there in (
         ("index.md", "docs/data.md", "data.md"),
-        ("lab/peers.md", "../../benchmarks/flops.py", "source/benchmarks/flops.py.md"),
+        ("lab/peers.md", "../../benchmarks/count.py", "source/benchmarks/count.py.md"),
         ("data.md", "../README.md", "index.md"),
     ):
         path = docs_site.place(uri, link)

@@ -1,4 +1,4 @@
-"""Floating-point operations of one step of each algorithm as its authors wrote it, counted as in benchmarks/flops.py.
+"""Floating-point operations of one step of each algorithm as its authors wrote it, counted as in benchmarks/flops.
 
 What a peer computes beyond its algorithm, such as gradients that it throws away, is not credited; a pass that its step
 asks for, such as SAC-N's random actions for the log, is.
@@ -6,8 +6,9 @@ asks for, such as SAC-N's random actions for the log, is.
 
 from __future__ import annotations
 
-from benchmarks import flops
-from benchmarks.flops import Shape, climb, forward, learn
+from benchmarks.flops import Shape, work
+from benchmarks.flops.products import climb, forward, learn
+from benchmarks.flops.sac import diversity
 
 
 def critic(s: Shape, layers: int) -> tuple[int, ...]:
@@ -18,9 +19,13 @@ def actor(s: Shape, layers: int, heads: int = 1) -> tuple[int, ...]:
     return (s.obs, *[s.width] * layers, heads * s.action)
 
 
+def ours(algorithm: str, s: Shape) -> float:
+    """Of an algorithm whose step is ours with its default settings."""
+    return work(algorithm, s.config(algorithm), s).step
+
+
 def pars(s: Shape) -> float:
-    """Ours with its default settings."""
-    return flops.work("pars", s.config("pars"), s).step
+    return ours("pars", s)
 
 
 def stand_in(s: Shape) -> float:
@@ -31,10 +36,8 @@ def stand_in(s: Shape) -> float:
 
 
 def td3_bc(s: Shape) -> float:
-    """TD3 and TD3+BC, two layers each: twin critics, the actor climbs the first one every second step."""
-    q, pi = critic(s, 2), actor(s, 2)
-    always = 2 * forward(q) + forward(pi) + 2 * learn(q)
-    return 2.0 * s.batch * (always + (learn(pi) + climb(q, s.action)) / 2)
+    """TD3 and TD3+BC."""
+    return ours("td3_bc", s)
 
 
 def rebrac(s: Shape, critic_steps: int = 1, delay: int = 2) -> float:
@@ -53,41 +56,31 @@ def unifloral_rebrac(s: Shape) -> float:
     return rebrac(s, critic_steps=2, delay=1)
 
 
-def sac_n(s: Shape, entropy_pass: bool = False, random_pass: bool = False) -> float:
-    """N critics of three layers, all of them in every target and every actor step.
-
-    Args:
-        entropy_pass: the actor runs once more for the temperature.
-        random_pass: the critics run once more at random actions, for the log.
-    """
-    q, pi, n = critic(s, 3), actor(s, 3, heads=2), s.critics
-    rows = forward(pi) + n * forward(q) + n * learn(q) + learn(pi) + n * climb(q, s.action)
-    return 2.0 * s.batch * (rows + entropy_pass * forward(pi) + random_pass * n * forward(q))
+def sac_n(s: Shape) -> float:
+    """Ours, but one draw of the actor serves it and the temperature."""
+    return ours("sac_n", s) - 2.0 * s.batch * forward(actor(s, 3, heads=2))
 
 
 def unifloral_sac_n(s: Shape) -> float:
-    return sac_n(s, entropy_pass=True)
+    return ours("sac_n", s)
 
 
 def corl_sac_n(s: Shape) -> float:
-    return sac_n(s, entropy_pass=True, random_pass=True)
-
-
-def diversity(s: Shape) -> float:
-    """EDAC's term: Q and its gradient at the action, and the backward pass of that gradient.
-
-    The networks have no curvature but ReLU's, so the last costs twice the gradient.
-    """
-    q = critic(s, 3)
-    return 2.0 * s.batch * s.critics * (forward(q) + 3 * (climb(q, s.action) - forward(q)))
+    """The critics run once more at random actions, for the log."""
+    return ours("sac_n", s) + 2.0 * s.batch * s.critics * forward(critic(s, 3))
 
 
 def unifloral_edac(s: Shape) -> float:
-    return unifloral_sac_n(s) + diversity(s)
+    return unifloral_sac_n(s) + _diversity(s)
 
 
 def corl_edac(s: Shape) -> float:
-    return corl_sac_n(s) + diversity(s)
+    return corl_sac_n(s) + _diversity(s)
+
+
+def _diversity(s: Shape) -> float:
+    """Slopes of all critics in one pass; ours takes them once more to share critics out to devices."""
+    return 2.0 * s.batch * s.critics * diversity(critic(s, 3), s.action)
 
 
 def iql(s: Shape) -> float:

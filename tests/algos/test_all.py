@@ -59,7 +59,7 @@ def test_every_product_says_how_precise_it_is(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     algo, kinds = ALGORITHMS[name], {}
     for precision in ("float32", "tf32", "bfloat16") if name in KINDS else ("tf32",):
-        function, args, _ = update(algo, testing.tiny_config(algo, {"precision": precision}), 4, 2)
+        function, args, *_ = update(algo, testing.tiny_config(algo, {"precision": precision}), 4, 2)
         found = list(products(jax.make_jaxpr(function)(np.int32(1), *args).jaxpr))
         assert all(x.params["preferred_element_type"] == np.float32 for x in found)
         said = [x.params["precision"] for x in found]

@@ -45,7 +45,7 @@ def test_a_step_of_max_q_counted_by_hand() -> None:
 def test_what_happens_now_and_then_counts_by_its_share() -> None:
     small = {"hidden": (8,), "actor_hidden": (8,), "batch_size": 4}
     algo, cfg = ALGORITHMS["rlpd"], ALGORITHMS["rlpd"].configure(small | {"updates_per_step": 4})
-    function, args, kinds = update(algo, cfg, 3, 2)
+    function, args, kinds, _ = update(algo, cfg, 3, 2)
     assert kinds == {0: 0.75, 3: 0.25}  # critics alone, and with the actor
     critics, all_of_it = (step_products(function, args, number)[1] for number in kinds)
     assert all_of_it > critics > 0

@@ -1,5 +1,5 @@
 """Floating-point operations of a gradient step, read off the program itself: the matrix products in the jaxpr of
-`algo.update`, a loop's body as often as it runs. A multiply-add counts as 2; everything else counts as nothing."""
+a phase's update, a loop's body as often as it runs. A multiply-add counts as 2; everything else counts as nothing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,37 @@ import jax.numpy as jnp
 import numpy as np
 from jax.interpreters import partial_eval
 
-from pars.core import OFFLINE, Algorithm, Index, Spec, Step, Transition
+from pars.core import OFFLINE, ONLINE, Algorithm, Index, Spec, Step, Transition
 from pars.nn.spread import is_due
 from pars.packing import assemble, width
 
 
-def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> float:
+class Costs(NamedTuple):
+    """FLOP of the gradient steps of one member, by which of the updates that only some steps have are due."""
+
+    delays: tuple[int, ...]  # see spread.is_due
+    flop: dict[tuple[bool, ...], float]  # of a step, by what is due in it
+
+    @property
+    def mean(self) -> float:
+        """Of a step on average."""
+        period = math.lcm(*self.delays)
+        return self.of(0, period) / period
+
+    def of(self, start: int, count: int) -> float:
+        """Of `count` steps from number `start` on."""
+        return sum(self.flop[_due(self.delays, number)] for number in range(start, start + count))
+
+
+def step_costs(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int, phase: str = OFFLINE) -> Costs:
+    """What the steps of a phase cost."""
+    function, args, kinds, delays = update(algo, cfg, obs_dim, action_dim, phase)
+    return Costs(delays, {_due(delays, number): step_products(function, args, number)[1] for number in kinds})
+
+
+def step_flops(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int, phase: str = OFFLINE) -> float:
     """FLOP of one gradient step of one member, averaged over what happens in every so many steps only."""
-    function, args, kinds = update(algo, cfg, obs_dim, action_dim)
-    return sum(share * step_products(function, args, number)[1] for number, share in kinds.items())
+    return step_costs(algo, cfg, obs_dim, action_dim, phase).mean
 
 
 def step_products(
@@ -34,7 +56,7 @@ def step_products(
 
 
 class Update(NamedTuple):
-    """`algo.update` as a function of (step number, state, batch, key), and the shapes of the last three.
+    """A phase's update as a function of (step number, state, batch, key), and the shapes of the last three.
 
     `kinds`: steps differ by what happens in every so many only, such as the actor's; one of each kind -> its share.
     """
@@ -42,19 +64,26 @@ class Update(NamedTuple):
     function: Callable[..., Any]
     args: tuple[Any, ...]
     kinds: dict[int, float]
+    delays: tuple[int, ...]
 
 
-def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> Update:
-    spec = Spec(obs_dim, action_dim)
+def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int, phase: str = OFFLINE) -> Update:
+    """phase: by name, of `algo.course`."""
+    online, course = phase == ONLINE, {one.name: one for one in algo.course}[phase]
+    stored = 1 if algo.weights else 0  # rows whose priorities are part of a state
+    spec = Spec(obs_dim, action_dim, rows=stored, capacity=stored)
     key = jax.eval_shape(lambda: jax.random.key(0))
     state = jax.eval_shape(lambda k: algo.init(cfg, spec, k), key)
+    if online:
+        state = jax.eval_shape(lambda s, k: algo.go_online(cfg, s, spec, k), state, key)
 
     shapes: dict[str, tuple[int, ...]] = {"next_action": (action_dim,), "goal": (2,)}
     extra = tuple((column.name, shapes.get(column.name, ())) for column in algo.columns_of(cfg))
-    index = Index(jnp.int32(1), jnp.int32(0), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32))
+    mass = jnp.ones(2 * stored) if stored else None
+    index = Index(jnp.int32(1), jnp.int32(0), jnp.zeros(1, jnp.int32), jnp.zeros(1, jnp.int32), mass)
 
     def drawn(key: Any) -> Transition:
-        picks = algo.draw(cfg, key, jnp.int32(0), index)
+        picks = course.draw(cfg, key, jnp.int32(0), index, jnp.int32(1) if online else None)
         named = {"": picks.rows, **picks.beside}
         rows = {name: jnp.zeros((*at.shape, width(spec, extra))) for name, at in named.items()}
         return assemble(picks, rows, obs_dim, extra, numbered=algo.weights is not None)
@@ -64,14 +93,19 @@ def update(algo: Algorithm, cfg: Any, obs_dim: int, action_dim: int) -> Update:
     delays: dict[int, bool | None] = {}
 
     def function(number: Any, state: Any, batch: Transition, key: Any) -> Any:
-        return algo.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), OFFLINE, delays))
+        return course.update(cfg, state, batch, key, Step(number, jnp.int32(10**6), phase, delays))
 
     args = state, batch, key
     jax.eval_shape(partial(function, np.int32(0)), *args)  # notes the delays
     period, alike = math.lcm(*delays), defaultdict(list)
     for number in range(period):
-        alike[tuple(is_due(delay, number) for delay in delays)].append(number)
-    return Update(function, args, {numbers[0]: len(numbers) / period for numbers in alike.values()})
+        alike[_due(tuple(delays), number)].append(number)
+    kinds = {numbers[0]: len(numbers) / period for numbers in alike.values()}
+    return Update(function, args, kinds, tuple(delays))
+
+
+def _due(delays: tuple[int, ...], number: int) -> tuple[bool, ...]:
+    return tuple(is_due(delay, number) for delay in delays)
 
 
 def live(jaxpr: Any) -> Any:
