@@ -25,6 +25,7 @@ def round_of(*rates: float) -> dict[str, np.ndarray]:
     return {
         "names": names, "rate": np.array(rates), "load": np.array(1.5), "first": np.ones(len(rates)),
         "base": np.array(4e8), "need": need, "device": np.array("2 x cpu"),
+        "flop": np.full(len(rates), 2e9), "limit": np.full(len(rates), 4e11),
     }  # fmt: skip
 
 
@@ -41,6 +42,17 @@ def test_seconds_are_extrapolated_from_the_median_rate(monkeypatch: pytest.Monke
     assert "SAC-N, 25 critics takes 5.00 times the time of PARS: PARS is faster, as in the paper." in text
     assert "ReBRAC takes 0.50 times the memory of PARS, where the paper has PARS take less." in text
     assert PEERS in text and "No other library" in text
+
+
+def test_shares_of_the_limit_by_hand() -> None:
+    rounds = {f"round {i + 1}": round_of(rate, 10.0) for i, rate in enumerate((40.0, 50.0, 100.0))}
+    finding = FIGURE19.show(rounds | {"memory pars": {"bytes": np.array(2e8)}})
+    header, *rows = finding.pictures[2].csv.splitlines()
+    assert header.startswith("algorithm,gflop_per_step,gflop_per_second,share,share_least,share_most")
+    assert rows[0] == '"PARS, 4 critics",2,100,0.25,0.2,0.5,1,200'  # 2 GFLOP at 40, 50 and 100 steps/s of 400 GFLOP/s
+    assert rows[1] == '"SAC-N, 25 critics",2,20,0.05,0.05,0.05,1,'
+    of_before = {name: {key: x for key, x in one.items() if key != "flop"} for name, one in rounds.items()}
+    assert len(FIGURE19.show(of_before).pictures) == 2
 
 
 def test_rows_of_peers_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +76,19 @@ def test_transitions_have_every_column_that_is_asked_for() -> None:
 def test_an_algorithm_without_an_offline_phase_takes_the_steps_that_are_timed() -> None:
     trainer = speed.Trainer("td3", rows=2000, changes=TINY)
     rate = trainer.turn(0.05)
-    assert rate > 0 and trainer.count == max(2, round(0.05 * rate)) and trainer.at == 2
-    assert trainer.first > 0 and trainer.need.data == 1998 * 4 * trainer.learner.width  # two rows end an episode
+    assert rate > 0 and trainer.at == 1
+    assert (
+        trainer.first > 0 and trainer.processor > 0 and trainer.need.data == 1998 * 4 * trainer.learner.width
+    )  # two rows end an episode
+
+
+def test_a_turn_counts_as_steps_of_mean_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = speed.Trainer("td3_bc", rows=2000, changes=TINY, phase="online")
+    assert trainer.learner.replay is not None and trainer.learner.replay.filled == trainer.learner.replay.capacity
+    without, with_actor = (trainer.costs.flop[due,] for due in (False, True))
+    monkeypatch.setattr(trainer, "steps", lambda count: 0.5)
+    share = without / (0.5 * (without + with_actor))
+    assert trainer.turn(2.0) == pytest.approx(share / 0.5) and trainer.count == 4
 
 
 def test_a_round_times_all_algorithms_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +96,7 @@ def test_a_round_times_all_algorithms_it_names(monkeypatch: pytest.MonkeyPatch) 
     made = {name: speed.Trainer(name, rows=2000, changes=TINY) for name in ("bc",)}
     found = speed.measure_round([0, 1], number=1, seconds=0.02, names=["bc"])
     assert found["names"].tolist() == ["bc"] and found["rate"].shape == (1,) and found["need"].shape == (1, 3)
+    assert found["flop"] == made["bc"].costs.mean > 0 and found["limit"][0] > 0
     assert found["rate"][0] > 0 and found["device"].dtype.kind == "U"
 
 

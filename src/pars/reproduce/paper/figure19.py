@@ -1,4 +1,5 @@
-"""Figure 19 of Kim et al. 2025 (arXiv 2507.08761): seconds for 5,000 gradient steps, and memory, of every algorithm.
+"""Figure 19 of Kim et al. 2025 (arXiv 2507.08761): seconds for 5,000 gradient steps, and memory, of every algorithm;
+and which share each reaches of what this machine's matrix products alone do.
 
 Rows of other libraries are added from the file that `$PARS_PEERS_RESULTS` names, which `python -m benchmarks peers`
 writes where PARS_PEERS_CSV says.
@@ -68,6 +69,8 @@ def show(parts: Mapping[str, Arrays]) -> Finding:
         _times(seconds, others, f"{rounds[0]['device']}, load {load:.1f}"),
         _memory(foreseen, float(rounds[0]["base"]), measured),
     ]
+    if all("flop" in one for one in rounds):  # rounds of earlier versions do not have it
+        pictures.append(_limit([_cost(rounds, i, measured.get(name)) for i, name in enumerate(names)], len(rounds)))
     return Finding(comparisons, pictures, _reading(seconds, measured, others))
 
 
@@ -159,6 +162,57 @@ def _memory(foreseen: Mapping[str, np.ndarray], base: float, measured: Mapping[s
         return picture(fig, "figure19-memory", "Memory of one seed", caption, alt, to_csv(header, rows))
 
 
+class Cost(NamedTuple):
+    """What a gradient step of an algorithm costs."""
+
+    name: str  # as in titles
+    gflop: float  # of its matrix products
+    rates: np.ndarray  # GFLOP/s in each round
+    shares: np.ndarray  # of the limit in each round
+    first: float  # seconds until the first step
+    memory: float | None  # bytes
+
+
+def _cost(rounds: Sequence[Arrays], i: int, memory: float | None) -> Cost:
+    gflop = float(rounds[0]["flop"][i]) / 1e9
+    rates = np.array([gflop * one["rate"][i] for one in rounds])
+    limits = np.array([one["limit"][i] for one in rounds]) / 1e9
+    return Cost(title(str(rounds[0]["names"][i])), gflop, rates, rates / limits, float(rounds[0]["first"][i]), memory)
+
+
+def _limit(costs: Sequence[Cost], rounds: int) -> Picture:
+    costs = sorted(costs, key=lambda cost: -float(np.median(cost.shares)))
+    with style():
+        fig = figure((6.2, 0.8 + 0.24 * len(costs)))
+        ax = fig.subplots()
+        for y, cost in enumerate(costs):
+            low, high = cost.shares.min(), cost.shares.max()
+            ax.barh(y, np.median(cost.shares), color=COLORS[0], height=0.7)
+            ax.plot([low, high], [y, y], color=INK, linewidth=1.2)
+            told = f"{cost.gflop:.3g} GFLOP, {cost.first:.0f} s"
+            ax.annotate(told, (high, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
+        ax.set_yticks(range(len(costs)), [cost.name for cost in costs])
+        ax.set_ylim(len(costs) - 0.4, -0.6)
+        ax.grid(axis="y", visible=False)
+        ax.set_xlim(0.0, 1.5 * max(float(cost.shares.max()) for cost in costs))
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ax.set(xlabel="share of what matrix products alone do on this machine")
+        caption = (
+            f"FLOP of a step's matrix products, read off the program, times steps per second, over the FLOP/s of "
+            f"[512, 256] @ [256, 256] measured just before; median of {rounds} turns, lines: least and most. Beside "
+            "the bars: FLOP of a step, and seconds until the first (compiling, unless it was compiled before). Steps "
+            "are those of the offline phase; models that are trained before it are not counted."
+        )
+        alt = f"Bar chart of the share of the machine's limit that {len(costs)} algorithms reach."
+        header = ("algorithm", "gflop_per_step", "gflop_per_second", "share", "share_least", "share_most",
+                  "seconds_to_first_step", "measured_mb")  # fmt: skip
+        rows = [
+            (one.name, one.gflop, np.median(one.rates), np.median(one.shares), one.shares.min(), one.shares.max(),
+             one.first, "" if one.memory is None else one.memory / 1e6) for one in costs
+        ]  # fmt: skip
+        return picture(fig, "figure19-limit", "Share of the machine's limit", caption, alt, to_csv(header, rows))
+
+
 def _reading(seconds: Mapping[str, np.ndarray], measured: Mapping[str, float], others: Sequence[Peer]) -> list[str]:
     out = []
     median = {name: float(np.median(values)) for name, values in seconds.items()}
@@ -191,17 +245,19 @@ PARTS: dict[str, Part] = {
 
 FIGURE19 = Study(
     id="figure19",
-    title="Time and memory of every algorithm",
+    title="Time, memory and share of the limit of every algorithm",
     claim="PARS takes less time than SAC-N and MSG with their large ensembles, more than ReBRAC and SAC-RND, and less "
     "memory than those two",
     parts=PARTS,
     show=show,
-    seconds=200.0,
+    seconds=260.0,
     seeds=1,
     notes=(
         "The paper measures on an NVIDIA L40S GPU and its values are not published as numbers: times here are of this "
         "machine and comparable with each other alone.",
-        f"{STEPS:,} steps are extrapolated from short turns after compiling.",
+        f"{STEPS:,} steps are extrapolated from short turns after compiling, those of the offline phase: models that a "
+        "method trains before its policy are not among them. Work that falls due in every so many steps counts by its "
+        "share.",
         "Algorithms that train online only are timed on the same gradient step, fed from the dataset. The learner runs "
         "one seed; several share a device better.",
         "A process that finds its programs compiled takes less memory at its start than one that compiles them.",

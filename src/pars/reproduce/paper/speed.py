@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,22 @@ import numpy as np
 
 from pars import presets, system
 from pars.algos import ALGORITHMS
-from pars.core import OFFLINE
+from pars.core import OFFLINE, ONLINE
 from pars.data import Dataset, from_arrays
 from pars.errors import ResourceError
+from pars.probes.flops import Costs, step_costs
 from pars.reproduce.base import Arrays
+from pars.training.estimate import product_rate
 from pars.training.learner import Learner
 from pars.training.memory import BASE, predict
 
 TASK = "antmaze-large-diverse-v2"  # whose presets are used
 OBS, ACTION, EPISODE = 29, 8, 1000
 ROWS = 50_000
+REPLAY = 10_000  # transitions of a replay
 TOTAL = 10**6  # gradient steps planned; nothing gets there
 SECONDS = 2.0  # of a turn
+LIMIT_SECONDS = 0.1  # in which the limit is measured
 
 
 @cache
@@ -65,32 +69,52 @@ def prepared(name: str, rows: int = ROWS, changes: Mapping[str, Any] | None = No
 
 
 class Trainer:
-    """One algorithm with one seed; each turn goes on where the one before stopped. Arguments: see `prepared`."""
+    """One algorithm with one seed; each turn goes on where the one before stopped. Arguments: see `prepared`.
 
-    def __init__(self, name: str, rows: int = ROWS, changes: Mapping[str, Any] | None = None) -> None:
-        begin, algo = time.perf_counter(), ALGORITHMS[name]
-        cfg, data = prepared(name, rows, changes)
-        self.learner = Learner.on(data, algo, [cfg], [0])
+    phase: by name; online it learns from a replay that is filled with the dataset's rows.
+    """
+
+    def __init__(
+        self, name: str, rows: int = ROWS, changes: Mapping[str, Any] | None = None, phase: str = OFFLINE
+    ) -> None:
+        begin, algo = (time.perf_counter(), time.process_time()), ALGORITHMS[name]
+        self.name, self.phase = name, phase
+        self.cfg, data = prepared(name, rows, changes)
+        capacity = min(REPLAY, len(data.last)) if phase == ONLINE else 0
+        self.learner = Learner.on(data, algo, [self.cfg], [0], capacity=capacity)
         spec = self.learner.spec
-        self.need = predict(algo, cfg, spec, 0, self.learner.width, 4 * len(data.last) * self.learner.width)
-        self.learner.start_interval(OFFLINE)
+        self.need = predict(algo, self.cfg, spec, capacity, self.learner.width, 4 * len(data.last) * self.learner.width)
+        if capacity:
+            self.learner.go_online(capacity, data.packed[:capacity, None])
+        self.learner.start_interval(phase)
         self.at, self.count = 0, 1
-        self.steps(1)
-        self.first = time.perf_counter() - begin  # seconds to the end of the first step, compiling included
+        self.steps(0)
+        # until steps can be taken, compiling included: seconds, and those of processors
+        self.first = time.perf_counter() - begin[0]
+        self.processor = time.process_time() - begin[1]
+
+    @cached_property
+    def costs(self) -> Costs:
+        """FLOP of its gradient steps, read off the program."""
+        return step_costs(ALGORITHMS[self.name], self.cfg, OBS, ACTION, self.phase)
 
     def steps(self, count: int) -> float:
         """Take so many gradient steps and wait for them; seconds."""
         begin = time.perf_counter()
-        self.learner.run(self.at, count, TOTAL)
-        self.learner.metrics(count)
+        self.learner.run(self.at, count, TOTAL, self.phase)
+        self.learner.metrics(count, self.phase)
         self.at += count
         return time.perf_counter() - begin
 
     def turn(self, seconds: float) -> float:
-        """Gradient steps per second over one dispatch of about so long."""
-        rate = self.count / self.steps(self.count)
-        self.count = max(2, round(rate * seconds))
-        return rate
+        """Gradient steps per second over one dispatch of about so long.
+
+        A turn may have more or less than its share of the work that falls due in every so many steps only: it counts
+        as so many steps of mean cost.
+        """
+        work, taken = self.costs.of(self.at, self.count), self.steps(self.count)
+        self.count = max(2, round(self.count / taken * seconds))
+        return work / self.costs.mean / taken
 
 
 trainer = cache(Trainer)  # rounds share what is compiled
@@ -100,23 +124,27 @@ def measure_round(seeds: Sequence[int], number: int, seconds: float = SECONDS, n
     """A turn of every algorithm, in an order that rotates with the round's number. One seed is trained, whatever the
     study's seeds are: times do not depend on them.
 
-    names [A]; rate [A] gradient steps per second; load: of the machine, processes that want to run, mean of the turns;
-    first [A] seconds to the first step; need [A, 3] bytes that are foreseen: data, states, activations; base: for the
+    names [A]; rate [A] gradient steps per second; flop [A] of a step's matrix products; limit [A] FLOP/s of matrix
+    products alone, just before; load: of the machine, processes that want to run, mean of the turns; first [A] seconds
+    until the first step; need [A, 3] bytes that are foreseen: data, states, activations; base: for the
     program itself; device: what it ran on.
     """
     names = list(names or ALGORITHMS)
-    rates, loads = np.zeros(len(names)), list[float]()
+    rates, limits, loads = np.zeros(len(names)), np.zeros(len(names)), list[float]()
     for name in names:
         if trainer(name).at < 3:
             trainer(name).turn(0.1)  # the first step was compiling: find out how long a turn is
             trainer(name).turn(seconds)
     for i in np.roll(np.arange(len(names)), number):
+        limits[i] = product_rate(LIMIT_SECONDS)
         rates[i] = trainer(names[i]).turn(seconds)
         loads.append(os.getloadavg()[0])
     needs = [trainer(name).need for name in names]
     return {
         "names": np.array(names),
         "rate": rates,
+        "flop": np.array([trainer(name).costs.mean for name in names]),
+        "limit": limits,
         "load": np.array(np.mean(loads)),
         "first": np.array([trainer(name).first for name in names]),
         "base": np.array(BASE),
@@ -143,13 +171,18 @@ def _alone(name: str) -> int:
     system.setup(cache=True)
     synthetic(ROWS)
     jax.block_until_ready(jax.numpy.zeros(1))
-    before = _held("VmRSS")
+    before = held("VmRSS")
     Trainer(name).steps(10)
+    return most_held(before)
+
+
+def most_held(before: int) -> int:
+    """Bytes: the most that a GPU held, else this process above what it did `before`."""
     stats = jax.devices()[0].memory_stats() or {}
-    return int(stats.get("peak_bytes_in_use") or _held("VmHWM") - before)
+    return int(stats.get("peak_bytes_in_use") or held("VmHWM") - before)
 
 
-def _held(field: str) -> int:
+def held(field: str) -> int:
     """Bytes of this process as Linux tells them; 0 elsewhere."""
     path = Path("/proc/self/status")
     lines = path.read_text().splitlines() if path.exists() else []
