@@ -13,6 +13,7 @@ PARTS = {
     "physics": "environment steps per second beside the bare simulator",
     "evaluation": "whole evaluations beside the bare simulator taking the same actions",
     "training": "gradient steps per second beside the limit, FLOP, compile time, memory",
+    "methods": "the same in every phase of every method with a formula, at Figure 19's sizes (--quick: tiny)",
     "scaling": "cost against batch size, width, critics and members, beside the arithmetic",
     "memory": "training on data larger than memory (writes gigabytes: PARS_MEMORY_GB, 1 by default)",
     "loading": "from a file on disk to the first gradient step, cold and from the cache",

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as dispatch
-from benchmarks import evaluation, limit, physics, scaling, training
+from benchmarks import evaluation, limit, methods, physics, scaling, training
 from benchmarks.case import Case
 from benchmarks.count import count, twice
 from benchmarks.flops import FORMULAS, Shape, Work, pars_step, work
@@ -179,6 +179,37 @@ def test_training_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert float(read_csv(tmp_path / "flops.csv")[0]["agreement"]) >= 1
     assert (tmp_path / "training.png").read_bytes().startswith(b"\x89PNG")
     assert "tiny 5/3" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_methods_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    methods.run(["--quick", "--algorithms", "pex", "ppo", "--out", str(tmp_path)])
+    rows = read_csv(tmp_path / "methods.csv")
+    named = [(row["algorithm"], row["phase"]) for row in rows]
+    assert named == [("pex", "offline"), ("pex", "online"), ("ppo", "online")]
+    for row in rows:
+        assert float(row["gflops"]) == pytest.approx(float(row["gflop"]) * float(row["rate"]), rel=1e-6)
+        assert float(row["of_limit"]) == pytest.approx(float(row["gflops"]) / float(row["limit"]), rel=1e-6)
+        assert float(row["compile"]) > 0 and float(row["processor"]) > 0 and float(row["memory"]) >= 0
+        assert float(row["agreement"]) == pytest.approx(float(row["program"]) / float(row["gflop"]))
+    assert "of limit" in capsys.readouterr().out
+
+
+def test_rates_beside_other_work_are_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, own = iter((0.0, 10.0) * 2), iter((0.0, 2.0))
+    monkeypatch.setattr(methods.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(methods.time, "process_time", lambda: next(own, 0.0))
+    assert methods.paced(lambda: 3.0, shared=True) == 15.0  # 2 of 10 seconds were its own
+    assert methods.paced(lambda: 3.0, shared=False) == 3.0
+
+
+def test_methods_are_measured_in_the_phases_they_have() -> None:
+    found = list(methods.cases(["bc", "uni_o4", "ppo", "max_q", "rlpd"]))
+    before = [("uni_o4", name) for name in ("critic", "behaviours", "dynamics")]
+    assert found == [
+        ("bc", "offline"), *before, ("uni_o4", "offline"), ("uni_o4", "online"), ("ppo", "online"),
+        ("max_q", "offline"), ("rlpd", "online"),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow
