@@ -100,6 +100,14 @@ def test_settings_of_the_caller_reach_the_arms_that_have_them() -> None:
         make_configs(TABLE5, replace(grade, settings={"expectil": 1.0}), grade.tasks[0])
 
 
+def test_settings_of_methods_that_are_left_out_are_no_fault() -> None:
+    table4 = CATALOGUE["table4"]
+    assert isinstance(table4, Grid)
+    few = replace(small_grade(table4), arms=("HIQL",))
+    assert "token_width" in few.settings  # GCPC's
+    assert [key.arm for key in make_configs(table4, few, few.tasks[0])] == ["HIQL"]
+
+
 def test_lengths_are_scaled_and_evaluated_as_often_as_asked() -> None:
     grid = CATALOGUE["table3"]
     assert isinstance(grid, Grid)

@@ -247,9 +247,9 @@ def make_configs(grid: Grid, grade: Grade, task_id: str) -> dict[Key, tuple[str,
             reasons = {name: idle(algo, cfg, name, {}) for name in own}
             used |= {name for name, reason in reasons.items() if reason is None}
             unused |= {name: reason for name, reason in reasons.items() if reason is not None}
+    every = {setting for arm in grid.arms for setting in facts(find_algorithm(arm.algorithm).config)}
     for name in grade.settings:
-        if name not in used:
-            every = {setting for arm in grid.arms for setting in facts(find_algorithm(arm.algorithm).config)}
+        if name in unused.keys() - used or name not in every:  # else one of a method that is left out
             raise UsageError(f"{grid.id}: {unused.get(name) or unknown('setting', name, every)}")
     return found
 
