@@ -1,4 +1,4 @@
-"""Where the files are that others made; test modules that import this are skipped where there are none."""
+"""Where the files are that others made; a test that asks for one that is not there is skipped."""
 
 import os
 from pathlib import Path
@@ -6,5 +6,11 @@ from pathlib import Path
 import pytest
 
 REAL = Path(os.environ.get("PARS_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data" / "real"))
-if not REAL.is_dir():
-    pytest.skip("no files of others' here; PARS_REAL_DATA names their folder, see README.md", allow_module_level=True)
+
+
+def real(name: str) -> Path:
+    """A file of others', by name."""
+    path = REAL / name
+    if not path.is_file():
+        pytest.skip(f"no {path}; PARS_REAL_DATA names the folder of others' files, see tests/real/README.md")
+    return path

@@ -9,14 +9,14 @@ from pars.data import load_dataset
 from pars.data.checking.doctor import check
 from pars.data.checking.verify import verify
 from pars.envs import make_task
-from tests.real.files import REAL
+from tests.real.files import real
 
 TASK = "door-cloned-v1"
-DOOR = REAL / "door-v0_demos_clipped.hdf5"
+DOOR = "door-v0_demos_clipped.hdf5"
 
 
 def test_6000_rows_are_reproduced_to_the_last_digit_of_float32() -> None:
-    found = verify(DOOR, TASK, rows=6000, physics="d4rl")
+    found = verify(real(DOOR), TASK, rows=6000, physics="d4rl")
     (errors,) = found.errors
     assert found.rows == 6000 and found.notes == ["no 'infos/door_body_pos': taken from the observations"]
     assert errors.qpos.median < 1e-7 and errors.qpos.max < 1e-6
@@ -25,14 +25,14 @@ def test_6000_rows_are_reproduced_to_the_last_digit_of_float32() -> None:
 
 
 def test_stock_misses_by_far() -> None:
-    found = verify(DOOR, TASK, rows=500)
+    found = verify(real(DOOR), TASK, rows=500)
     assert found.verdict.startswith("this file was made with d4rl physics")
     assert found.errors[1].qpos.median > 1e4 * found.errors[0].qpos.median
 
 
 def test_the_doors_place_is_recovered() -> None:
-    places = np.load(REAL / "door-human-body-pos.npz")["door_body_pos"]
-    with h5py.File(DOOR) as file:
+    places = np.load(real("door-human-body-pos.npz"))["door_body_pos"]
+    with h5py.File(real(DOOR)) as file:
         first = np.concatenate([[0], np.flatnonzero(file["terminals"][()])[:-1] + 1])
         qpos, qvel, obs = (file[key][()][first] for key in ("infos/qpos", "infos/qvel", "observations"))
     env: Any = make_task(TASK).make(len(first))
@@ -42,8 +42,8 @@ def test_the_doors_place_is_recovered() -> None:
 
 
 def test_transitions_and_layout_are_d4rls() -> None:
-    data = load_dataset(DOOR, task=make_task(TASK))
+    data = load_dataset(real(DOOR), task=make_task(TASK))
     assert len(data.columns.reward) == 6_703  # D4RL's qlearning_dataset: 6,728 less 25 timeouts
-    found = check(DOOR, make_task(TASK))
+    found = check(real(DOOR), make_task(TASK))
     assert found.refusal is None and found.card is not None and found.card["timeouts_inside"] == 25
     assert not any("named like" in line for line in found.warnings + found.notes)

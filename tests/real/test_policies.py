@@ -11,7 +11,7 @@ from pars.collect.rollouts import returns
 from pars.collect.twins import collect_twin
 from pars.envs import make_task
 from pars.envs.antmaze import Ant
-from tests.real.files import REAL
+from tests.real.files import real
 
 Array = np.ndarray
 
@@ -47,7 +47,7 @@ def mean_return(task_id: str, physics: str, act: Callable[[Array], Array], episo
     [("Hopper", (3771, 3775), 15), ("Walker2d", (5576, 5558), 250), ("HalfCheetah", (4123, 4289), 150)],
 )
 def test_experts_earn_what_they_earned(name: str, recorded: tuple[int, int], apart: float) -> None:
-    file = np.load(REAL / "cs294-experts.npz")
+    file = np.load(real("cs294-experts.npz"))
     act = expert({key.split("/")[1]: file[key] for key in file if key.startswith(f"{name}/")})
     task_id = f"{name.lower()}-expert-v2"
     assert mean_return(task_id, "d4rl", act) == pytest.approx(np.mean(recorded), abs=apart)
@@ -57,7 +57,7 @@ def test_experts_earn_what_they_earned(name: str, recorded: tuple[int, int], apa
 
 def test_a_twin_by_a_supplied_expert_earns_what_it_earned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path))
-    file = np.load(REAL / "cs294-experts.npz")
+    file = np.load(real("cs294-experts.npz"))
     weights = {key.split("/")[1]: file[key].squeeze() for key in file if "Hop" in key}
     shift, square = weights.pop("mean"), weights.pop("meansq")
     np.savez(
@@ -74,7 +74,7 @@ def test_a_twin_by_a_supplied_expert_earns_what_it_earned(tmp_path: Path, monkey
 
 def test_d4rls_walker_walks_in_our_ant() -> None:
     """It was trained for these torques, time step and layout; with any of them wrong it does not get far."""
-    file = np.load(REAL / "d4rl-ant-goal-policy.npz")
+    file = np.load(real("d4rl-ant-goal-policy.npz"))
     layers = [(file[f"w{i}"].T, file[f"b{i}"]) for i in range(4)]
     rng, ants = np.random.default_rng(0), np.arange(16)
     angle = rng.uniform(-np.pi, np.pi, len(ants))

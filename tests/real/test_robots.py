@@ -10,7 +10,7 @@ from pars.data.checking.sample import largest
 from pars.data.checking.verify import verify
 from pars.envs import make_task
 from tests.data.files import write_npz
-from tests.real.files import REAL
+from tests.real.files import real
 
 Array = np.ndarray
 
@@ -24,7 +24,7 @@ PIECES = {
 
 @pytest.mark.parametrize("task_id", PIECES)
 def test_pieces_of_d4rls_files_are_reproduced(tmp_path: Path, task_id: str) -> None:
-    pieces = np.load(REAL / PIECES[task_id])
+    pieces = np.load(real(PIECES[task_id]))
     obs, action = (np.concatenate([pieces[f"{key}_1"], pieces[f"{key}_2"]]) for key in ("obs", "action"))
     count, length = obs.shape[:2]
     rows = {
@@ -43,7 +43,7 @@ def test_pieces_of_d4rls_files_are_reproduced(tmp_path: Path, task_id: str) -> N
 
 @pytest.mark.parametrize("task_id", PIECES)
 def test_of_two_pieces_the_one_that_pays_more_is_the_one_that_d4rls_rewards_name(task_id: str) -> None:
-    pieces = np.load(REAL / PIECES[task_id])
+    pieces = np.load(real(PIECES[task_id]))
     first, second = (_paid(task_id, pieces[f"obs_{k}"], pieces[f"action_{k}"]) for k in (1, 2))
     clear = np.abs(first - second) > 1  # a speed at the clip is not known, which shifts a sum a little
     assert clear.sum() >= 0.9 * len(clear)
@@ -63,7 +63,7 @@ def _paid(task_id: str, obs: Array, action: Array) -> Array:
 
 @pytest.mark.parametrize("name", ["Hopper", "Walker2d"])
 def test_rows_in_float64_are_reproduced_with_rewards_and_falls(name: str) -> None:
-    rows = np.load(REAL / f"trrl-{name}-v3.npz")
+    rows = np.load(real(f"trrl-{name}-v3.npz"))
     obs, action = rows["observations"], rows["actions"]
     following = np.roll(obs, -1, axis=0)
     following[rows["last"]] = rows["final_observations"]
