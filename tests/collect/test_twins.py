@@ -142,13 +142,6 @@ def test_routes_keep_to_their_protocol(name: str) -> None:
         assert all((start is None) == (protocol == "fixed") for start, _ in ways)
 
 
-@pytest.mark.parametrize("name", ["medium", "large", "ultra"])
-def test_play_goals_are_free_cells(name: str) -> None:
-    maze = Maze.named(name, cell=4.0, goal_radius=0.5)
-    assert not any(maze.wall[cell] for cell in PLAY_GOALS[name])
-    assert len(set(PLAY_GOALS[name])) == {"medium": 3, "large": 7, "ultra": 21}[name]
-
-
 def test_a_random_twin_loads_as_the_tasks_data() -> None:
     path = collect_twin("walker2d-random-v2", 1500)
     dataset = load_dataset(path, task=make_task("walker2d-random-v2"))

@@ -73,6 +73,20 @@ def test_play_goals_are_free_cells(name):
     assert not any(m.wall[goal] for goal in PLAY_GOALS[name])
 
 
+def test_play_goals_are_those_of_d4rls_collection_maps():
+    """The cells "G" of BIG_MAZE and HARDEST_MAZE in d4rl/locomotion/maze_env.py, and of ULTRA_MAZE in the fork that
+    published ultra (ZhengyaoJiang/d4rl).
+    """
+    assert {
+        "medium": ((2, 6), (5, 1), (6, 5)),
+        "large": ((1, 6), (3, 5), (3, 10), (5, 2), (7, 4), (7, 6), (7, 9)),
+        "ultra": (
+            *((1, 4), (1, 11), (1, 14), (2, 5), (2, 9), (3, 7), (4, 3), (4, 12), (5, 1), (5, 7), (5, 10)),
+            *((5, 14), (6, 5), (7, 3), (7, 11), (8, 1), (8, 7), (8, 13), (9, 5), (10, 9), (10, 14)),
+        ),
+    } == PLAY_GOALS
+
+
 def test_card_is_plain_json():
     import json
 
