@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -104,6 +105,24 @@ def test_bfloat16_rounds_operands_only_and_not_at_the_edges(backend: str) -> Non
         full, less = (apply(module, params, x) for module in net)
         assert bool(jnp.array_equal(full, less)) == same
         np.testing.assert_allclose(less, full, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("precision", "products"), [("float32", "[HIGHEST, HIGHEST]"), ("tf32", "[HIGH, HIGH]"), ("bfloat16", "bf16")]
+)
+def test_slopes_of_bias_and_norm_are_sums_in_float32_whatever_the_products_are(
+    precision: Any, products: str, backend: str
+) -> None:
+    """They are vectors; in the program, products that give one are sums."""
+    every = draw(7, (7, 3), (3, 5), (5,), (5,), (5,))
+    for layer, args in ((dense, every[:3]), (normed_relu, every)):
+        slopes = jax.grad(lambda *a, f=layer: jnp.sum(f(precision, *a) ** 2), tuple(range(len(args))))
+        program = jax.jit(slopes).lower(*args).as_text().splitlines()
+        lines = [line for line in program if "dot_general" in line]
+        sums = [line for line in lines if re.search(r"-> tensor<\d+xf32>", line)]
+        assert len(sums) == {"gpu": 0, "cpu": len(args) - 2 + (layer is normed_relu)}[backend]
+        assert all("[HIGHEST, HIGHEST]" in line and "bf16" not in line for line in sums)
+        assert len(lines) == len(sums) + 3 and all(products in line for line in lines if line not in sums)
 
 
 def test_action_values_have_the_ensembles_slopes_in_the_action() -> None:
