@@ -48,8 +48,9 @@ def profile_picture(
         ax.set(xlabel="Score τ", ylabel="Share of runs above τ", ylim=(-0.02, 1.02), xlim=(at[0], at[-1]))
         legend(fig, ax)
         counts = ", ".join(f"{label} {len(matrix)}" for label, matrix in scores.items())
+        count = next(iter(tasks.values()))
         text = (
-            f"{caption} Line: share of runs over {next(iter(tasks.values()))} tasks with a score above τ; higher is "
+            f"{caption} Line: share of runs over {count} task{'s' * (count > 1)} with a score above τ; higher is "
             f"better. Band: 95 % stratified bootstrap interval (n ≥ 2). Runs of each task: {counts}."
         ).strip()
         alt = f"Performance profiles, the share of runs above each score, of {', '.join(scores)}."
