@@ -39,6 +39,25 @@ def _ogbench(title: str, ours: str, agent: str, translate: Translate, choice: st
     return Pair(_ours(title, ours), peer, translate, known | maze, alike, choice=choice)
 
 
+def _authors(
+    algorithm: str,
+    translate: Translate,
+    adapter: str,
+    file: str,
+    always: Settings,
+    maze: Settings | None = None,
+    **more: Any,
+) -> Pair:
+    """Beside the code of the paper's authors; on PointMaze our preset's settings, those of `maze` on top.
+
+    `more` are fields of the pair.
+    """
+    title, peer = ALGORITHMS[algorithm].title, algorithm.replace("_", "-")
+    entry = Entry(peer, title, algorithm, ADAPTERS + adapter, _uncounted, file)
+    known = presets.settings(algorithm, "pointmaze-medium-diverse")
+    return Pair(_ours(title, algorithm), entry, translate, known | (maze or {}), always, **more)
+
+
 @dataclass(frozen=True)
 class Pair:
     ours: Entry
@@ -73,8 +92,14 @@ class Pair:
 
 
 TWO, THREE = (256, 256), (256, 256, 256)  # the widths of CORL's files, which most of them have fixed
-SMALL = (128, 128, 128)  # SAC-RND's has three layers
-SAC_RND_FILE = "offline_sac/algorithms/sac_rnd_betas.py"
+SMALL = {"hidden": (128, 128, 128), "actor_hidden": (128, 128, 128)}  # SAC-RND's has three layers
+PLAIN = {"initializer": "torch", "layer_norm": "none"}
+SUPPORT = PLAIN | {"hidden": TWO, "actor_hidden": TWO}
+RAW = {"normalize_obs": False}
+FIXED_SPREAD = RAW | {"learned_spread": False}
+ONLINE_LATER = {"online": True, "offline_first": True}
+MCQ_FILE, SAC_RND_FILE = "offlinerl/algo/modelfree/MCQ.py", "offline_sac/algorithms/sac_rnd_betas.py"
+OFF2ON_FILE = "rlkit/examples/ours.py"
 SPARSE = {"discount": 0.98, "normalize_obs": False}  # an episode of pointmaze-medium has 240 steps
 
 PAIRS = (
@@ -126,36 +151,12 @@ PAIRS = (
         _corl("ReBRAC", "rebrac", "corl_jax"),
         translations.rebrac,
         SPARSE | {"reward_scale": 100.0, "bc_weight": 0.05, "critic_bc_weight": 0.001},
-        {"normalize_obs": False},
+        RAW,
     ),
-    Pair(
-        _ours("SPOT", "spot"),
-        Entry("spot", "SPOT", "spot", ADAPTERS + "supports", _uncounted, "SPOT.py"),
-        translations.spot,
-        presets.settings("spot", "pointmaze-medium-diverse"),
-        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "layer_norm": "none"},
-    ),
-    Pair(
-        _ours("SVR", "svr"),
-        Entry("svr", "SVR", "svr", ADAPTERS + "supports", _uncounted, "SVR.py"),
-        translations.svr,
-        presets.settings("svr", "pointmaze-medium-diverse"),
-        {"hidden": TWO, "actor_hidden": TWO, "initializer": "torch", "layer_norm": "none", "actor_cosine": False},
-    ),
-    Pair(
-        _ours("MCQ", "mcq"),
-        Entry("mcq", "MCQ", "mcq", ADAPTERS + "mcq_torch", _uncounted, "offlinerl/algo/modelfree/MCQ.py"),
-        translations.mcq,
-        presets.settings("mcq", "pointmaze-medium-diverse"),
-        {"initializer": "torch", "layer_norm": "none"},
-    ),
-    Pair(
-        _ours("SAC-RND", "sac_rnd"),
-        Entry("sac-rnd", "SAC-RND", "sac_rnd", ADAPTERS + "sac_rnd_jax", _uncounted, SAC_RND_FILE),
-        translations.sac_rnd,
-        presets.settings("sac_rnd", "pointmaze-medium-diverse") | {"hidden": SMALL, "actor_hidden": SMALL},
-        {"normalize_obs": False},
-    ),
+    _authors("spot", translations.spot, "supports", "SPOT.py", SUPPORT),
+    _authors("svr", translations.svr, "supports", "SVR.py", SUPPORT | {"actor_cosine": False}),
+    _authors("mcq", translations.mcq, "mcq_torch", MCQ_FILE, PLAIN),
+    _authors("sac_rnd", translations.sac_rnd, "sac_rnd_jax", SAC_RND_FILE, RAW, SMALL),
     Pair(
         _ours("RLPD", "rlpd"),
         Entry("rlpd", "RLPD", "rlpd", ADAPTERS + "rlpd_jax", _uncounted, "train_finetuning.py"),
@@ -163,28 +164,11 @@ PAIRS = (
         SPARSE
         | dict(reward_shift=-1.0, backup_entropy=False, target_critics=1, random_steps=500)
         | dict(critics=5, updates_per_step=4),
-        {"normalize_obs": False, "layer_norm": "before"},
+        RAW | {"layer_norm": "before"},
         online=True,
     ),
-    Pair(
-        _ours("PEX", "pex"),
-        Entry("pex", "PEX", "pex", ADAPTERS + "pex_torch", _uncounted, "main_online.py"),
-        translations.pex,
-        presets.settings("pex", "pointmaze-medium-diverse"),
-        {"normalize_obs": False},
-        online=True,
-        offline_first=True,
-    ),
-    Pair(
-        _ours("Off2On", "off2on"),
-        Entry("off2on", "Off2On", "off2on", ADAPTERS + "off2on_torch", _uncounted, "rlkit/examples/ours.py"),
-        translations.off2on,
-        presets.settings("off2on", "pointmaze-medium-diverse"),
-        {"normalize_obs": False, "learned_spread": False},
-        online=True,
-        offline_first=True,
-        one_start=True,
-    ),
+    _authors("pex", translations.pex, "pex_torch", "main_online.py", RAW, **ONLINE_LATER),
+    _authors("off2on", translations.off2on, "off2on_torch", OFF2ON_FILE, FIXED_SPREAD, **ONLINE_LATER, one_start=True),
     _ogbench("GCIVL", "gc_iql", "gcivl", translations.gcivl, "action_free", advantage_scale=10.0, expectile=0.9),
     _ogbench("GCIQL", "gc_iql", "gciql", translations.gciql, "ogbench"),
     _ogbench("HIQL", "hiql", "hiql", translations.hiql, presets.PAPER),
