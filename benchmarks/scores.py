@@ -43,8 +43,8 @@ from pars.envs import Task, make_task
 from pars.packing import unpack
 from pars.training.rollout import Evaluator, Interaction
 
-PATIENCE = 3600.0  # seconds for one answer: the steps between two evaluations
-COLUMNS = ("next_action", "episode")  # that some of our algorithms are loaded with
+PATIENCE = 3600.0  # seconds for a start, and for one answer: the steps between two evaluations
+COLUMNS = ("next_action", "episode", "last")  # that some of our algorithms are loaded with
 
 Say = Callable[[str], None]
 Score = Callable[[Act], float]
@@ -145,7 +145,7 @@ class Contest:
         settings, cfg = pair.config(self.task.id, self.trial.over_of(name, known))
         total, _ = self.trial.length(pair)
         if entry is pair.peer:
-            settings = pair.translate(cfg, self.task.action_dim)
+            settings = pair.translate(cfg, self.task.action_dim) | (self._ends() if pair.ends else {})
         if pair.online:
             settings |= {"online_steps": total} | ({"task": self.task.id} if entry is pair.ours else {})
         if pair.one_start:
@@ -153,6 +153,11 @@ class Contest:
         ensemble = {"critics": cfg.critics} if hasattr(cfg, "critics") else {}
         total = self.trial.steps if pair.offline_first else total
         return dict(settings=settings, seed=seed, total=total, batch=cfg.batch_size, first=0, **ensemble), cfg
+
+    def _ends(self) -> dict[str, Any]:
+        """For rules of when a task ends: its name, and the goal of a maze with its radius."""
+        maze = self.task.maze
+        return {"task": self.task.id, "goal": maze and [*maze.goal.tolist(), maze.goal_radius]}
 
     def seed(self, pair: Pair, entries: Sequence[Entry], seed: int) -> Iterator[Point]:
         """The evaluations of one seed of both, who take turns."""
@@ -176,7 +181,8 @@ class Contest:
         more, cfg = self.job_fields(pair, entry, seed)
         shape = Shape(self.task.id, self.task.obs_dim, self.task.action_dim, critics=2)  # `more` says more
         try:
-            worker = stack.enter_context(closing(Worker(entry.python, entry.job(self._file(pair, cfg), shape, **more))))
+            job = entry.job(self._file(pair, cfg), shape, **more)
+            worker = stack.enter_context(closing(Worker(entry.python, job, PATIENCE)))  # phases before are in its start
             if pair.offline_first:
                 worker.ask("steps", PATIENCE, count=self.trial.steps)
             return Started(entry, worker, self._side(pair, entry, worker, stack), cfg)

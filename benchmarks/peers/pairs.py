@@ -68,6 +68,7 @@ class Pair:
     online: bool = False
     offline_first: bool = False  # all gradient steps of a trial, then online
     one_start: bool = False  # theirs goes online with our actors and critics
+    ends: bool = False  # theirs is told by what rule the task ends
     choice: str = presets.PAPER  # of our presets
 
     @property
@@ -157,6 +158,7 @@ PAIRS = (
     _authors("svr", translations.svr, "supports", "SVR.py", SUPPORT | {"actor_cosine": False}),
     _authors("mcq", translations.mcq, "mcq_torch", MCQ_FILE, PLAIN),
     _authors("sac_rnd", translations.sac_rnd, "sac_rnd_jax", SAC_RND_FILE, RAW, SMALL),
+    _authors("uni_o4", translations.uni_o4, "uni_o4_torch", "abppo.py", PLAIN, ends=True),
     Pair(
         _ours("RLPD", "rlpd"),
         Entry("rlpd", "RLPD", "rlpd", ADAPTERS + "rlpd_jax", _uncounted, "train_finetuning.py"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.peers.catalog import Settings
+from pars.nn.dynamics import DECAY, DECAY_OUT
 
 
 def _shared(cfg: Any) -> Settings:
@@ -121,6 +122,28 @@ def sac_rnd(cfg: Any, actions: int) -> Settings:
     weights = {"actor_beta": cfg.actor_bonus_weight, "critic_beta": cfg.critic_bonus_weight}
     own = {"gamma": cfg.discount, "tau": cfg.polyak, "target_entropy": cfg.target_entropy * actions}
     return _shared(cfg) | rates | sizes | weights | own | {"rnd_steps": cfg.rnd_steps}
+
+
+def uni_o4(cfg: Any, actions: int) -> Settings:
+    q = {"q_hidden_dim": cfg.hidden[0], "q_depth": len(cfg.hidden), "q_lr": cfg.critic_lr}
+    v = {"v_hidden_dim": cfg.value_hidden[0], "v_depth": len(cfg.value_hidden), "v_lr": cfg.critic_lr}
+    values = {"v_steps": cfg.critic_steps, "gamma": cfg.discount, "omega": cfg.expectile}
+    values |= {"target_update_freq": 2, "tau": 2 * cfg.polyak}  # every second step twice as far
+    clones = {"bc_hidden_dim": cfg.actor_hidden[0], "bc_depth": len(cfg.actor_hidden), "bc_lr": cfg.behaviour_lr}
+    clones |= {"bc_steps": cfg.behaviour_steps, "num_policies": cfg.policies, "alpha_bc": cfg.disagreement}
+    layers = len(cfg.model_hidden)
+    decay = [*(DECAY[min(i, len(DECAY) - 1)] for i in range(layers)), DECAY_OUT]
+    model = {
+        "dynamics_hidden_dims": list(cfg.model_hidden),
+        "dynamics_weight_decay": decay,
+        "dynamics_lr": cfg.model_lr,
+    }
+    model |= {"n_ensemble": cfg.models, "n_elites": cfg.elites}
+    model |= {"model_steps": cfg.model_steps, "model_batch": cfg.model_batch}
+    own = {"bppo_lr": cfg.improve_lr, "clip_ratio": cfg.improve_clip, "is_clip_action": cfg.clip_sampled}
+    own |= {"eval_step": cfg.estimate_every, "rollout_step": cfg.horizon}
+    own |= {"is_state_norm": cfg.normalize_obs, "pi_activation_f": cfg.actor_activation}
+    return _shared(cfg) | q | v | values | clones | model | own
 
 
 def _goals(cfg: Any) -> Settings:

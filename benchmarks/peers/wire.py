@@ -22,9 +22,13 @@ class PeerError(Exception):
 
 
 class Worker:
-    """One process with `python`; `start` holds the seconds to the end of its first gradient step."""
+    """One process with `python`; `start` holds the seconds to the end of its first gradient step.
 
-    def __init__(self, python: str, job: Job):
+    Args:
+        patience: seconds that this may take.
+    """
+
+    def __init__(self, python: str, job: Job, patience: float = START_SECONDS):
         self.job, self.lock = job, threading.Lock()
         paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
@@ -42,7 +46,7 @@ class Worker:
             self.errors.close()
             raise PeerError(f"cannot start {python}: {error.strerror}") from None
         try:
-            self.start = float(self._exchange(asdict(job), START_SECONDS)["start"])
+            self.start = float(self._exchange(asdict(job), patience)["start"])
         except PeerError:
             self.close()
             raise

@@ -97,6 +97,8 @@ def test_worker_that_hangs_is_ended(peer: Path) -> None:
     with closing(worker), pytest.raises(PeerError, match="no answer in 0 s"):
         worker.ask("steps", patience=0.1, count=1)
     assert worker.process.returncode == -9
+    with pytest.raises(PeerError, match="no answer in 0 s"):
+        Worker(entry("fine").python, job(peer), patience=0.01)
 
 
 def test_what_is_absent_is_skipped_with_the_variable_to_set(peer: Path, monkeypatch: pytest.MonkeyPatch) -> None:

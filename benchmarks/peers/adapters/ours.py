@@ -40,7 +40,8 @@ class Adapter:
         extra = {column.name: data.extra[column.name] for column in algo.columns_of(self.cfg)}
         shapes = tuple((name, column.shape[1:]) for name, column in extra.items())
         self.learner = Learner(algo, [self.cfg], [job.seed], spec, shapes)
-        self.learner.load(pack(Transition(*data[:-1])), extra, data.extra.get("last"))
+        last = data.extra.get("last")
+        self.learner.load(pack(Transition(*data[:-1])), extra, None if last is None else last > 0)
         for phase, steps in [(one.name, one.steps(self.cfg)) for one in algo.before]:
             self.learner.start_interval(phase)
             self.learner.run(0, steps, steps, phase)
