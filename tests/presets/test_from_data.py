@@ -25,15 +25,19 @@ def chosen(name: str, facts: Facts = FACTS, **settings: str) -> dict[str, object
 
 def test_each_rule_by_hand() -> None:
     """c = 100 / 50, beta = .01 (.5 / .25)^2, Q_min = c r_min / (1 - .99)."""
-    assert chosen("pars") == {"normalize_obs": True, "reward_scale": 2.0, "bc_weight": 0.04, "q_min": -400.0}
+    weights = {"bc_weight": 0.04, "bc_weight_online": 0.04}
+    assert chosen("pars") == {"normalize_obs": True, "reward_scale": 2.0, **weights, "q_min": -400.0}
     assert chosen("iql") == {"normalize_obs": True, "reward_scale": 2.0}
     assert chosen("bc") == {"normalize_obs": True}
     assert chosen("td3_bc")["bc_weight"] == 4.0
 
 
 def test_what_is_given_stands_and_q_min_follows_it() -> None:
-    assert chosen("pars", reward_scale="10", bc_weight="0.5") == {"normalize_obs": True, "q_min": -2000.0}
-    assert chosen("pars", normalize_obs="false", q_min="-7").keys() == {"reward_scale", "bc_weight"}
+    given = {"reward_scale": "10", "bc_weight": "0.5"}
+    assert chosen("pars", **given) == {"normalize_obs": True, "bc_weight_online": 0.5, "q_min": -2000.0}
+    assert chosen("pars", **given, bc_weight_online="0") == {"normalize_obs": True, "q_min": -2000.0}
+    rest = {"reward_scale", "bc_weight", "bc_weight_online"}
+    assert chosen("pars", normalize_obs="false", q_min="-7").keys() == rest
     assert chosen("pars", discount="0.9")["q_min"] == pytest.approx(-40.0)
     assert "q_min" not in chosen("pars", penalty="false")
     assert chosen("pars", q_min_scaled="true")["q_min"] == pytest.approx(-200.0)  # of raw rewards
@@ -69,7 +73,8 @@ def test_least_values() -> None:
 
 def test_odd_data_keeps_the_defaults() -> None:
     flat = replace(FACTS, value_spread=0.0, action_width=0.0, reward_min=0.0)
-    assert chosen("pars", flat) == {"normalize_obs": True, "bc_weight": 0.25, "q_min": 0.0}
+    weights = {"bc_weight": 0.25, "bc_weight_online": 0.25}
+    assert chosen("pars", flat) == {"normalize_obs": True, **weights, "q_min": 0.0}
     assert chosen("pars", replace(FACTS, action_width=2.0))["bc_weight"] == 0.01
 
 

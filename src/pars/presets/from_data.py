@@ -6,10 +6,11 @@
 3. `bc_weight`: the published weights belong to actions that spread by about `WIDTH` of half their range. Narrower ones
    leave less to learn Q from, and a policy may sooner leave them: times (WIDTH / width)^2, so that one standard
    deviation away costs the same, at most `MOST` times. Actions at their bounds count into the width.
-4. `q_min`, and SVR's `least_value`: the least value that such rewards can have, c r_min / (1 - gamma), section 4.2 of
+4. `bc_weight_online`: as offline. Let go at once a policy runs to the bounds of the actions (docs/results.md).
+5. `q_min`, and SVR's `least_value`: the least value that such rewards can have, c r_min / (1 - gamma), section 4.2 of
    PARS. MCQ's `pseudo_floor`: the same, where it is below 0.
 
-What a user gives stands, and what a preset has; 4 follows from whatever the others are. Rules 2 and 3 are ours.
+What a user gives stands, and what a preset has; 5 follows from whatever the others are. Rules 2 to 4 are ours.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def settings_from(facts: Facts, cfg: Any, given: Collection[str], value_spread: 
     value_spread: that the algorithm's settings were found at.
     """
     chosen: list[Chosen] = []
-    for rule in (_normalize_obs, _reward_scale, _bc_weight, _q_min, _least_value, _pseudo_floor):
+    for rule in (_normalize_obs, _reward_scale, _bc_weight, _bc_weight_online, _q_min, _least_value, _pseudo_floor):
         found = rule(facts, cfg, value_spread)
         if found and found.name not in given:
             chosen.append(found)
@@ -89,6 +90,12 @@ def _bc_weight(facts: Facts, cfg: Any, _: float) -> Chosen | None:
     factor = min(max((WIDTH / max(facts.action_width, 1e-6)) ** 2, 1.0), MOST)
     reason = f"actions spread by {facts.action_width:.2g} of half their range: {factor:.3g} times the usual weight"
     return Chosen("bc_weight", rounded(factor * cfg.bc_weight, 2), reason)
+
+
+def _bc_weight_online(facts: Facts, cfg: Any, _: float) -> Chosen | None:
+    if not hasattr(cfg, "bc_weight_online") or cfg.bc_weight_online == cfg.bc_weight:
+        return None
+    return Chosen("bc_weight_online", cfg.bc_weight, "as offline: a policy that is let go at once is lost")
 
 
 def _q_min(facts: Facts, cfg: Any, _: float) -> Chosen | None:
