@@ -67,7 +67,7 @@ def checked_rows(
         raise DataError(f"{source}: no '{missing[0]}'; needed are {', '.join(REQUIRED)}")
     if next_obs == "file" and "next_observations" not in columns:
         raise DataError(f"{source}: no 'next_observations'; leave next_obs at 'shift' to take the following row")
-    _check_lengths(columns, source)
+    check_lengths(columns, source)
     place: Place = getattr(columns, "place", numbered)
 
     obs = matrix(columns, "observations", source, place)
@@ -100,7 +100,8 @@ def checked_rows(
     return rows
 
 
-def _check_lengths(columns: Mapping[str, Array], source: str) -> None:
+def check_lengths(columns: Mapping[str, Array], source: str) -> None:
+    """Raise DataError unless the columns have one entry per row, and two rows or more."""
     for key, column in columns.items():
         if np.ndim(column) == 0:
             raise DataError(f"{source}: '{key}' is a single value, expected one row per step")

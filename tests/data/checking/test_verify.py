@@ -110,6 +110,7 @@ FAULTS = {
     "x left out": ({"infos/qpos": np.zeros((600, 1))}, r"'infos/qpos' is 1 wide, .* has 2"),
     "narrow": ({"observations": np.zeros((600, 3))}, r"'observations' has shape \(600, 3\), .* is 4 wide"),
     "NaN": ({"infos/qvel": np.full((600, 2), np.nan)}, "NaN or infinite values; see: pars data check"),
+    "too short": ({"rewards": np.zeros(599)}, "columns differ in length .* rewards 599"),
     "all ends": ({"timeouts": np.ones(600, bool)}, "no row is followed by another one of its episode"),
 }
 
@@ -120,6 +121,12 @@ def test_files_that_cannot_be_compared(tmp_path, walked, fault):
     data = {key: values for key, values in (walked | changes).items() if values is not None}
     with pytest.raises(DataError, match=message):
         verify(write(tmp_path / "a.hdf5", data), MAZE)
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_files_without_a_step(tmp_path, walked, rows):
+    with pytest.raises(DataError, match=f"has {rows} rows, a transition takes at least 2"):
+        verify(write(tmp_path / "a.hdf5", {key: values[:rows] for key, values in walked.items()}), MAZE)
 
 
 def test_wrong_requests(tmp_path):

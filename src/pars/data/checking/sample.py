@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pars.data.rows import Rows
+from pars.data.rows import Rows, check_lengths
 from pars.data.transitions import episode_ends
 from pars.envs.base import MujocoBatch, Task
 from pars.errors import DataError
@@ -57,6 +57,7 @@ def draw_sample(columns: Mapping[str, Array], source: str, task: Task, env: Mujo
         source: what errors call the file.
         env: a simulator of the task.
     """
+    check_lengths(columns, source)
     for key, width in (("observations", task.obs_dim), ("actions", task.action_dim)):
         if columns[key].ndim != 2 or columns[key].shape[1] != width:
             raise DataError(
