@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from pars import api
+from pars.cli import main as cli
 from pars.collect.runs import collect_run
 from pars.collect.twins import collect_twin
 from pars.data import load_dataset
+from pars.data.catalog import list_datasets
 from pars.envs import make_task
 from pars.errors import UsageError
 from pars.export.load import load_policy
@@ -48,6 +50,21 @@ def test_training_on_a_twin_names_it_and_keeps_the_physics(own_folders: Path) ->
     assert told["physics"] == "stock" and told["task_options"] == {"physics": "stock"}
     (result,) = api.evaluate(out, episodes=1)
     assert result.task.physics == "stock"
+
+
+def test_a_twin_as_it_is_listed_is_checked_for_the_task_that_it_was_made_for(
+    own_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = collect_twin("hopper-random-v2", 600)
+    listed = {entry["path"]: entry["id"] for entry in list_datasets()}[str(path)]
+    for command in (["check", listed], ["verify", listed, "--rows", "20"]):
+        cli.main(["data", *command])
+        assert "hopper-random-v2" in capsys.readouterr().out
+    with h5py.File(path, "a") as file:
+        file.attrs["dataset"] = "nonsense"
+    with pytest.raises(SystemExit):
+        cli.main(["data", "verify", listed])
+    assert "which task was it recorded in? name it with --task" in capsys.readouterr().err
 
 
 def test_which_twin_is_meant() -> None:

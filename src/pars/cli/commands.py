@@ -254,9 +254,14 @@ def verify(data: str, task_id: str | None, rows: int, physics: str | None, episo
 
 
 def _file_and_task(data: str, task_id: str | None) -> tuple[str, str | None]:
-    """A twin's file (collected if it is absent) and task; anything else as it is."""
+    """A twin's file (collected if it is absent) and the task that it was made for; anything else as it is."""
     twin = api.twin_of(data, make_task(task_id) if task_id else None)
-    return (data, task_id) if twin is None else (str(api.collected_twin(twin)), task_id or twin)
+    if twin is None:
+        return data, task_id
+    from pars.collect.twins import task_of
+
+    path = api.collected_twin(twin)
+    return str(path), task_id or task_of(path)
 
 
 def print_pairs(pairs: Iterable[tuple[str, str]], console: Console | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import h5py
 import mujoco
 import numpy as np
 
@@ -15,6 +14,7 @@ from pars.collect.rollouts import Progress, Recording, roll_out
 from pars.collect.walker import Walker, load_walker
 from pars.data.asked import check_asked
 from pars.data.cache import data_folder
+from pars.data.catalog import attributes
 from pars.data.d4rl import D4RL
 from pars.data.formats import hdf5
 from pars.envs import TASKS, make_task
@@ -84,6 +84,12 @@ def collect_twin(
     return path
 
 
+def task_of(path: Path) -> str | None:
+    """The id of the task that a twin's file says it was made for; None if it names none that there is."""
+    dataset_id = str(attributes(path).get("dataset", ""))
+    return dataset_id if dataset_id in D4RL else None
+
+
 def twin_task(dataset_id: str) -> Task:
     """The task of an id that twins are made of. Raises UsageError for any other."""
     if dataset_id in TASKS and dataset_id.startswith("pointmaze"):
@@ -140,11 +146,7 @@ def wandering(action_dim: int, seed: int) -> Any:
     return act
 
 
-def _made_by(path: Path) -> dict[str, Any] | None:
-    """Recipe of a file, SHA-256 of a walker and a policy ("" for none); None if it cannot be read."""
-    try:
-        with h5py.File(path, "r") as file:
-            who = {name: str(file.attrs.get(name, "")) for name in ("walker", "policy")}
-            return {"recipe": int(file.attrs.get("recipe", 0)), **who}
-    except OSError:
-        return None
+def _made_by(path: Path) -> dict[str, Any]:
+    """Recipe of a file (0: none), SHA-256 of a walker and a policy ("" for none)."""
+    found = attributes(path)
+    return {"recipe": int(found.get("recipe", 0)), **{name: str(found.get(name, "")) for name in ("walker", "policy")}}

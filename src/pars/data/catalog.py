@@ -55,7 +55,7 @@ def collect_dataset(
     task = make_task(dataset_id)
     check_asked(task, rows, seed)
     path = dataset_path(dataset_id, rows, seed)
-    if not force and _attributes(path).get("recipe") == pointmaze.RECIPE:
+    if not force and attributes(path).get("recipe") == pointmaze.RECIPE:
         return path
     _, protocol = DATASETS[dataset_id]
     assert task.maze is not None
@@ -153,18 +153,18 @@ def _original_entry(dataset_id: str) -> dict[str, Any]:
 
 
 def _entry(name: str, path: Path) -> dict[str, Any]:
-    attributes = _attributes(path)
-    cached = "made" in attributes and (name not in DATASETS or attributes.get("recipe") == pointmaze.RECIPE)
+    found = attributes(path)
+    cached = "made" in found and (name not in DATASETS or found.get("recipe") == pointmaze.RECIPE)
     return {
         "id": name,
         "cached": cached,
-        "rows": int(attributes["rows"]) if cached else (ROWS if name in DATASETS else None),
+        "rows": int(found["rows"]) if cached else (ROWS if name in DATASETS else None),
         "path": str(path),
-        "made": str(attributes["made"]) if cached else "collected when it is first used" if name in DATASETS else "",
+        "made": str(found["made"]) if cached else "collected when it is first used" if name in DATASETS else "",
     }
 
 
-def _attributes(path: Path) -> dict[str, Any]:
+def attributes(path: Path) -> dict[str, Any]:
     """Attributes of an HDF5 file; none if it is absent or damaged."""
     try:
         with h5py.File(path, "r") as file:
