@@ -107,7 +107,7 @@ def test_weight_zero_makes_edac_sac_n() -> None:
 
 def test_diversity_goes_through_layer_norm_too() -> None:
     """Its second derivatives pass the backward pass that is written by hand: against plain jnp."""
-    cfg = edac.Config(critics=2, layer_norm="before", **SIZES)
+    cfg = edac.Config(critics=2, layer_norm="before", **SIZES | {"hidden": (8, 8)})
     state = jax.jit(lambda key: make_soft_state(cfg, SPEC, key))(jax.random.key(0))
     own, others = plain.member(state.critic.params, 0), jnp.ones((plain.BATCH, plain.ACTION))
 

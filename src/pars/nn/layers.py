@@ -98,7 +98,7 @@ def _centred_relu(
     centred = _centre(kernel)
     z = product(precision, x, centred) + _centre(bias)
     inverse = jax.lax.rsqrt(jnp.mean(z * z, axis=-1, keepdims=True) + EPSILON)  # [B, 1]
-    y = materialized(lambda z: jax.nn.relu(z * inverse * scale + shift), z)
+    y = materialized(lambda z, *by: jax.nn.relu(z * by[0] * by[1] + by[2]), z, inverse, scale, shift)
     return y, (x, centred, z, inverse, y, scale)
 
 

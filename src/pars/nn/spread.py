@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import jax
@@ -149,17 +150,25 @@ def replicate(tree: Tree) -> Tree:
     return tree if mesh is None else jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def materialized(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
-    """function(x), of the shape of x, in a buffer of its own.
+def materialized(function: Callable[..., jax.Array], x: jax.Array, *others: jax.Array) -> jax.Array:
+    """function(x, *others), of the shape of x, in a buffer of its own; its slopes are those of `function`.
 
     XLA would work it out again for each of its readers. On a CPU that is dear for one that transposes: element by
     element it takes three times as long as a plain transposition. Nothing is fused across the borders of a loop, and
     this one turns once (or twice for NaN, which stays NaN), but the compiler cannot know.
     """
-    if not in_turn() or as_written.get():
-        return function(x)
+    return function(x, *others) if not in_turn() or as_written.get() else _looped(function, x, *others)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))  # a loop of unknown length has no slopes, and those of slopes need them
+def _looped(function: Callable[..., jax.Array], x: jax.Array, *others: jax.Array) -> jax.Array:
     turns = 1 + jnp.isnan(x.ravel()[0]).astype(jnp.int32)
-    return jax.lax.fori_loop(0, turns, lambda _, x: function(x), x)
+    return jax.lax.fori_loop(0, turns, lambda _, x: function(x, *others), x)
+
+
+@_looped.defjvp
+def _slopes(function: Callable[..., jax.Array], at: tuple[jax.Array, ...], along: Any) -> tuple[jax.Array, Any]:
+    return _looped(function, *at), jax.jvp(function, at, along)[1]
 
 
 def transposed(x: jax.Array) -> jax.Array:
