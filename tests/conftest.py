@@ -3,6 +3,7 @@ leaves behind, programs kept compiled between sessions."""
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import tempfile
@@ -72,6 +73,23 @@ def keep_compiled(stable: Path, seen: Path) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.02"  # as the command
     # The path of XLA's GPU caches is hashed into the key of every program, and `seen` has another one each session.
     os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m shipped` imports the few modules that have such tests, not all."""
+    if config.getoption("markexpr") != "shipped" or not collection_path.match("test_*.py"):
+        return None
+    return "mark.shipped" not in collection_path.read_text(encoding="utf-8") or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What modules hold stays: each full collection of garbage would look at all of it again, for 0.2 s."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from scripts import structure
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "pars"
-GRAPH = structure.module_graph(SOURCE)
 MODULES = sorted(SOURCE.rglob("*.py"))
 FILES = [
     *MODULES,
@@ -71,6 +71,12 @@ LOOP = (
 IMPORTED_AS = {"PIL": "pillow"}  # where a package and its module differ in name
 
 
+@cache
+def graph() -> structure.Graph:
+    """What each module imports."""
+    return structure.module_graph(SOURCE)
+
+
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -81,22 +87,22 @@ def imported(path: Path) -> set[str]:
 
 
 def test_every_room_has_its_floor() -> None:
-    assert set(FLOORS) == structure.room_graph(GRAPH).keys()
+    assert set(FLOORS) == structure.room_graph(graph()).keys()
 
 
 def test_imports_point_one_way() -> None:
     level = {room: number for number, room in enumerate(FLOORS)}
-    up = [(a, b) for a, rooms in structure.room_graph(GRAPH).items() for b in rooms if level[b] <= level[a]]
+    up = [(a, b) for a, rooms in structure.room_graph(graph()).items() for b in rooms if level[b] <= level[a]]
     assert not up, "import from a room above"
-    assert structure.circles(GRAPH) == []
+    assert structure.circles(graph()) == []
 
 
 def test_rooms_apart_do_not_know_each_other() -> None:
     for name, others in APART.items():
-        found = [module for module in GRAPH if (module + ".").startswith(name + ".")]
+        found = [module for module in graph() if (module + ".").startswith(name + ".")]
         assert found, f"no {name}: moved? then move its law too"
         for module in found:
-            known = {target for target in GRAPH[module] if target.partition(".")[0] in others}
+            known = {target for target in graph()[module] if target.partition(".")[0] in others}
             assert not {target for target in known if (name, target) not in EXCEPT}, module
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from pars.nn.layers import EPSILON, dense, normed_relu, product
-from pars.nn.nets import MLP, Critic, action_values, apply, apply_ensemble, init_ensemble
+from pars.nn.nets import MLP, Critic, action_values, apply, apply_ensemble
+from tests.algos import plain
 
 pytestmark = pytest.mark.shipped
 
@@ -29,7 +31,13 @@ def plain_normed_relu(x: Any, kernel: Any, bias: Any, scale: Any, shift: Any) ->
 
 
 def draw(seed: int, *shapes: tuple[int, ...]) -> list[jax.Array]:
-    return [jax.random.normal(jax.random.key(10 * seed + i), shape) for i, shape in enumerate(shapes)]
+    rng = np.random.default_rng(seed)
+    return [jnp.asarray(rng.normal(size=shape), jnp.float32) for shape in shapes]
+
+
+def compiled(function: Any, *args: Any) -> Any:
+    """`function` of `args` in one program, as training has it."""
+    return jax.jit(lambda *args: function(*args))(*args)
 
 
 @pytest.fixture(params=["cpu", "gpu"])
@@ -45,27 +53,32 @@ def test_values_and_slopes_are_those_of_the_plain_formulas(shape: tuple[int, int
     x, kernel, bias, scale, shift, weights = draw(
         rows, (rows, inputs), (inputs, outputs), (outputs,), (outputs,), (outputs,), (rows, outputs)
     )
-    for own, plain, args in (
+    for own, formula, args in (
         (dense, plain_dense, (x, kernel, bias)),
         (normed_relu, plain_normed_relu, (x, kernel, bias, scale, shift)),
     ):
-        np.testing.assert_allclose(own("float32", *args), plain(*args), rtol=2e-5, atol=2e-6)
         every = tuple(range(len(args)))
-        got = jax.grad(lambda *a, f=own: jnp.sum(weights * f("float32", *a)), every)(*args)
-        wanted = jax.grad(lambda *a, f=plain: jnp.sum(weights * f(*a)), every)(*args)
-        for a, b in zip(got, wanted, strict=True):
+
+        def both(layer: Any, *a: Any, every: Any = every) -> Any:
+            return layer(*a), jax.grad(lambda *a: jnp.sum(weights * layer(*a)), every)(*a)
+
+        value, slopes = compiled(partial(both, partial(own, "float32")), *args)
+        plain_value, plain_slopes = compiled(partial(both, formula), *args)
+        np.testing.assert_allclose(value, plain_value, rtol=2e-5, atol=2e-6)
+        for a, b in zip(slopes, plain_slopes, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
 
 
 def test_a_case_by_hand(backend: str) -> None:
     """One row z = (3, 1): mean 2, std 1, so n = (1, -1), y = relu(2 n + (0, 1)) = (2, 0)."""
     args = (jnp.ones((1, 1)), jnp.array([[3.0, 1.0]]), jnp.zeros(2), jnp.array([2.0, 2.0]), jnp.array([0.0, 1.0]))
-    np.testing.assert_allclose(normed_relu("float32", *args), [[2.0, 0.0]], atol=2e-6)
-    slopes = jax.grad(lambda *a: normed_relu("float32", *a)[0, 0], (3, 4))(*args)
+    np.testing.assert_allclose(compiled(partial(normed_relu, "float32"), *args), [[2.0, 0.0]], atol=2e-6)
+    slopes = compiled(jax.grad(lambda *a: normed_relu("float32", *a)[0, 0], (3, 4)), *args)
     np.testing.assert_allclose(slopes[0], [1.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(slopes[1], [1.0, 0.0], atol=1e-6)
     # two features normalised are +-1 whatever z is: nothing moves them but epsilon
-    np.testing.assert_allclose(jax.grad(lambda x: normed_relu("float32", x, *args[1:])[0, 0])(args[0]), 0.0, atol=1e-5)
+    slope = compiled(jax.grad(lambda x: normed_relu("float32", x, *args[1:])[0, 0]), args[0])
+    np.testing.assert_allclose(slope, 0.0, atol=1e-5)
 
 
 def test_slopes_have_slopes(backend: str) -> None:
@@ -73,7 +86,7 @@ def test_slopes_have_slopes(backend: str) -> None:
     x, kernel, bias, scale, shift = draw(3, (4, 3), (3, 6), (6,), (6,), (6,))
 
     def rough(function: Any) -> jax.Array:
-        return jax.grad(lambda k: jnp.sum(jax.grad(lambda x: jnp.sum(function(x, k) ** 2))(x) ** 2))(kernel)
+        return compiled(jax.grad(lambda k: jnp.sum(jax.grad(lambda x: jnp.sum(function(x, k) ** 2))(x) ** 2)), kernel)
 
     got = rough(lambda x, k: normed_relu("float32", x, k, bias, scale, shift))
     np.testing.assert_allclose(got, rough(lambda x, k: plain_normed_relu(x, k, bias, scale, shift)), rtol=1e-3)
@@ -83,7 +96,7 @@ def test_far_inputs_keep_their_variance(backend: str) -> None:
     """Rows a million times apart: mean(z^2) - mean(z)^2 would have lost all digits."""
     kernel = 1e4 + draw(4, (3, 8))[0]
     x = jnp.array([[1.0, 1.0, 1.0], [2000.0, 1500.0, 1000.0]])
-    got = normed_relu("float32", x, kernel, jnp.zeros(8), jnp.ones(8), jnp.zeros(8))
+    got = compiled(partial(normed_relu, "float32"), x, kernel, np.zeros(8), np.ones(8), np.zeros(8))
     exact = np.asarray(x, np.float64) @ np.asarray(kernel, np.float64)
     exact = np.maximum((exact - exact.mean(-1, keepdims=True)) / exact.std(-1, keepdims=True), 0.0)
     np.testing.assert_allclose(got, exact, atol=5e-3)
@@ -101,7 +114,7 @@ def test_bfloat16_rounds_operands_only_and_not_at_the_edges(backend: str) -> Non
     x = jnp.concatenate([a, 2000 * a[:2]])
     for layers, same in (((32,), True), ((32, 32), False)):  # the first and the last layer stay exact
         net = [MLP(layers, 1, "before", precision=p) for p in ("float32", "bfloat16")]  # type: ignore[arg-type]
-        params = net[0].init(jax.random.key(0), x)["params"]
+        params = plain.parameters(net[0], x)
         full, less = (apply(module, params, x) for module in net)
         assert bool(jnp.array_equal(full, less)) == same
         np.testing.assert_allclose(less, full, rtol=0.05, atol=0.02)
@@ -128,10 +141,11 @@ def test_slopes_of_bias_and_norm_are_sums_in_float32_whatever_the_products_are(
 def test_action_values_have_the_ensembles_slopes_in_the_action() -> None:
     critic = Critic(MLP((16, 16), 1, "before"))
     obs, action = draw(6, (5, 3), (5, 2))
-    params = init_ensemble(critic, 4, jax.random.key(1), obs[0], action[0])
+    members = [plain.parameters(critic, obs[0], action[0], seed=seed) for seed in range(4)]
+    params = jax.tree.map(lambda *leaves: np.stack(leaves), *members)
 
     def both(values: Any) -> tuple[jax.Array, jax.Array]:
-        return jax.value_and_grad(lambda a: jnp.sum(jnp.min(values(a), axis=0) ** 2))(action)
+        return compiled(jax.value_and_grad(lambda a: jnp.sum(jnp.min(values(a), axis=0) ** 2)), action)
 
     wanted = both(lambda a: apply_ensemble(critic, params, obs, a))
     got = both(lambda a: action_values(critic, params, obs, a))

@@ -16,9 +16,7 @@ from pars.packing import pack
 from pars.testing.tiny import tiny_config
 from pars.training import policy, rollout
 from pars.training.learner import Learner
-from tests.algos.kinds import KINDS, longer
-
-pytestmark = pytest.mark.shipped
+from tests.algos.kinds import longer
 
 OBS, ACTION, ROWS = 4, 2, 200
 
@@ -36,7 +34,7 @@ def observations(members: int, rows: int) -> np.ndarray:
 STILL = {"msg": {"drawn_evaluation": False}}  # by default it draws when it is evaluated, too
 
 
-@pytest.mark.parametrize("algorithm", longer([*ALGORITHMS], KINDS | {"gcpc"}))
+@pytest.mark.parametrize("algorithm", longer([*ALGORITHMS], {"pars", "msg", "gcpc"}))  # of all: pars.testing asks, too
 def test_a_policy_is_what_the_algorithm_does_without_exploring(algorithm: str) -> None:
     made, obs, sees = learner(algorithm, **STILL.get(algorithm, {})), observations(3, 5), ALGORITHMS[algorithm].sees
     goal, obs = obs[..., 2:4], np.repeat(obs[..., None, :], sees.history, -2) if sees.history > 1 else obs
@@ -61,6 +59,7 @@ def test_a_policy_stays_as_it_was_while_training_goes_on() -> None:
     assert not np.allclose(made.policies()(obs), before)
 
 
+@pytest.mark.shipped
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")
 def test_a_policy_answers_in_the_thread_that_asks() -> None:
     """Waking another one takes longer than a small policy; both count the time of processors, not of clocks."""
@@ -72,6 +71,7 @@ def test_a_policy_answers_in_the_thread_that_asks() -> None:
     assert time.thread_time() - own > 0.8 * (time.process_time() - all_threads)
 
 
+@pytest.mark.shipped
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")
 @pytest.mark.parametrize("width", [256, 512])
 def test_an_action_depends_on_its_observation_alone(width: int) -> None:
@@ -98,6 +98,7 @@ def test_threads_may_share_a_policy() -> None:
     assert all(np.array_equal(action, expected) for action in found)
 
 
+@pytest.mark.shipped
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of the host's own processor")
 def test_an_evaluation_does_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     task, policy = make_task("pointmaze-umaze-diverse"), learner(members=2, width=256).policies()
