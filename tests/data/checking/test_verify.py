@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns
-from pars.data.checking.verify import page_lines, verify
+from pars.data.checking.verify import Errors, Tail, Verification, page_lines, verify
 from pars.data.pointmaze import collect
 from pars.envs import make_task
 from pars.errors import DataError, UsageError
@@ -103,6 +103,21 @@ def test_physics_modes_are_told_apart(tmp_path, hopped):
     assert only.refusal is not None and "median error" in only.verdict and len(only.errors) == 1
     lines = list(page_lines(found))
     assert [name for name, _ in lines].count("stock") == 4 and lines[-1] == ("verdict", found.verdict)
+
+
+@pytest.mark.parametrize(
+    ("ours", "others", "said"),
+    [
+        ((1e-9, 1e-8), (1e-5, 1e-4), "this file was made with d4rl physics: median error 1e-09 against 1e-05 in stock"),
+        ((5e-8, 1e-7), (6e-8, 0.3), "was made with d4rl physics: 90 % of the errors below 1e-07 against 0.3 in stock"),
+        ((5e-8, 1e-7), (6e-8, 2e-7), "both physics modes reproduce this file: median error 5e-08 in d4rl against"),
+        ((5e-8, 4e-3), (6e-8, 2e-2), "d4rl physics just reproduces this file: median error 5e-08 in d4rl against"),
+    ],
+)
+def test_a_verdict_shows_the_numbers_that_tell(ours, others, said):
+    tails = [Tail(*two, 1.0, 1.0) for two in (ours, others)]
+    errors = [Errors(mode, tail, tail, tail, tail, 0.0, 0.0) for mode, tail in zip(("d4rl", "stock"), tails)]
+    assert said in Verification("a.hdf5", HOPPER, 100, 1.0, "float32", [], errors).verdict
 
 
 FAULTS = {
