@@ -27,13 +27,23 @@ def test_each_claim_is_a_sentence_made_from_the_numbers(monkeypatch: pytest.Monk
     monkeypatch.setattr(claims, "heat", lambda results: [])
     monkeypatch.setattr(claims, "curves", lambda results, quantity: [])
     last = lambda task, arm, value=None, quantity=None: np.array(SCORES.get(arm, []))  # noqa: E731
-    results: Any = SimpleNamespace(telling=[TASK], arms=[arm.label for arm in claims.CLAIMS.arms], last=last)
+    results: Any = SimpleNamespace(
+        telling=[TASK],
+        arms=[arm.label for arm in claims.CLAIMS.arms],
+        last=last,
+        one=lambda task, arm, other: False,
+    )
     said = claims.show(results).reading
     assert said[0].startswith(f"{TASK}: PARS 80 ± 2 (n = 3) is above IQL 56 ± 1 (n = 3)")  # not above its own parts
     assert any("RS-LN alone 60 ± 2 (n = 3) is above neither 1.0 ± 1.0" in line for line in said)
     assert any("PARS 80 ± 2 (n = 3) is not clearly different from PARS, one setting" in line for line in said)
     assert "PARS is clearly above the best other method (Table 2): in 1 of 1; here the claim holds." in said
-    assert "a setting per task is clearly better than one for all (Table 13): in 0 of 1." in said
+    single = "a setting per task is clearly better than one for all (Table 13)"
+    assert f"{single}: undecided in all 1." in said
+    results.one = lambda task, arm, other: {arm, other} == {claims.PARS, claims.SINGLE}
+    equal = claims.show(results).reading
+    assert not any("not clearly different from PARS, one setting" in line for line in equal)
+    assert f"{single}: nothing to judge by yet." in equal
 
 
 def test_arms_differ_in_what_their_names_say_and_nothing_else() -> None:

@@ -158,10 +158,12 @@ def test_sentences_follow_the_numbers() -> None:
     assert say.holds([False], "It helps").endswith("does not hold.")
     assert say.holds([], "It helps").endswith("nothing to judge by yet.")
     assert say.holds([None, None], "It helps") == "It helps: undecided in all 2."
-    assert say.holds([True, None], "It helps").startswith(
-        "It helps: in 1 of 1, undecided in 1 more; here the claim holds"
+    assert say.holds([True, None], "It helps") == (
+        "It helps: in 1 of 1, undecided in 1 more; here the claim holds where decided."
     )
-    assert say.clearly_above(high[:1], low) is None and say.clearly_above(high, low) is True
+    assert (say.clearly_above(high, low), say.clearly_above(low, high)) == (True, False)
+    assert say.clearly_above(high[:1], low) is None  # one seed has no spread
+    assert say.clearly_above(np.array([10.0, 40.0]), np.array([5.0, 17.0])) is None  # +14 [-164 +192] or so
     same = low + 1e-3
     assert (say.alike(low, same, 10.0), say.alike(low, same, 0.1), say.alike(high, low, 5.0)) == (True, None, False)
     assert not say.told([np.asarray([0.0, 1.0]), np.zeros(0)]) and say.told([np.asarray([0.0, 30.0])])

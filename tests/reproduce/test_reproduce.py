@@ -202,6 +202,16 @@ def test_two_experiments_may_show_the_same_runs(few: None, tmp_path: Path) -> No
     assert f'href="../{TASK}/report.html"' in (jobs[1].page / "report.html").read_text()
 
 
+def test_an_arm_not_asked_for_is_not_shown_as_another_name_of_the_same_runs(few: None, tmp_path: Path) -> None:
+    arms = tuple(replace(GRID.arms[0], label=label) for label in ("LN", "the same"))
+    grid, grade = replace(GRID, arms=arms, axis="", values=(None,)), replace(GRADE, arms=("LN",))
+    job = Job(grid, grade, tmp_path)
+    call([job])
+    assert [row["what"] for row in cells(job.page)] == ["LN"]
+    both = read_results(grid, replace(grade, arms=None), job.folder)
+    assert both.arms == ["LN", "the same"] and both.one(TASK, *both.arms)
+
+
 def test_scores_near_zero_tell_nothing() -> None:
     def results(height: float) -> FoundResults:
         curve = Curve(np.array([0, 30, 45]), np.array([[90.0, 50.0, height], [90.0, 50.0, 0.0]]))

@@ -115,6 +115,9 @@ class Results(Protocol):
     def last(self, task: str, arm: str, value: Any = None, quantity: Quantity | None = None) -> np.ndarray:
         """Of each seed [n], at the end; empty where the cell is not finished."""
 
+    def one(self, task: str, arm: str, other: str) -> bool:
+        """Whether two arms are the same runs on a task, since their settings are equal there."""
+
 
 @dataclass(frozen=True)
 class Small:

@@ -141,13 +141,13 @@ def _show_study(job: Job, study: Study, command: str) -> list[str]:
 
 
 def _show_grid(job: Job, command: str) -> list[str]:
-    """All cells that the folder has, also of earlier calls for other tasks or values."""
+    """All cells that the folder has, also of earlier calls for other tasks, arms or values."""
     grid, asked = job.grid, job.grade
     assert asked is not None
     tasks = [task for task in grid.tasks if (job.folder / task).is_dir()]
     values = None if asked.values is None else tuple(dict.fromkeys([*grid.values, *asked.values]))
     grade = replace(asked, tasks=tuple(dict.fromkeys([*tasks, *asked.tasks])), arms=None, values=values)
-    results = read_results(grid, grade, job.folder)
+    results = read_results(grid, grade, job.folder, asked.arms)
     for task in results.tasks:
         if not (job.folder / task / "report.html").is_file():  # killed before it was written
             write_report(job.folder / task)

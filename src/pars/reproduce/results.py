@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pars.config import to_dict
 from pars.report.charts.plot import Picture
 from pars.report.load import read_run
 from pars.report.records import Curve, GroupRecord
@@ -31,6 +32,7 @@ class FoundResults:
     physics: tuple[str, ...] = ()
     diverged: tuple[str, ...] = ()  # a sentence for each population that did
     earlier: tuple[str, ...] = ()  # and for each task with results of an earlier version
+    configs: Mapping[Key, tuple[str, Any]] = field(default_factory=dict)  # algorithm and config of every cell
 
     @property
     def comparable(self) -> bool:
@@ -79,6 +81,10 @@ class FoundResults:
         cell = self.cells.get(Key(task, arm, value))
         return np.zeros(0) if cell is None else cell.last(quantity.name, quantity.phase)
 
+    def one(self, task: str, arm: str, other: str) -> bool:
+        """Whether two arms are the same runs on a task, since their settings are equal there."""
+        return _runs(self.configs, Key(task, arm)) == _runs(self.configs, Key(task, other))
+
     def comparisons(self) -> Iterator[Comparison]:
         """Every cell beside the published number, if there is one."""
         for key, cell in self.cells.items():
@@ -92,12 +98,17 @@ class FoundResults:
                     yield Comparison(name, key.task, values, reference, cell.link, best)
 
 
-def read_results(grid: Grid, grade: Grade, folder: Path) -> FoundResults:
-    """What there is in the folder of a grade, which holds a run for each task."""
+def read_results(grid: Grid, grade: Grade, folder: Path, arms: Collection[str] | None = None) -> FoundResults:
+    """What there is in the folder of a grade, which holds a run for each task.
+
+    arms: those asked for. Others are there too if runs of their own are: not as another name for what was asked for.
+    """
     cells: dict[Key, Cell] = {}
+    every: dict[Key, tuple[str, Any]] = {}
     planned, physics, diverged, earlier = 0, set(), [], []
     for task_id in grade.tasks:
         configs = make_configs(grid, grade, task_id)
+        every |= configs
         planned += len(configs)
         run = folder / task_id
         if not any(run.glob("*/run.json")):
@@ -112,7 +123,17 @@ def read_results(grid: Grid, grade: Grade, folder: Path) -> FoundResults:
             curves = _curves(groups, name, cfg, grade.seeds)
             if curves:
                 cells[key] = Cell(key, curves, f"{task_id}/report.html")
-    return FoundResults(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged), tuple(earlier))
+    if arms is not None:
+        asked = {(key.task, _runs(every, key)) for key in cells if key.arm in arms}
+        own = {key.arm for key in cells if key.arm in arms or (key.task, _runs(every, key)) not in asked}
+        cells = {key: cell for key, cell in cells.items() if key.arm in own}
+    return FoundResults(grid, grade, cells, planned, tuple(sorted(physics)), tuple(diverged), tuple(earlier), every)
+
+
+def _runs(configs: Mapping[Key, tuple[str, Any]], key: Key) -> tuple[str, str]:
+    """What two cells of a task that show the same runs have in common."""
+    name, cfg = configs[key]
+    return name, repr(to_dict(cfg))
 
 
 def _curves(groups: list[GroupRecord], algorithm: str, cfg: Any, seeds: int) -> dict[tuple[str, str], Curve]:

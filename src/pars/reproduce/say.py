@@ -30,7 +30,7 @@ def against(name: str, values: np.ndarray, other: str, others: np.ndarray) -> st
 def holds(yes: Sequence[bool | None], what: str, claim: bool = True) -> str:
     """`LN helps: in 2 of 3, undecided in 1 more; here the claim holds in part.`
 
-    yes: None where the numbers do not decide. claim: False only counts.
+    yes: None where the numbers do not decide. claim: False only counts. A verdict with some undecided says so.
     """
     decided = [one for one in yes if one is not None]
     open_ = len(yes) - len(decided)
@@ -41,7 +41,7 @@ def holds(yes: Sequence[bool | None], what: str, claim: bool = True) -> str:
     if not claim:
         return f"{what}: in {count} of {len(decided)}{more}."
     verdict = "holds" if count == len(decided) else "does not hold" if not count else "holds in part"
-    return f"{what}: in {count} of {len(decided)}{more}; here the claim {verdict}."
+    return f"{what}: in {count} of {len(decided)}{more}; here the claim {verdict}{' where decided' if open_ else ''}."
 
 
 def told(scores: Sequence[np.ndarray]) -> bool:
@@ -50,9 +50,10 @@ def told(scores: Sequence[np.ndarray]) -> bool:
 
 
 def clearly_above(values: np.ndarray, others: np.ndarray) -> bool | None:
-    """By Welch's 95 % t interval; None where there are too few seeds for one."""
+    """Whether one mean is above another: True if Welch's whole 95 % t interval of their difference says so, False if
+    it lies below 0, None if it contains 0 or there are too few seeds for one."""
     gap = difference(values, others)
-    return None if gap.interval is None else gap.clear and gap.value > 0
+    return gap.value > 0 if gap.clear else None
 
 
 def alike(values: np.ndarray, others: np.ndarray, margin: float) -> bool | None:
