@@ -310,6 +310,8 @@ class Algorithm:
     prepared_by: Callable[[Any], Hashable] = lambda cfg: None  # what of the config that depends on: members share data
     # the state may get another structure
     go_online: Callable[[Any, State, Spec, Key], State] = lambda cfg, state, spec, key: state
+    # the config with the weights that stand in force at a step, where they change while training; probes are shown it
+    in_force: Callable[[Any, Step], Any] = lambda cfg, step: cfg
     presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
     @property

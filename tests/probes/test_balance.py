@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from pars.algos import ALGORITHMS
-from pars.core import Spec, Transition
+from pars.core import OFFLINE, ONLINE, Spec, Step, Transition
 from pars.probes import balance as probes
 from pars.probes.balance import RETURN_RANK, action_balance, correlation, value_order
 from pars.rl.returns import mc_return, returns_ahead
 from pars.training.share import ranked
+from tests.runs import finished_run, group, metrics
 
 
 def td3_bc() -> tuple[Any, Any, Any]:
@@ -37,6 +38,18 @@ def test_the_balance_of_an_actor_by_hand(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found["saturated_share"] == 50.0  # one of two dimensions
     assert found["bc_pull"] == pytest.approx(2 * 0.5 * 0.6 / 4, rel=1e-5)  # one of four values is off by .6
     assert found["action_slope"] == pytest.approx((3.0 / 2) / 0.2, rel=1e-4)  # |Q| = .2 everywhere
+
+
+def test_the_pull_is_that_of_the_weight_in_force() -> None:
+    """Online PARS's bc_weight_online, here a fifth of what it is offline; ReBRAC's falls to a half."""
+    pull = metrics(group(finished_run()), "bc_pull")
+    (offline, online) = (
+        [one for (own, _), values in pull.items() if own == phase for one in values] for phase in (OFFLINE, ONLINE)
+    )
+    assert 0 < max(online) < 0.3 * min(offline)  # few steps: the policy hardly moves
+    rebrac = ALGORITHMS["rebrac"]
+    at = Step(jnp.int32(10), jnp.int32(10), "online")
+    assert float(rebrac.in_force(rebrac.config(bc_weight=0.4), at).bc_weight) == pytest.approx(0.2)
 
 
 def test_without_a_critic_there_is_no_slope() -> None:

@@ -12,6 +12,7 @@ setting, and its default is
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -158,4 +159,5 @@ ALGORITHM = Algorithm(
     act,
     critic_net,
     go_online=go_online,
+    in_force=lambda cfg, step: replace(cfg, bc_weight=imitation(cfg, step)),
 )

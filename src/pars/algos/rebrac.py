@@ -12,6 +12,7 @@ Departures from the authors' code (tinkoff-ai/ReBRAC):
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -86,4 +87,5 @@ ALGORITHM = Algorithm(
     act,
     critic_net,
     columns=(Column("next_action"),),
+    in_force=lambda cfg, step: replace(cfg, bc_weight=decayed(cfg, step)),
 )

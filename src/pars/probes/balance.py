@@ -19,7 +19,8 @@ def action_balance(algo: Algorithm, cfg: Any, state: State, batch: Transition) -
     stands where `action_slope` and `bc_pull` are equal.
 
     `action_slope`: mean |dQ/da| / mean |Q| at the policy's actions, Q the critics' mean; `bc_pull`: mean
-    2 beta |pi - a| with the weight beta of the offline phase. Without a critic, or beta, those are left out.
+    2 beta |pi - a| with the weight beta that `cfg` has, the one in force where it changes. Without a critic, or beta,
+    those are left out.
     """
     policy = algo.act(cfg, state, batch.obs, jax.random.key(0), 0.0)
     away = policy - batch.action

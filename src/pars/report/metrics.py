@@ -27,7 +27,9 @@ METRICS = {  # in the order of the report's small figures
     "action_slope": Meaning(
         "Relative action slope", "Mean |dQ/da| / mean |Q| at the policy's actions: what draws it away from the data."
     ),
-    "bc_pull": Meaning("Pull of the BC term", "Mean 2 bc_weight |pi - a|: what holds it, to be read beside the slope."),
+    "bc_pull": Meaning(
+        "Pull of the BC term", "Mean 2 bc_weight |pi - a|, with the weight in force: what holds it, beside the slope."
+    ),
     "q_rank": Meaning(
         "Rank correlation of Q", "Spearman's, of Q at the dataset's actions with the discounted returns-to-go."
     ),

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from pars.core import OFFLINE, ONLINE
+from pars.core import OFFLINE, ONLINE, Step
 from pars.errors import DivergenceError, Interrupted, TaskError
 from pars.probes import LANDSCAPE, find_probes
 from pars.training import checkpoint
@@ -268,8 +269,9 @@ class _Run:
         phase, steps = self.position.phase, self._updates()
         values = self.learner.metrics(steps, phase) if steps else {}
         policy = phase in (OFFLINE, ONLINE)
+        cfg = self._in_force() if policy and self.probes else None
         for probe in self.probes if policy else []:
-            values |= self.learner.placement.take(probe(self.learner.cfg, self.learner.state, self.probe_batch))
+            values |= self.learner.placement.take(probe(cfg, self.learner.state, self.probe_batch))
         values |= self.held_out() if policy else {}
         if self.films and policy:
             save_landscapes(self.position, self.learner, self.shares)
@@ -279,6 +281,13 @@ class _Run:
         self.pending = Boundary(self.position, values, self._tree(), under_way)
         if not self.overlap or phase == ONLINE or wait:
             self._finish_evaluation()
+
+    def _in_force(self) -> Any:
+        """The members' configs with the weights of the step that comes next."""
+        taken, total = self.position.step, self.plan.offline_steps
+        if self.online is not None:
+            taken, total = self.position.updates, self.online.due(self.capacity)
+        return self.algo.in_force(self.learner.cfg, Step(jnp.int32(taken), jnp.int32(total), self.position.phase))
 
     def _finish_evaluation(self) -> None:
         """Write what belongs to the boundary whose evaluation is under way, if any; waits for it."""
