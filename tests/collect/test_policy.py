@@ -61,7 +61,7 @@ def test_rows_are_sampled_actions_of_the_policy_clipped(tmp_path: Path) -> None:
     noise = np.stack([np.random.default_rng([0, step]).standard_normal((2, 28)) for step in range(210)], axis=1)
     actions = policy(columns["observations"].astype(np.float64), noise.reshape(-1, 28))
     np.testing.assert_allclose(columns["actions"], np.clip(actions, -1, 1), atol=1e-5)
-    assert path.stem == "door-expert-v1-420-mine" and about["policy"] == policy.sha256 and about["walker"] == ""
+    assert path.stem == "door-expert-v1-420-by-mine" and about["policy"] == policy.sha256 and about["walker"] == ""
     made = str(about["made"])
     assert "not D4RL's file: sampled actions of the policy mine.npz (SHA-256 " in made and "in 2 episodes" in made
     assert len(load_dataset(path, task=make_task("door-expert-v1")).last) == 420 - 4 + (not columns["timeouts"][-1])

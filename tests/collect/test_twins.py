@@ -86,13 +86,19 @@ def test_another_walker_makes_another_file_and_is_named(tmp_path: Path) -> None:
     arrays = {f"w{i}": rng.normal(size=size, scale=0.1) for i, size in enumerate(sizes)}
     np.savez(file, **arrays, **{f"b{i}": np.zeros(size[0]) for i, size in enumerate(sizes)})
     path = collect_twin("antmaze-umaze-v2", 20, walker=file)
-    assert path != collect_twin("antmaze-umaze-v2", 20) and path.stem == "antmaze-umaze-v2-20-mine"
+    assert path != collect_twin("antmaze-umaze-v2", 20) and path.stem == "antmaze-umaze-v2-20-by-mine"
     made, columns = path.stat().st_mtime_ns, read(path)
     assert "the walker mine.npz (SHA-256 " in str(columns[1]["made"])
     assert collect_twin("antmaze-umaze-v2", 20, walker=file).stat().st_mtime_ns == made
     np.savez(file, **arrays, **{f"b{i}": np.ones(size[0]) for i, size in enumerate(sizes)})  # other weights
     after, _ = read(collect_twin("antmaze-umaze-v2", 20, walker=file))
     assert not np.array_equal(after["actions"], columns[0]["actions"])
+
+
+def test_no_walker_is_called_like_rows_or_a_seed() -> None:
+    umaze = "antmaze-umaze-v2"
+    assert twin_path(umaze, 40, weights=Path("seed1.npz")) != twin_path(umaze, 40, seed=1)
+    assert twin_path(umaze, weights=Path("40.npz")) != twin_path(umaze, 40)
 
 
 def test_a_walker_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ ANTMAZE_ROWS = 1_000_000
 def twin_path(dataset_id: str, rows: int | None = None, seed: int = 0, weights: Path | None = None) -> Path:
     """Where a twin is kept. An id alone means as many rows as the recipe makes, seed 0, and our own behaviour."""
     variant = ("" if rows is None else f"-{rows}") + ("" if seed == 0 else f"-seed{seed}")
-    variant += "" if weights is None else f"-{weights.stem}"
+    variant += "" if weights is None else f"-by-{weights.stem}"  # no name of a file looks like rows or a seed then
     return data_folder() / "twins" / f"{dataset_id}{variant}.hdf5"
 
 
