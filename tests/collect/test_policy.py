@@ -103,14 +103,22 @@ def test_which_sets_a_policy_makes(tmp_path: Path) -> None:
         ({"w0": np.zeros((8, 5))}, "a policy for hopper-expert-v2 sees 11 numbers and gives 3, this one 5 and 3"),
         ({"w1": np.zeros((8, 9))}, "layers do not fit together"),
         ({"b1": np.zeros(9)}, r"w1 has shape \(8, 8\), b1 \(9,\)"),
-        ({"b1": None}, "'b1'"),
-        ({"w2": np.full((3, 8), np.nan)}, "w2 or b2 holds NaN or Inf"),
-        ({"in_scale": np.ones(3)}, "in_scale is not 11 finite numbers"),
-        ({"log_std": np.full(3, np.inf)}, "log_std is not 3 finite numbers"),
+        ({"b1": None}, "b1 is missing"),
+        ({"w1": None, "b1": None}, "w1 is missing"),
+        ({"w2": np.full((3, 8), np.nan)}, "w2 holds NaN or Inf"),
+        ({"w2": np.full((3, 8), 1e300)}, r"w2 holds 1\.0e\+300, beyond the 1e\+06"),
+        ({"w2": np.ones((3, 8), complex)}, "w2 does not hold numbers of a float or int type"),
+        ({"in_scale": np.ones(3)}, r"in_scale has shape \(3,\), not \(11,\)"),
+        ({"in_scale": np.full(11, -1e-8)}, "in_scale has a number below 0; it divides"),
+        ({"in_shift": np.full(11, "a")}, "in_shift does not hold numbers"),
+        ({"log_std": np.full(3, np.inf)}, "log_std holds NaN or Inf"),
+        ({"log_std": np.full(3, 800.0)}, "log_std has a number above 10"),
+        ({"w00": np.zeros((8, 8))}, "what is w00"),
+        ({"hidden": np.array(["tanh", "relu"])}, "known: tanh, relu"),
         ({"logstd": np.zeros(3)}, "what is logstd"),
         ({"hidden": "gelu"}, "hidden is 'gelu'; known: tanh, relu"),
         ({"hidden": np.array([{}], object)}, "Object arrays cannot be loaded"),
-        ({"w0": np.array("text")}, "no readable policy"),
+        ({"w0": np.array("text")}, "w0 does not hold numbers"),
     ],
 )
 def test_a_policy_that_is_none_is_refused_in_one_line(tmp_path: Path, change: dict[str, Any], words: str) -> None:
@@ -118,6 +126,15 @@ def test_a_policy_that_is_none_is_refused_in_one_line(tmp_path: Path, change: di
     with pytest.raises(CheckpointError, match=words) as error:
         collect_twin("hopper-expert-v2", 20, policy=saved(tmp_path / "mine.npz", **arrays))
     assert "\n" not in str(error.value) and "mine.npz" in str(error.value)
+
+
+def test_a_rollout_ends_at_an_action_that_is_no_number(tmp_path: Path) -> None:
+    """Numbers that are each sensible may overflow in many layers."""
+    deep = {f"w{i}": np.full((3, 11 if i == 0 else 3), 1e6, np.float32) for i in range(60)}
+    file = saved(tmp_path / "mine.npz", **deep, **{f"b{i}": np.ones(3) for i in range(60)}, hidden="relu")
+    with pytest.raises(CheckpointError, match=r"mine\.npz: an action it gives is NaN or Inf"):
+        collect_twin("hopper-expert-v2", 20, policy=file)
+    assert not twin_path("hopper-expert-v2", 20, weights=file).exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut", None])

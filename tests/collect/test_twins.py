@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pars.collect import antmaze, locomotion
 from pars.collect.skill import Skill
@@ -101,19 +103,44 @@ def test_no_walker_is_called_like_rows_or_a_seed() -> None:
     assert twin_path(umaze, weights=Path("40.npz")) != twin_path(umaze, 40)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"w2": (9, 8), "w3": (7, 8)}, r"w2, the mean, has shape \(9, 8\) and w3, .*\(7, 8\): both give 8 numbers"),
+        ({"w3": (9, 8)}, r"w3, the log standard deviation, \(9, 8\): both give 8 numbers"),
+        ({"w3": (8, 5)}, "of the same inputs"),
+        ({"w3": None}, "w3 is missing"),
+        ({"w1": (8, 7)}, "layers do not fit together: layer 0 gives 8, w1 takes 7"),
+        ({"w0": (8, 5)}, "a walker sees 29 numbers and gives 8, this one 5 and 8"),
+        ({"norm": (8,)}, "what is norm"),
+        ({"w1": complex}, "w1 does not hold numbers of a float or int type"),
+    ],
+)
+def test_a_walker_whose_arrays_do_not_fit_is_refused(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    sizes: dict[str, Any] = {"w0": (8, 29), "w1": (8, 8), "w2": (8, 8), "w3": (8, 8)}
+    sizes |= {name: size for name, size in change.items() if size is not complex}
+    arrays = {name: np.zeros(size) for name, size in sizes.items() if size}
+    arrays |= {f"b{name[1:]}": np.zeros(size[0] if size else 8) for name, size in sizes.items() if name[0] == "w"}
+    arrays |= {name: arrays[name].astype(complex) for name, size in change.items() if size is complex}
+    file = tmp_path / "mine.npz"
+    np.savez(file, **arrays)
+    with pytest.raises(CheckpointError, match=words) as error:
+        collect_twin("antmaze-umaze-v2", 20, walker=file)
+    assert "\n" not in str(error.value) and "mine.npz" in str(error.value)
+
+
 def test_a_walker_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "mine.npz"
     np.savez(file, w0=np.zeros((8, 29)), b0=np.zeros(8))
-    with pytest.raises(CheckpointError, match="no readable walker"):
-        collect_twin("antmaze-umaze-v2", 20, walker=file)
-    np.savez(
-        file, **{f"w{i}": np.zeros((8, n)) for i, n in enumerate((5, 8, 8))}, **{f"b{i}": np.zeros(8) for i in range(3)}
-    )
-    with pytest.raises(CheckpointError, match="a walker sees 29 numbers and gives 8, this one 5"):
+    with pytest.raises(CheckpointError, match=r"no readable walker .*w1 is missing"):
         collect_twin("antmaze-umaze-v2", 20, walker=file)
     file.write_bytes(b"no archive")
-    with pytest.raises(CheckpointError, match="no readable walker"):
+    with pytest.raises(CheckpointError, match=r"no readable walker .*it is no \.npz archive"):
         collect_twin("antmaze-umaze-v2", 20, walker=file)
+    other = tmp_path / "other.safetensors"
+    save_file({"weight": np.zeros((8, 27), np.float32), "bias": np.zeros(8, np.float32)}, other)
+    with pytest.raises(CheckpointError, match="no readable weights"):
+        collect_twin("antmaze-umaze-v2", 20, walker=other)
     with pytest.raises(UsageError, match="nobody walks in hopper-random-v2"):
         collect_twin("hopper-random-v2", 20, walker=file)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pars.collect.rollouts import Progress, Recording, returns, roll_out, sampled
-from pars.collect.weights import Layers, arrays_of, chained, dense
+from pars.collect.weights import Layers, arrays_of, chained, dense, finite, numbers
 from pars.envs.base import Task
 from pars.errors import CheckpointError
 
@@ -27,6 +27,8 @@ Array = np.ndarray
 EPISODES, ROWS = 5000, 1_000_000  # D4RL's: so many episodes of Adroit, so many rows of the robots
 HIDDEN: dict[str, Callable[[Array], Array]] = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0.0)}
 VECTORS = ("in_shift", "in_scale", "out_shift", "out_scale", "log_std")
+GUARD = 1e-8  # mjrl's, added to in_scale: that is 0 for an observation that never changed
+LOUDEST = 10.0  # log_std; actions are clipped to 1
 
 
 @dataclass(frozen=True)
@@ -39,35 +41,37 @@ class Policy:
     given: tuple[Array, Array]  # shift and scale [A] of the output
     spread: Array  # [A] standard deviation of the noise
     about: str  # for people
+    file: Path
     sha256: str  # of the file
 
+    @np.errstate(over="ignore", invalid="ignore")  # what comes of it is refused below
     def __call__(self, obs: Array, noise: Array) -> Array:
-        """Actions [n, A], not clipped, at obs [n, O] with standard normal noise [n, A]."""
+        """Actions [n, A], not clipped, at obs [n, O] with standard normal noise [n, A]. Raises CheckpointError."""
         shift, scale = self.seen
-        x = (obs - shift) / (scale + 1e-8)  # mjrl's guard: 0 for an observation that never changed
+        x = (obs - shift) / (scale + GUARD)
         for kernel, bias in self.layers[:-1]:
             x = self.hidden(x @ kernel + bias)
         kernel, bias = self.layers[-1]
         shift, scale = self.given
-        return (x @ kernel + bias) * scale + shift + self.spread * noise
+        return finite((x @ kernel + bias) * scale + shift + self.spread * noise, self.file)
 
 
 def supplied_policy(path: Path, task: Task) -> Policy:
     """The policy of a file, for a task. Raises CheckpointError."""
     with arrays_of(path, "policy") as arrays:
-        layers = chained(dense(arrays))
-        if strange := set(arrays) - {f"{part}{i}" for i in range(len(layers)) for part in "wb"} - {"hidden", *VECTORS}:
-            raise ValueError(
-                f"what is {', '.join(sorted(strange))}? known besides layers: hidden, {', '.join(VECTORS)}"
-            )
-        hidden = arrays["hidden"].item() if "hidden" in arrays else "tanh"
+        layers = chained(dense(arrays, ("hidden", *VECTORS)))
+        hidden = str(arrays.get("hidden", "tanh"))
         if hidden not in HIDDEN:
             raise ValueError(f"hidden is {hidden!r}; known: {', '.join(HIDDEN)}")
         sees, gives = len(layers[0][0]), len(layers[-1][1])
         widths = dict(zip(VECTORS, (sees, sees, gives, gives, gives), strict=True))
-        for name in set(VECTORS) & set(arrays):
-            if arrays[name].shape != (widths[name],) or not np.isfinite(arrays[name]).all():
-                raise ValueError(f"{name} is not {widths[name]} finite numbers")
+        for name in [name for name in VECTORS if name in arrays]:
+            if numbers(arrays, name).shape != (widths[name],):
+                raise ValueError(f"{name} has shape {arrays[name].shape}, not ({widths[name]},)")
+        if not (arrays.get("in_scale", np.ones(sees)) + GUARD > 0).all():
+            raise ValueError("in_scale has a number below 0; it divides")
+        if arrays.get("log_std", np.zeros(gives)).max() > LOUDEST:
+            raise ValueError(f"log_std has a number above {LOUDEST:g}; actions lie within -1 and 1")
     if (sees, gives) != (task.obs_dim, task.action_dim):
         raise CheckpointError(
             f"{path}: a policy for {task.id} sees {task.obs_dim} numbers and gives {task.action_dim}, "
@@ -82,6 +86,7 @@ def supplied_policy(path: Path, task: Task) -> Policy:
         (arrays.get("out_shift", np.zeros(gives)), arrays.get("out_scale", np.ones(gives))),
         np.exp(arrays["log_std"]) if noisy else np.zeros(gives),
         f"{'sampled' if noisy else 'mean'} actions of the policy {path.name} (SHA-256 {digest[:8]})",
+        path,
         digest,
     )
 

@@ -56,9 +56,9 @@ def load(path: Path = SHIPPED) -> Skill:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+        layers = tuple((arrays[f"{i}.k"], arrays[f"{i}.b"]) for i in range(len(arrays) // 2))
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path}: no readable weights; make them again (the ant's: `pars data train-ant`)"
         ) from error
-    count = len(arrays) // 2
-    return Skill(tuple((arrays[f"{i}.k"], arrays[f"{i}.b"]) for i in range(count)), facts)
+    return Skill(layers, facts)
