@@ -11,7 +11,9 @@ What stays different: the solver's islands and early stop (below 1e-8) and, for 
 Munthe-Kaas does. Undoing it would take an RK4 of our own: docs/tasks.md has sizes, cost and the exact versions.
 """
 
+import contextlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Literal, get_args
 
@@ -26,6 +28,17 @@ MODES = get_args(Mode)
 CAPSULE, CYLINDER = int(mujoco.mjtGeom.mjGEOM_CAPSULE), int(mujoco.mjtGeom.mjGEOM_CYLINDER)
 NEW_COLLISIONS = ("mjDSBL_NATIVECCD", "mjDSBL_MULTICCD")  # flags that newer versions have for changes 3 and 5
 TOTAL_MASS = re.compile(r'\ssettotalmass="([^"]*)"')
+
+
+@contextlib.contextmanager
+def unwarned() -> Iterator[None]:
+    """Without MuJoCo's warnings, which go to the terminal and to MUJOCO_LOG.TXT in the working folder."""
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 def compile_model(xml: str, mode: Mode = "d4rl", assets: dict[str, bytes] | None = None) -> mujoco.MjModel:

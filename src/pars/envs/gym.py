@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import mujoco
 import numpy as np
 
 from pars.envs.apart import Process, Remote, Spaces
 from pars.envs.base import GYM, Array, BatchEnv, StepResult, Task, clipped
+from pars.envs.engine import unwarned
 from pars.envs.foreign import TIMEOUT, Foreign, close
 from pars.errors import TaskError
 from pars.units import SCALED, ActionRange, parse_range
@@ -108,15 +108,10 @@ def make(env_id: str, args: EnvArgs = NO_ARGS) -> "gymnasium.Env[Any, Any]":
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without notes on the user's own choice of version: Gymnasium's, and MuJoCo's, which go to a log file besides."""
-    before = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        mujoco.set_mju_user_warning(before)
+    """Without notes on the user's own choice of version, Gymnasium's and MuJoCo's."""
+    with unwarned(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def spaces_of(env_id: str, env: "gymnasium.Env[Any, Any]") -> Spaces:

@@ -117,6 +117,31 @@ def test_the_recovered_scene_is_the_recorded_one(task_id):
         np.testing.assert_allclose(found[key], scene[key], atol=2e-7)
 
 
+@pytest.mark.parametrize("task_id", SCENES)
+def test_a_scene_that_is_not_a_number_is_one_line(tmp_path, task_id):
+    data = rolled(task_id, 20)
+    for key in SCENES[task_id]:
+        path = write_npz(tmp_path / "a.npz", data | {key: np.full_like(data[key], np.nan)})
+        with pytest.raises(DataError, match=rf"'{key}' has NaN or infinite values; leave it out to have it taken"):
+            verify(path, task_id)
+
+
+@pytest.mark.parametrize(
+    ("key", "mend"), [("observations", "see: pars data check"), ("infos/qvel", "leave it out to have it taken")]
+)
+def test_states_of_no_simulator_are_one_line(tmp_path, walked, key, mend):
+    path = write_npz(tmp_path / "a.npz", walked | {key: 1e30 * walked[key]})
+    with pytest.raises(DataError, match=rf"'{key}' has values up to \S+e\+3\d, which no simulator gives; {mend}"):
+        verify(path, ANT)
+
+
+def test_mujoco_keeps_silent_of_states_that_it_cannot_step(tmp_path, walked, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    path = write_npz(tmp_path / "a.npz", walked | {"observations": 1e8 * walked["observations"]})
+    assert verify(path, ANT, rows=20).refusal is not None
+    assert capfd.readouterr() == ("", "") and [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+
+
 def test_a_scene_of_another_width_is_one_line(tmp_path):
     data = rolled(DOOR, 20) | {"infos/door_body_pos": np.zeros((20, 2))}
     with pytest.raises(DataError, match=r"'infos/door_body_pos' is 2 wide, door-cloned-v1 has 3; name the task"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pars.data.checking.magnitude import HUGE
 from pars.data.rows import Rows, check_lengths
 from pars.data.transitions import episode_ends
 from pars.envs.base import MujocoBatch, Task
@@ -68,11 +69,12 @@ def draw_sample(columns: Mapping[str, Array], source: str, task: Task, env: Mujo
     all_obs, all_actions = columns["observations"], columns["actions"]
     row = _rows_that_tell(_rows_with_successor(columns, source, task, most), all_obs, infos, env, source)
     obs, next_obs, reward = all_obs[row], all_obs[row + 1], np.asarray(columns["rewards"]).reshape(-1)[row]
+    scene, states = [f"infos/{key}" for key in env.scene(np.arange(1))], ["infos/qpos", "infos/qvel"]
+    shown = scene if env.shown(obs) is None else [*scene, *states]
+    for keys, rows in ((["actions", "rewards", *scene], row), (["observations", *states], np.union1d(row, row + 1))):
+        for key in (key for key in keys if key in columns):
+            _check_values(columns[key][rows], key, source, key in shown)
     state, after, notes = _states(infos, env, row, obs, next_obs)
-    recorded = [infos[key][at] for key in ("qpos", "qvel") if key in infos for at in (row, row + 1)]
-    for values in (obs, next_obs, all_actions[row], *recorded):
-        if not np.isfinite(values).all():
-            raise DataError(f"{source}: has NaN or infinite values; see: pars data check {source}")
     others = {"before": all_actions[row - 1], "after": all_actions[row + 1]}
     return Sample(row, obs, all_actions[row], reward, state, after | {"obs": next_obs}, others, notes)
 
@@ -88,6 +90,15 @@ def _check_infos(infos: Mapping[str, Array], env: MujocoBatch, task: Task, sourc
                 f"{source}: 'infos/{key}' is {shape[1] if len(shape) == 2 else 1} wide, {task.id} has {width}; name "
                 "the task that the file was recorded in"
             )
+
+
+def _check_values(values: Array, key: str, source: str, shown: bool) -> None:
+    """Raise DataError for numbers that no simulator can have given. shown: the observations tell as much."""
+    mend = "leave it out to have it taken from the observations" if shown else f"see: pars data check {source}"
+    if not np.isfinite(values).all():
+        raise DataError(f"{source}: '{key}' has NaN or infinite values; {mend}")
+    if (greatest := np.abs(values).max()) >= HUGE:
+        raise DataError(f"{source}: '{key}' has values up to {greatest:.2g}, which no simulator gives; {mend}")
 
 
 def _rows_with_successor(columns: Mapping[str, Array], source: str, task: Task, most: int) -> Array:
