@@ -18,6 +18,7 @@ from benchmarks.table import FOLDER, Column, lines, write_csv
 from pars.collect import antmaze
 from pars.collect.ant import upright
 from pars.collect.walker import Walker, load_walker
+from pars.data.yardsticks import PUBLIC
 from pars.envs import make_task
 from pars.envs.antmaze import draw_goal
 
@@ -30,21 +31,21 @@ def measure(dataset_id: str, walker: Walker, rows: int) -> dict[str, Any]:
     assert task.maze is not None
     protocol, once = antmaze.protocol_of(dataset_id), dataset_id == antmaze.ONCE
     columns = antmaze.collect(task.maze, protocol, rows, 0, walker=walker, once=once)
-    ends, qpos = columns["timeouts"].nonzero()[0], columns["infos/qpos"]
+    ends, found = columns["timeouts"].nonzero()[0], antmaze.measured(columns)
     shares = []
     for seed in range(GOALS):
         paid = antmaze.near(columns["observations"], draw_goal(task.maze, np.random.default_rng(seed)))
         shares.append(100 * (paid[1:] & ~columns["timeouts"][:-1]).mean())
-    standing = upright(qpos[:, 3:7]) > 0
+    standing = upright(columns["infos/qpos"][:, 3:7]) > 0
     speed = np.linalg.norm(columns["infos/qvel"][standing, :2], axis=1)
     return {
         "rewarded": 100 * float(columns["rewards"].mean()),
         "goals": shares,
-        "published": antmaze.REWARDED[dataset_id],
-        "arrive": float(antmaze.near(qpos, columns["infos/goal"])[ends[:-1]].mean()),
+        "published": PUBLIC[dataset_id].rewarded,
+        "arrive": found["arrived"],
         "length": float(np.median(np.diff(ends))),
-        "back": 1.0 - float(standing.mean()),
-        "bound": float((np.abs(columns["actions"]) >= 1.0).mean()),
+        "back": found["upside_down"],
+        "bound": found["saturated"],
         "speed": float(speed.mean()),
     }
 
@@ -72,7 +73,7 @@ def run(args: Sequence[str] = ()) -> None:
     """Print the table and keep it as CSV."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks twins", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--datasets", nargs="+", default=list(antmaze.REWARDED), choices=antmaze.REWARDED)
+    parser.add_argument("--datasets", nargs="+", default=list(PUBLIC), choices=PUBLIC)
     options = parser.parse_args(args)
     named = os.environ.get("PARS_WALKER")
     walkers = {"ours": load_walker()} | ({Path(named).stem: load_walker(Path(named))} if named else {})

@@ -13,11 +13,13 @@ from safetensors.numpy import save_file
 from pars.collect import antmaze, locomotion
 from pars.collect.skill import Skill
 from pars.collect.twins import collect_twin, twin_path
-from pars.data import load_dataset
+from pars.data import card_lines, check, load_dataset
+from pars.data.yardsticks import MEASURED, PUBLIC
 from pars.envs import make_task
 from pars.envs.antmaze import draw_goal
 from pars.envs.maze import PLAY_GOALS, Maze
 from pars.errors import CheckpointError, UsageError
+from pars.report.pages.data_card import sentences
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +145,39 @@ def test_a_walker_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
         collect_twin("antmaze-umaze-v2", 20, walker=other)
     with pytest.raises(UsageError, match="nobody walks in hopper-random-v2"):
         collect_twin("hopper-random-v2", 20, walker=file)
+
+
+def test_a_card_puts_d4rls_numbers_beside_the_twins_own() -> None:
+    path = collect_twin("antmaze-umaze-v2", 1500)
+    columns, about = read(path)
+    shares = {name: float(str(about[name])) for name in MEASURED}
+    assert shares["saturated"] == np.mean(np.abs(columns["actions"]) == 1.0) and 0.5 < shares["arrived"] <= 1.0
+    rewarded = f"{100 * columns['rewards'].mean():.3g} %"
+    said = load_dataset(path).card["yardsticks"]
+    assert said == {
+        "rows rewarded": f"{rewarded}, D4RL's 0.87 %",
+        "episodes that arrive": f"{100 * shares['arrived']:.3g} % (D4RL's walker 78 %)",
+        "rows upside down": f"{100 * shares['upside_down']:.3g} % (D4RL's walker 18 %)",
+        "action values at the bound": f"{100 * shares['saturated']:.3g} % (D4RL's walker 33 %)",
+        "BC there": "55",
+    }
+    found = check(path)
+    assert found.card and ("beside D4RL", "; ".join(map(" ".join, said.items()))) in card_lines(found.card)
+    assert any(line.startswith(f"Beside D4RL's: rows rewarded {rewarded}, ") for line in sentences(found.card, "x", []))
+    with h5py.File(path, "r+") as file:  # as an earlier version left it
+        for name in MEASURED:
+            del file.attrs[name]
+    assert load_dataset(path).card["yardsticks"] == {name: said[name] for name in ("rows rewarded", "BC there")}
+    assert "yardsticks" not in load_dataset(collect_twin("walker2d-random-v2", 1500)).card
+
+
+def test_the_docs_have_the_same_public_numbers() -> None:
+    """Share of rewarded rows, and what D4RL's walker does; BC's scores stand in the code alone."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    for name, public in PUBLIC.items():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {name[8:-3]} | "))
+        cells = [cell.strip(" %") for cell in row.strip("|").split("|")]
+        assert [float(cells[i]) for i in (1, 10, 12, 13)] == [*public[:1], *public[2:]]
 
 
 def test_a_twin_depends_on_its_seed_and_is_made_once() -> None:

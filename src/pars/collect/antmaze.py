@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pars.collect.ant import upright
 from pars.collect.guide import Guide
 from pars.collect.walker import ACTIONS, Walker
+from pars.data.yardsticks import PUBLIC
 from pars.envs.antmaze import GOAL_RADIUS, TIME_LIMIT, AntMaze, draw_goal
 from pars.envs.maze import PLAY_GOALS, Maze
 
@@ -30,14 +32,6 @@ ROUTES = {
 ANTS = 250  # walked together
 NOISE = 0.2  # standard deviation, per action dimension
 START = 1.0  # metres; a start in a drawn cell lies up to so far from its centre along +x and +y
-REWARDED = {  # percent of the rows of D4RL's v2 files (counts of TFDS)
-    "antmaze-umaze-v2": 0.87,
-    "antmaze-umaze-diverse-v2": 0.004,
-    "antmaze-medium-play-v2": 0.98,
-    "antmaze-medium-diverse-v2": 0.20,
-    "antmaze-large-play-v2": 1.25,
-    "antmaze-large-diverse-v2": 0.62,
-}
 KEYS = ("observations", "actions", "infos/qpos", "infos/qvel")
 
 
@@ -184,9 +178,23 @@ def _labelled(episode: Episode, goal: Array) -> dict[str, Array]:
     }
 
 
+def measured(columns: dict[str, Array]) -> dict[str, float]:
+    """Shares that tell how the walk went, by the names of `data.yardsticks.MEASURED`: the file's attributes.
+
+    Whether episodes arrive is told of those before the last, which the number of rows may have cut: left out of one.
+    """
+    ends = np.flatnonzero(columns["timeouts"])[:-1]
+    arrived = near(columns["infos/qpos"][ends], columns["infos/goal"][ends])
+    return {
+        **({"arrived": float(arrived.mean())} if len(ends) else {}),
+        "upside_down": float((upright(columns["infos/qpos"][:, 3:7]) <= 0).mean()),
+        "saturated": float((np.abs(columns["actions"]) >= 1.0).mean()),
+    }
+
+
 def description(dataset_id: str, walker: Walker, rewards: Array) -> str:
     """How the walk went, for people, with a public yardstick of D4RL's own file beside the twin's."""
-    published = f" (D4RL's file: {REWARDED[dataset_id]:g} %)" if dataset_id in REWARDED else ""
+    published = f" (D4RL's file: {PUBLIC[dataset_id].rewarded:g} %)" if dataset_id in PUBLIC else ""
     return (
         f"{walker.about} on shortest paths {ROUTES[protocol_of(dataset_id)]}, each episode until it arrives, action "
         f"noise {NOISE}, {100 * rewards.mean():.2g} % of the rows rewarded for one goal{published}"

@@ -76,6 +76,7 @@ def collect_twin(
         "seed": seed,
         "recipe": recipe,
         **weights,
+        **(antmaze.measured(columns) if task.family == "antmaze" else {}),
         "physics": task.physics,
         "mujoco": mujoco.__version__,
         "made": f"twin of {dataset_id}, not D4RL's file: {made}, seed {seed}",

@@ -35,6 +35,7 @@ from pars.data.own import alarms, is_own, own_rows
 from pars.data.parallel import in_order
 from pars.data.rows import checked_rows, named
 from pars.data.transitions import kept_rows, transitions
+from pars.data.yardsticks import beside_d4rl
 from pars.envs.base import Task
 from pars.errors import DataError, ResourceError, UsageError, unknown
 from pars.files import GONE, naming
@@ -281,7 +282,10 @@ def from_file(
     arrays, manifest = stored.pop(BASE)
     checksum = fingerprint({key: column["sha256"] for key, column in manifest["columns"].items()})
     extra = {key: copy[0][key] for key, copy in stored.items()}
-    facts = manifest | {"card": manifest["card"] | ({"made": said} if (said := made(path)) else {})}
+    card = manifest["card"] | ({"made": said} if (said := made(path)) else {})
+    if beside := beside_d4rl(path, card["reward"]["density"]):
+        card["yardsticks"] = beside
+    facts = manifest | {"card": card}
     return _dataset(name, source, arrays[BASE], arrays["last"], checksum, facts, columns, extra)
 
 

@@ -161,7 +161,14 @@ def card_lines(card: Mapping[str, Card]) -> list[tuple[str, str]]:
     if maze := card["maze"]:
         off = f", {maze['outside']:.1%} of the rows outside of them" if maze["outside"] else ""
         lines.append(("maze", f"{maze['name']}, {maze['free_cells_visited']:.0%} of the free cells visited{off}"))
+    if found := card.get("yardsticks"):
+        lines.append(("beside D4RL", yardsticks(found)))
     return lines
+
+
+def yardsticks(found: Mapping[str, str]) -> str:
+    """Of an AntMaze twin, on one line."""
+    return "; ".join(f"{what} {text}" for what, text in found.items())
 
 
 def _bounds(known: Card) -> str:

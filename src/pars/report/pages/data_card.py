@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pars.data.checking.doctor import spread
+from pars.data.checking.doctor import spread, yardsticks
 from pars.data.column_units import unit_of
 from pars.report.charts import sparks
 from pars.report.charts.episodes import timeline
@@ -44,6 +44,8 @@ def sentences(card: Card, name: str, notes: Iterable[str]) -> list[str]:
             f"Free cells visited: {maze['free_cells_visited']:.0%}; rows in walls or off the map: "
             f"{maze['outside']:.2%}."
         )
+    if beside := card.get("yardsticks"):
+        found.append(f"Beside D4RL's: {yardsticks(beside)}.")
     return found + [note[0].upper() + note[1:] for note in notes]
 
 
