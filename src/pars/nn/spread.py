@@ -42,8 +42,13 @@ def now_and_then(happens: Any, delay: int, function: Callable[[Tree], tuple[Tree
 
     if isinstance(happens, bool):
         return take(0, (state, none)) if happens else (state, none)
+
+    def turn(number: Any, carry: tuple[Tree, dict[str, Any]]) -> tuple[Tree, dict[str, Any]]:
+        # bound to the turn's number: what no turn changes XLA would work out in front of the loop, on every step
+        return take(*jax.lax.optimization_barrier((number, carry)))
+
     # a loop of one turn or none: unlike a branch it leaves the state in its place, where `cond` copies it
-    return jax.lax.fori_loop(0, happens.astype(jnp.int32), take, (state, none))
+    return jax.lax.fori_loop(0, happens.astype(jnp.int32), turn, (state, none))
 
 
 def is_due(delay: int, number: Any) -> Any:
