@@ -310,18 +310,15 @@ class Algorithm:
     prepared_by: Callable[[Any], Hashable] = lambda cfg: None  # what of the config that depends on: members share data
     # the state may get another structure
     go_online: Callable[[Any, State, Spec, Key], State] = lambda cfg, state, spec, key: state
-    # the config with the weights that stand in force at a step, where they change while training; probes are shown it
-    in_force: Callable[[Any, Step], Any] = lambda cfg, step: cfg
+    in_force: Callable[[Any, Step], Any] = lambda cfg, step: cfg  # with the weights of that step, as probes see it
     presets: Any = None  # a pars.presets.Preset, of an algorithm from elsewhere; ours stand in pars.presets
 
     @property
     def offline(self) -> bool:
-        """Whether it has an offline phase."""
         return OFFLINE in self.phases
 
     @property
     def online(self) -> bool:
-        """Whether it has an online phase."""
         return ONLINE in self.phases
 
     @property

@@ -282,10 +282,8 @@ def from_file(
     arrays, manifest = stored.pop(BASE)
     checksum = fingerprint({key: column["sha256"] for key, column in manifest["columns"].items()})
     extra = {key: copy[0][key] for key, copy in stored.items()}
-    card = manifest["card"] | ({"made": said} if (said := made(path)) else {})
-    if beside := beside_d4rl(path, card["reward"]["density"]):
-        card["yardsticks"] = beside
-    facts = manifest | {"card": card}
+    more = {"made": made(path), "yardsticks": beside_d4rl(path, manifest["card"]["reward"]["density"])}
+    facts = manifest | {"card": manifest["card"] | {key: said for key, said in more.items() if said}}
     return _dataset(name, source, arrays[BASE], arrays["last"], checksum, facts, columns, extra)
 
 
