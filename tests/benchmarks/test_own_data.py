@@ -31,7 +31,8 @@ def test_what_is_given_for_each_kind() -> None:
     data = from_arrays(logs("CartPlant-v0", 300)[0], next_obs="file")
     assert own_data.settings_of("pars", data, "after") == {}
     before = own_data.settings_of("pars", data, "before")
-    assert before == {"normalize_obs": False, "reward_scale": 10.0, "bc_weight": 0.01, "q_min": 0.0}
+    weights = {"bc_weight": 0.01, "bc_weight_online": 0.0}
+    assert before == {"normalize_obs": False, "reward_scale": 10.0, **weights, "q_min": 0.0}
     grid = own_data.settings_of("pars", data, "grid")["reward_scale"]
     assert len(grid) == len(own_data.GRID) and grid[-1] == pytest.approx(1e4 * grid[0])
 

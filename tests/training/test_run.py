@@ -165,7 +165,8 @@ def test_a_gymnasium_environment_with_own_data(tmp_path: Path) -> None:
     assert all(-2000 < values[0] < 0 for values in metrics(folder, "score").values())
     assert metrics(folder, "length_mean")["offline", 0] == [200.0]
     told = runs.description(folder)
-    assert [one["name"] for one in told["from_data"]] == ["normalize_obs", "reward_scale", "bc_weight", "q_min"]
+    rules = ["normalize_obs", "reward_scale", "bc_weight", "bc_weight_online", "q_min"]
+    assert [one["name"] for one in told["from_data"]] == rules
     assert told["members"][0]["settings"]["normalize_obs"] and told["dataset"]["card"]["action"]["range"]
     policy, obs = load_policy(folder), np.ones((4, 3), np.float32)
     assert policy.outputs == (Output("action 0", -2.0, 2.0),) and policy.inputs[2] == "observation 2"

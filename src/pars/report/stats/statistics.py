@@ -155,7 +155,7 @@ def difference(x: np.ndarray, y: np.ndarray, paired: bool = False, level: float 
 
     A t interval rather than a bootstrap one because it decides what the verdict says and a percentile bootstrap of
     three seeds is too narrow to decide anything. No interval when either side has fewer than two finite values, or when
-    there is no spread at all and a side has only two: scores come in steps, and two are soon alike.
+    neither side has any spread and one has only two: scores come in steps, and two are soon alike.
     """
     if paired:
         x, y = _finite(np.asarray(x, float) - np.asarray(y, float)), np.zeros(0)
@@ -168,7 +168,7 @@ def difference(x: np.ndarray, y: np.ndarray, paired: bool = False, level: float 
     variances = np.array([np.var(side, ddof=1) / side.size for side in sides])
     total = variances.sum()
     if total == 0:
-        return Difference(value, (value, value) if min(side.size for side in sides) > 2 else None)
+        return Difference(value, (value, value) if paired or min(x.size, y.size) > 2 else None)
     freedom = total**2 / sum(v**2 / (side.size - 1) for v, side in zip(variances, sides, strict=True))
     half = float(stats.t.ppf(0.5 + level / 2, freedom) * np.sqrt(total))
     return Difference(value, (value - half, value + half))
