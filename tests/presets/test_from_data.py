@@ -36,6 +36,7 @@ def test_what_is_given_stands_and_q_min_follows_it() -> None:
     given = {"reward_scale": "10", "bc_weight": "0.5"}
     assert chosen("pars", **given) == {"normalize_obs": True, "bc_weight_online": 0.5, "q_min": -2000.0}
     assert chosen("pars", **given, bc_weight_online="0") == {"normalize_obs": True, "q_min": -2000.0}
+    assert chosen("pars", **given, bc_fade="100") == {"normalize_obs": True, "q_min": -2000.0}
     rest = {"reward_scale", "bc_weight", "bc_weight_online"}
     assert chosen("pars", normalize_obs="false", q_min="-7").keys() == rest
     assert chosen("pars", discount="0.9")["q_min"] == pytest.approx(-40.0)

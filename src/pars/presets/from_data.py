@@ -93,8 +93,8 @@ def _bc_weight(facts: Facts, cfg: Any, _: float) -> Chosen | None:
 
 
 def _bc_weight_online(facts: Facts, cfg: Any, _: float) -> Chosen | None:
-    if not hasattr(cfg, "bc_weight_online") or cfg.bc_weight_online == cfg.bc_weight:
-        return None
+    if not hasattr(cfg, "bc_weight_online") or cfg.bc_weight_online == cfg.bc_weight or getattr(cfg, "bc_fade", 0):
+        return None  # who lets it fade wants it lower
     return Chosen("bc_weight_online", cfg.bc_weight, "as offline: a policy that is let go at once is lost")
 
 
