@@ -72,10 +72,13 @@ class Walks:
     """Ants on their ways: a slot takes the next episode when its own is over; an episode depends on its number alone.
 
     stop: the position [2] whose arrival an episode outlives by one row only; None: it goes on.
+    ends: an episode ends when it arrives where it was sent to; else it stays there until its time is over.
     """
 
-    def __init__(self, env: AntMaze, walker: Walker, protocol: str, seed: int, stop: Array | None):
-        self.env, self.walker, self.protocol, self.seed = env, walker, protocol, seed
+    def __init__(
+        self, env: AntMaze, walker: Walker, protocol: str, seed: int, stop: Array | None, *, ends: bool = True
+    ):
+        self.env, self.walker, self.protocol, self.seed, self.ends = env, walker, protocol, seed, ends
         self.stop = np.full(2, np.inf) if stop is None else stop
         self.guide, self.length = Guide(env.maze, env.n), TIME_LIMIT[env.maze.name] + 1
         self.number, self.step = np.zeros(env.n, np.int64), np.zeros(env.n, np.int64)
@@ -103,7 +106,7 @@ class Walks:
         for key, value in zip(KEYS, (obs, action, physics.qpos[index], physics.qvel[index]), strict=True):
             self.rows[key][index, t] = value
         self.step[index] = t + 1
-        arrived = near(physics.qpos[index], self.guide.point[index]) | near(qpos, self.stop)
+        arrived = self.ends & near(physics.qpos[index], self.guide.point[index]) | near(qpos, self.stop)
         return index[arrived | (t + 1 == self.length)]
 
     def taken(self, i: int) -> Episode:
@@ -143,6 +146,7 @@ def collect(
     *,
     walker: Walker,
     once: bool = False,
+    ends: bool = True,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Array]:
@@ -151,10 +155,12 @@ def collect(
     Row t's reward and terminal belong to the state that follows, as do `infos/qpos`, `infos/qvel`; 0 on the last row of
     an episode, which is marked as a timeout however it ended. `infos/goal`: where the episode was sent to.
     once: an episode ends with the row after its first reward, as D4RL's umaze-diverse, which has no second one.
+    ends: an episode ends where it was sent to (the twins'); else it goes on there (`benchmarks twins` compares).
     """
     goal = draw_goal(maze, np.random.default_rng(seed))
     env = AntMaze(maze, min(ANTS, max(1, rows // 100)), threads=threads)
-    episodes = walk(Walks(env, walker, protocol, seed, goal if once else None), rows, progress)
+    walks = Walks(env, walker, protocol, seed, goal if once else None, ends=ends)
+    episodes = walk(walks, rows, progress)
     env.close()
     columns = [_labelled(episode, goal) for episode in episodes]
     together = {key: np.concatenate([part[key] for part in columns])[:rows] for key in columns[0]}
