@@ -118,6 +118,16 @@ def test_the_recovered_scene_is_the_recorded_one(task_id):
 
 
 @pytest.mark.parametrize("task_id", SCENES)
+def test_a_scene_that_was_not_drawn_is_not_reproduced(tmp_path, task_id):
+    data = rolled(task_id, 60)
+    for key in SCENES[task_id]:
+        found = verify(write_npz(tmp_path / "a.npz", data | {key: np.zeros_like(data[key])}), task_id)
+        assert found.refusal is not None and "the observations" in found.verdict
+        if any(map(found.moves, found.errors)):  # where the hand does not touch what was moved
+            assert found.verdict.endswith("is what 'infos/' says of the scene not what was drawn?")
+
+
+@pytest.mark.parametrize("task_id", SCENES)
 def test_a_scene_that_is_not_a_number_is_one_line(tmp_path, task_id):
     data = rolled(task_id, 20)
     for key in SCENES[task_id]:

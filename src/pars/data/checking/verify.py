@@ -31,6 +31,10 @@ MATCH_TAIL = 1e-2  # the same for nine rows of ten
 CLEAR = 10.0  # times smaller that one mode's median error, or 90 % quantile, must be to be called the file's
 SEEN = 0.05  # median error of a recorded state's observation from which on it is another one
 BATCH = 250  # rows stepped together
+UNSEEN = (
+    "; the states follow each other as here, but the observations are not of them: were they changed, or is what "
+    "'infos/' says of the scene not what was drawn?"
+)
 
 
 class Tail(NamedTuple):
@@ -71,10 +75,13 @@ class Verification:
 
     @property
     def matching(self) -> list[Errors]:
-        """Modes that reproduce the file, the best first."""
-        median, tail = MATCH * self.change, MATCH_TAIL * self.change
-        good = [one for one in self.errors if one.qpos.median <= median and one.qpos.p90 <= tail]
+        """Modes that reproduce the file, the best first: its states, and what is observed of them."""
+        good = [one for one in self.errors if self.moves(one) and not one.seen > SEEN]
         return sorted(good, key=lambda one: (one.qpos.median, one.qpos.p99))
+
+    def moves(self, one: Errors) -> bool:
+        """Whether a mode reproduces the states."""
+        return one.qpos.median <= MATCH * self.change and one.qpos.p90 <= MATCH_TAIL * self.change
 
     @property
     def verdict(self) -> str:
@@ -147,7 +154,8 @@ def verify(
     )
     best = tasks[int(np.argmin([one.qpos.median for one in errors]))]
     if not found.matching:
-        found = replace(found, hint=_hint(tasks, sample, min(errors, key=_median)))
+        hint = UNSEEN if any(map(found.moves, errors)) else _hint(tasks, sample, min(errors, key=_median))
+        found = replace(found, hint=hint)
     if episodes:
         policy = recorded_policy(path, best.obs_dim, best.action_dim)
         found = replace(found, rollout=roll_out(best, policy, episodes, returns))
