@@ -21,12 +21,12 @@ def test_a_twin_is_measured_and_printed(
 
 
 def test_the_shares_are_the_twins_own() -> None:
-    found = twins.measure("antmaze-umaze-v2", load_walker(), 1500)
+    found = twins.measure("antmaze-umaze-v2", load_walker(), 1500, "arrival")
     assert 0.5 < found["arrive"] <= 1.0 and 100 < found["length"] <= 701 and len(found["goals"]) == twins.GOALS
     assert min(found["goals"]) <= found["rewarded"] <= max(found["goals"])
     assert 0.8 < found["detour"] < 2.0  # arrives half a metre early, and corners may be cut
 
 
 def test_episodes_that_go_on_stay_where_they_arrive() -> None:
-    found = twins.measure("antmaze-umaze-v2", load_walker(), 1500, ends=False)
+    found = twins.measure("antmaze-umaze-v2", load_walker(), 1500, "limit")
     assert found["length"] == 701 and found["arrive"] == 1.0 and max(found["goals"]) > 10

@@ -79,7 +79,7 @@ def test_an_episode_depends_on_its_number_alone() -> None:
 
 
 def test_umaze_diverse_has_single_rewards() -> None:
-    columns, _ = read(collect_twin(antmaze.ONCE, 4000))
+    columns, _ = read(collect_twin("antmaze-umaze-diverse-v2", 4000))
     paid, ends = np.flatnonzero(columns["rewards"]), np.flatnonzero(columns["timeouts"])
     assert len(paid) and set(paid + 1) <= set(ends)  # the row after it is an episode's last
 

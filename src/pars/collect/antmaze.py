@@ -1,15 +1,15 @@
 """AntMaze twins: a walking ant follows shortest paths through D4RL's mazes, as D4RL's collector did.
 
 Protocols: umaze goes from the map's start to its goal; "play" from any cell to one of the collection map's goals;
-"diverse" from any cell to any other. An episode ends when the ant is within half a metre of the point that it was sent
-to, or one row after the task's limit; who falls lies there. Rewards and terminals are written afterwards for one drawn
-evaluation goal. That episodes end on arrival is inferred from public counts of D4RL's files (docs/data.md).
+"diverse" from any cell to any other. An episode ends one row after the task's limit; who falls lies there. Of some
+datasets it ends where the ant was sent to: inferred from public counts of D4RL's files, of which no two readings of its
+scripts explain all (docs/data.md). Rewards and terminals are written afterwards for one drawn evaluation goal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,19 @@ from pars.envs.maze import PLAY_GOALS, Maze
 
 Array = np.ndarray
 Progress = Callable[[int, int], None]  # rows done, rows in all
+Ending = Literal["limit", "arrival", "reward"]
 
-RECIPE = 2  # raise with any change of what is collected
+RECIPE: dict[Ending, int] = {"limit": 3, "arrival": 2, "reward": 2}  # raise with any change of what is collected
+ENDING: dict[str, Ending] = {  # when the episodes of a dataset end before their limit; of all others they do not
+    "antmaze-umaze-v2": "arrival",  # within half a metre of the point that the ant was sent to
+    "antmaze-umaze-diverse-v2": "reward",  # there too, or one row after the first reward: D4RL issue 199
+    "antmaze-medium-play-v2": "arrival",
+}
+UNTIL: dict[Ending, str] = {
+    "limit": "for as long as an episode lasts",
+    "arrival": "each episode until it arrives",
+    "reward": "each episode until it arrives or is rewarded",
+}
 ROUTES = {
     "fixed": "from the map's start to its goal",
     "play": "from any cell to one of a few goals",
@@ -42,7 +53,9 @@ class Episode(NamedTuple):
     goal: Array
 
 
-ONCE = "antmaze-umaze-diverse-v2"  # D4RL issue 199: single rewards in this file, runs of them in the others
+def ending_of(dataset_id: str) -> Ending:
+    """When the episodes of a dataset end."""
+    return ENDING.get(dataset_id, "limit")
 
 
 def protocol_of(dataset_id: str) -> str:
@@ -71,15 +84,12 @@ def near(position: Array, goal: Array) -> Array:
 class Walks:
     """Ants on their ways: a slot takes the next episode when its own is over; an episode depends on its number alone.
 
-    stop: the position [2] whose arrival an episode outlives by one row only; None: it goes on.
-    ends: an episode ends when it arrives where it was sent to; else it stays there until its time is over.
+    goal: the evaluation's [2], one row after which an episode ends if `ending` is "reward".
     """
 
-    def __init__(
-        self, env: AntMaze, walker: Walker, protocol: str, seed: int, stop: Array | None, *, ends: bool = True
-    ):
-        self.env, self.walker, self.protocol, self.seed, self.ends = env, walker, protocol, seed, ends
-        self.stop = np.full(2, np.inf) if stop is None else stop
+    def __init__(self, env: AntMaze, walker: Walker, protocol: str, seed: int, ending: Ending, goal: Array):
+        self.env, self.walker, self.protocol, self.seed = env, walker, protocol, seed
+        self.ends, self.stop = ending != "limit", goal if ending == "reward" else np.full(2, np.inf)
         self.guide, self.length = Guide(env.maze, env.n), TIME_LIMIT[env.maze.name] + 1
         self.number, self.step = np.zeros(env.n, np.int64), np.zeros(env.n, np.int64)
         self.rows = {key: np.empty((env.n, self.length, k)) for key, k in zip(KEYS, (29, 8, 15, 14), strict=True)}
@@ -145,8 +155,7 @@ def collect(
     seed: int,
     *,
     walker: Walker,
-    once: bool = False,
-    ends: bool = True,
+    ending: Ending = "limit",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Array]:
@@ -154,13 +163,10 @@ def collect(
 
     Row t's reward and terminal belong to the state that follows, as do `infos/qpos`, `infos/qvel`; 0 on the last row of
     an episode, which is marked as a timeout however it ended. `infos/goal`: where the episode was sent to.
-    once: an episode ends with the row after its first reward, as D4RL's umaze-diverse, which has no second one.
-    ends: an episode ends where it was sent to (the twins'); else it goes on there (`benchmarks twins` compares).
     """
     goal = draw_goal(maze, np.random.default_rng(seed))
     env = AntMaze(maze, min(ANTS, max(1, rows // 100)), threads=threads)
-    walks = Walks(env, walker, protocol, seed, goal if once else None, ends=ends)
-    episodes = walk(walks, rows, progress)
+    episodes = walk(Walks(env, walker, protocol, seed, ending, goal), rows, progress)
     env.close()
     columns = [_labelled(episode, goal) for episode in episodes]
     together = {key: np.concatenate([part[key] for part in columns])[:rows] for key in columns[0]}
@@ -184,15 +190,24 @@ def _labelled(episode: Episode, goal: Array) -> dict[str, Array]:
     }
 
 
-def measured(columns: dict[str, Array]) -> dict[str, float]:
-    """Shares that tell how the walk went, by the names of `data.yardsticks.MEASURED`: the file's attributes.
+def arrivals(columns: dict[str, Array]) -> list[tuple[Array, bool]]:
+    """Positions [T, 2] of every episode up to its arrival where it was sent to, and whether it arrived.
 
-    Whether episodes arrive is told of those before the last, which the number of rows may have cut: left out of one.
+    The last one, which the number of rows may have cut, is left out of more than one.
     """
-    ends = np.flatnonzero(columns["timeouts"])[:-1]
-    arrived = near(columns["infos/qpos"][ends], columns["infos/goal"][ends])
+    ends = np.flatnonzero(columns["timeouts"])
+    found = []
+    for begin, end in zip([0, *(ends[:-1] + 1)], ends, strict=True):
+        position = columns["infos/qpos"][begin : end + 1, :2]
+        there = near(position, columns["infos/goal"][begin])
+        found.append((position[: there.argmax() + 1] if there.any() else position, bool(there.any())))
+    return found[:-1] or found
+
+
+def measured(columns: dict[str, Array]) -> dict[str, float]:
+    """Shares that tell how the walk went, by the names of `data.yardsticks.MEASURED`: the file's attributes."""
     return {
-        **({"arrived": float(arrived.mean())} if len(ends) else {}),
+        "arrived": float(np.mean([arrived for _, arrived in arrivals(columns)])),
         "upside_down": float((upright(columns["infos/qpos"][:, 3:7]) <= 0).mean()),
         "saturated": float((np.abs(columns["actions"]) >= 1.0).mean()),
     }
@@ -202,6 +217,6 @@ def description(dataset_id: str, walker: Walker, rewards: Array) -> str:
     """How the walk went, for people, with a public yardstick of D4RL's own file beside the twin's."""
     published = f" (D4RL's file: {PUBLIC[dataset_id].rewarded:g} %)" if dataset_id in PUBLIC else ""
     return (
-        f"{walker.about} on shortest paths {ROUTES[protocol_of(dataset_id)]}, each episode until it arrives, action "
+        f"{walker.about} on shortest paths {ROUTES[protocol_of(dataset_id)]}, {UNTIL[ending_of(dataset_id)]}, action "
         f"noise {NOISE}, {100 * rewards.mean():.2g} % of the rows rewarded for one goal{published}"
     )

@@ -64,7 +64,8 @@ def collect_twin(
     path = twin_path(dataset_id, rows, seed, walker or policy)
     walks = load_walker(walker) if task.family == "antmaze" else None
     acts = supplied_policy(policy, task) if policy is not None else None
-    recipe = {"antmaze": antmaze.RECIPE, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
+    walked = antmaze.RECIPE[antmaze.ending_of(dataset_id)]
+    recipe = {"antmaze": walked, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
     weights = {"walker": walks.sha256 if walks else "", "policy": acts.sha256 if acts else ""}
     if not force and _made_by(path) == {"recipe": recipe, **weights}:
         return path
@@ -127,7 +128,7 @@ def _collect(
         rows or ANTMAZE_ROWS,
         seed,
         walker=walker,
-        once=task.id == antmaze.ONCE,
+        ending=antmaze.ending_of(task.id),
         progress=progress,
     )
     return columns, antmaze.description(task.id, walker, columns["rewards"])
