@@ -21,7 +21,8 @@ def constant_policies(series: Iterable[Series]) -> list[str]:
         if still:
             found.append(
                 f"{one.label} gives nearly the same action everywhere ({still}): its actions vary less than "
-                f"{STILL:.0%} as much as the data's. Do not use it; see which settings the data decided, or train bc."
+                f"{STILL:.0%} as much as the data's. Do not use it; look at reward_scale and bc_weight first, or train "
+                "bc."
             )
         elif bound:
             found.append(
