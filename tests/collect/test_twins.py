@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from pars.collect import antmaze, locomotion
 from pars.collect.skill import Skill
 from pars.collect.twins import collect_twin, twin_path
+from pars.collect.walker import load_walker
 from pars.data import card_lines, check, load_dataset
 from pars.data.yardsticks import MEASURED, PUBLIC
 from pars.envs import make_task
@@ -54,6 +55,30 @@ def test_an_antmaze_twin_is_a_walk_with_d4rls_columns() -> None:
     assert columns["rewards"].sum() > 0 and np.abs(columns["observations"][begins, :2]).max() < 0.11
     assert about["twin"] and "not D4RL's file" in str(about["made"]) and about["physics"] == "d4rl"
     assert "% of the rows rewarded for one goal (D4RL's file: 0.87 %)" in str(about["made"])
+
+
+@pytest.mark.parametrize(
+    ("name", "ending", "until"),
+    [
+        ("antmaze-umaze-v2", "arrival", "each episode until it arrives, "),
+        ("antmaze-umaze-diverse-v2", "reward", "each episode until it arrives or is rewarded, "),
+        ("antmaze-medium-diverse-v2", "limit", "for as long as an episode lasts, "),
+        ("antmaze-large-play-v2", "limit", "for as long as an episode lasts, "),
+    ],
+)
+def test_a_twin_says_when_its_episodes_end(name: str, ending: str, until: str) -> None:
+    assert antmaze.ending_of(name) == ending
+    _, about = read(collect_twin(name, 20))
+    assert until in str(about["made"]) and about["recipe"] == (3 if ending == "limit" else 2)
+
+
+def test_episodes_go_on_where_they_arrive() -> None:
+    maze = Maze.named("umaze", cell=4.0, goal_radius=0.5)
+    columns = antmaze.collect(maze, "fixed", 1402, 0, walker=load_walker(), ending="limit")
+    assert np.flatnonzero(columns["timeouts"]).tolist() == [700, 1401]
+    (position, arrived), *_ = antmaze.arrivals(columns)
+    assert arrived and len(position) < 400 and antmaze.near(position[-1], columns["infos/goal"][0])
+    assert antmaze.near(columns["infos/qpos"][:701], columns["infos/goal"][0]).sum() > 50  # it stays about there
 
 
 def test_rows_are_steps_of_the_task_and_infos_the_state_after_them() -> None:
