@@ -28,9 +28,9 @@ PUBLIC = {
     "antmaze-umaze-v2": Public(0.87, 55, 78, 18, 33),
     "antmaze-umaze-diverse-v2": Public(0.004, 47, 81, 15, 33),
     "antmaze-medium-play-v2": Public(0.98, 0, 72, 21, 32),
-    "antmaze-medium-diverse-v2": Public(0.20, 1, 70, 29, 31),
-    "antmaze-large-play-v2": Public(1.25, 0, 72, 19, 32),
-    "antmaze-large-diverse-v2": Public(0.62, 0, 62, 19, 32),
+    "antmaze-medium-diverse-v2": Public(0.20, 1, 68, 18, 31),
+    "antmaze-large-play-v2": Public(1.25, 0, 68, 21, 31),
+    "antmaze-large-diverse-v2": Public(0.62, 0, 63, 13, 31),
 }
 MEASURED = {  # attribute of a twin's file -> what share it is
     "arrived": "episodes that arrive",
