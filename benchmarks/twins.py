@@ -19,6 +19,7 @@ from benchmarks.table import FOLDER, Column, lines, write_csv
 from pars.collect import antmaze
 from pars.collect.ant import upright
 from pars.collect.walker import Walker, load_walker
+from pars.config import check_whole
 from pars.data.yardsticks import PUBLIC
 from pars.envs import make_task
 from pars.envs.antmaze import draw_goal
@@ -100,6 +101,7 @@ def run(args: Sequence[str] = ()) -> None:
     parser.add_argument("--datasets", nargs="+", default=list(PUBLIC), choices=PUBLIC)
     parser.add_argument("--both", action="store_true", help="with episodes that end on arrival and that do not")
     options = parser.parse_args(args)
+    check_whole("rows", options.rows, 2)
     named = os.environ.get("PARS_WALKER")
     walkers = {"ours": load_walker()} | ({Path(named).stem: load_walker(Path(named))} if named else {})
     if not named:

@@ -18,7 +18,7 @@ from pars.data.dataset import Verify
 from pars.data.formats.forms import aimless
 from pars.data.formats.frames import is_frame
 from pars.data.split import split
-from pars.envs import TASKS, Task, make_task
+from pars.envs import Task, make_task
 from pars.errors import TaskError, UsageError
 from pars.training import estimate, trackers
 from pars.training.branch import offline_steps
@@ -277,13 +277,10 @@ def twin_of(data: str | Path, task: Task | None) -> str | None:
 
 def collected_twin(name: str) -> Path:
     """The file of a twin, by id (collected with a progress bar if it is absent) or as `pars data list` calls it."""
-    from pars.collect.twins import collect_twin, twin_path  # brings the simulator and SAC along
+    from pars.collect.twins import listed_twin  # brings the simulator and SAC along
 
-    if name not in TASKS and twin_path(name).is_file():
-        return twin_path(name)
-    dataset_id = name
-    with progress_bar(f"twin of {dataset_id}") as advance:
-        return collect_twin(dataset_id, progress=advance)
+    with progress_bar(f"twin of {name}") as advance:
+        return listed_twin(name, progress=advance)
 
 
 def _names(what: str, given: Any) -> list[str]:

@@ -12,14 +12,14 @@ from safetensors.numpy import save_file
 
 from pars.collect import antmaze, locomotion
 from pars.collect.skill import Skill
-from pars.collect.twins import collect_twin, twin_path
+from pars.collect.twins import collect_twin, listed_twin, twin_path
 from pars.collect.walker import load_walker
 from pars.data import card_lines, check, load_dataset
 from pars.data.yardsticks import MEASURED, PUBLIC
 from pars.envs import make_task
 from pars.envs.antmaze import draw_goal
 from pars.envs.maze import PLAY_GOALS, Maze
-from pars.errors import CheckpointError, UsageError
+from pars.errors import CheckpointError, DataError, UsageError
 from pars.report.pages.data_card import sentences
 
 
@@ -70,6 +70,21 @@ def test_a_twin_says_when_its_episodes_end(name: str, ending: str, until: str) -
     assert antmaze.ending_of(name) == ending
     _, about = read(collect_twin(name, 20))
     assert until in str(about["made"]) and about["recipe"] == (3 if ending == "limit" else 2)
+
+
+def test_a_listed_twin_of_an_older_recipe_is_collected_again(tmp_path: Path) -> None:
+    path = collect_twin("antmaze-large-play-v2", 20)
+    content = path.read_bytes()
+    assert listed_twin("antmaze-large-play-v2-20") == path and path.read_bytes() == content
+    with h5py.File(path, "r+") as file:
+        file.attrs["recipe"] = 2
+    assert listed_twin("antmaze-large-play-v2-20") == path and read(path)[1]["recipe"] == 3
+    other = path.with_name("antmaze-large-play-v2-20-by-mine.hdf5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["recipe"] = 2
+    path.rename(other)
+    with pytest.raises(DataError, match="older recipe; collect it again with its weights"):
+        listed_twin("antmaze-large-play-v2-20-by-mine")
 
 
 def test_episodes_go_on_where_they_arrive() -> None:

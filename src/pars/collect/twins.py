@@ -19,7 +19,7 @@ from pars.data.d4rl import D4RL
 from pars.data.formats import hdf5
 from pars.envs import TASKS, make_task
 from pars.envs.base import Task
-from pars.errors import UsageError, unknown
+from pars.errors import DataError, UsageError, unknown
 
 ADROIT_ROWS = 100_000
 ADROIT_RECIPE = 1
@@ -64,8 +64,7 @@ def collect_twin(
     path = twin_path(dataset_id, rows, seed, walker or policy)
     walks = load_walker(walker) if task.family == "antmaze" else None
     acts = supplied_policy(policy, task) if policy is not None else None
-    walked = antmaze.RECIPE[antmaze.ending_of(dataset_id)]
-    recipe = {"antmaze": walked, "mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
+    recipe = _recipe(task)
     weights = {"walker": walks.sha256 if walks else "", "policy": acts.sha256 if acts else ""}
     if not force and _made_by(path) == {"recipe": recipe, **weights}:
         return path
@@ -84,6 +83,31 @@ def collect_twin(
     }
     hdf5.write(path, columns, attributes)
     return path
+
+
+def listed_twin(name: str, progress: Progress | None = None) -> Path:
+    """The file that `pars data list` calls twin:NAME, or an id's. Absent or of an older recipe it is collected.
+
+    Raises as `collect_twin`, and DataError for an older recipe's file by weights, which are not at hand.
+    """
+    path = twin_path(name)
+    if name in TASKS or not path.is_file():
+        return collect_twin(name, progress=progress)
+    dataset_id, found = task_of(path), attributes(path)
+    if dataset_id is None or found.get("recipe") == _recipe(make_task(dataset_id)):
+        return path
+    rows, seed = int(found["rows"]), int(found["seed"])
+    if twin_path(dataset_id, rows, seed) != path:
+        raise DataError(
+            f"twin:{name}: of an older recipe; collect it again with its weights, or name its path"
+        )
+    return collect_twin(dataset_id, rows, seed, progress=progress)
+
+
+def _recipe(task: Task) -> int:
+    if task.family == "antmaze":
+        return antmaze.RECIPE[antmaze.ending_of(task.id)]
+    return {"mujoco": locomotion.RECIPE, "adroit": ADROIT_RECIPE}[task.family]
 
 
 def task_of(path: Path) -> str | None:
