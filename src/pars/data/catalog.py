@@ -130,14 +130,11 @@ def original(dataset_id: str) -> Path:
 
 
 def list_datasets() -> list[dict[str, Any]]:
-    """Known datasets, then other files in the data folder: id, cached, rows, path, made (how, or how it would be).
-
-    The id is what commands take: that of a file which is no twin is its path.
-    """
+    """Known datasets, then other files in the data folder: id, cached, rows, path, made (how, or how it would be)."""
     listed = {dataset_path(dataset_id): dataset_id for dataset_id in DATASETS}
     files = [*sorted(data_folder().glob("*.hdf5")), *sorted(data_folder().glob("twins/*.hdf5"))]
     others = {
-        path: f"twin:{path.stem}" if path.parent.name == "twins" else str(path) for path in files if path not in listed
+        path: ("twin:" if path.parent.name == "twins" else "") + path.stem for path in files if path not in listed
     }
     own = [_entry(name, path) for path, name in (listed | others).items()]
     return own + [_original_entry(name) for name in d4rl.D4RL]
