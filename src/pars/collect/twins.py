@@ -98,9 +98,7 @@ def listed_twin(name: str, progress: Progress | None = None) -> Path:
         return path
     rows, seed = int(found["rows"]), int(found["seed"])
     if twin_path(dataset_id, rows, seed) != path:
-        raise DataError(
-            f"twin:{name}: of an older recipe; collect it again with its weights, or name its path"
-        )
+        raise DataError(f"twin:{name}: of an older recipe; collect it again with its weights, or name its path")
     return collect_twin(dataset_id, rows, seed, progress=progress)
 
 
