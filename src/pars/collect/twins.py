@@ -88,7 +88,7 @@ def collect_twin(
 def listed_twin(name: str, progress: Progress | None = None) -> Path:
     """The file that `pars data list` calls twin:NAME, or an id's. Absent or of an older recipe it is collected.
 
-    Raises as `collect_twin`, and DataError for an older recipe's file by weights, which are not at hand.
+    Raises as `collect_twin`, and DataError for an older recipe's file whose rows, seed or weights are not known.
     """
     path = twin_path(name)
     if name in TASKS or not path.is_file():
@@ -96,10 +96,11 @@ def listed_twin(name: str, progress: Progress | None = None) -> Path:
     dataset_id, found = task_of(path), attributes(path)
     if dataset_id is None or found.get("recipe") == _recipe(make_task(dataset_id)):
         return path
-    rows, seed = int(found["rows"]), int(found["seed"])
+    rows, seed = (found.get(key, -1) for key in ("rows", "seed"))  # -1: of no twin
     if twin_path(dataset_id, rows, seed) != path:
-        raise DataError(f"twin:{name}: of an older recipe; collect it again with its weights, or name its path")
-    return collect_twin(dataset_id, rows, seed, progress=progress)
+        again = f"pars data collect {dataset_id} with its --rows, --seed and weights"
+        raise DataError(f"twin:{name}: of an older recipe; collect it again ({again}), or give the path of the file")
+    return collect_twin(dataset_id, int(rows), int(seed), progress=progress)
 
 
 def _recipe(task: Task) -> int:
