@@ -67,6 +67,18 @@ def test_shifted_actions_of_antmaze_are_still_named(tmp_path, walked):
     assert found.verdict.endswith("the actions of the rows after fit, so 'actions' is shifted by one row")
 
 
+def test_changed_observations_of_antmaze_are_not_laid_on_its_actions_alone(tmp_path, walked):
+    found = verify(write_npz(tmp_path / "a.npz", walked | {"observations": 1.5 * walked["observations"]}), ANT)
+    assert found.verdict.endswith("were observations or actions scaled?")
+
+
+def test_observations_that_are_changed_in_part_of_the_rows_are_refused(tmp_path, hopped):
+    obs = hopped["observations"].copy()
+    obs[np.random.default_rng(0).random(len(obs)) < 0.3] += 0.2
+    found = verify(write_npz(tmp_path / "a.npz", hopped | {"observations": obs}), "hopper-random-v2")
+    assert found.errors[0].seen.median < 1e-6 and "the observations are not of them" in found.verdict
+
+
 def test_states_after_the_step_are_named_in_other_tasks(tmp_path, hopped):
     found = verify(write_npz(tmp_path / "a.npz", after_the_step(hopped)), "hopper-random-v2")
     assert found.verdict.endswith("so 'infos/qpos' is shifted by one row") and "'actions'" not in found.verdict

@@ -70,7 +70,7 @@ def test_few_rows_are_always_the_same(tmp_path, walked):
 
 def test_scaled_actions_are_seen(tmp_path, walked):
     found = verify(write(tmp_path / "a.hdf5", walked | {"actions": 0.5 * walked["actions"]}), MAZE)
-    assert found.errors[0].qpos.median > 0.05 * found.change and found.errors[0].seen == 0
+    assert found.errors[0].qpos.median > 0.05 * found.change and found.errors[0].seen == ZERO
     assert isinstance(found.refusal, DataError)
     assert "does not reproduce this file" in found.verdict and "were the actions scaled?" in found.verdict
 
@@ -116,7 +116,9 @@ def test_physics_modes_are_told_apart(tmp_path, hopped):
 )
 def test_a_verdict_shows_the_numbers_that_tell(ours, others, said):
     tails = [Tail(*two, 1.0, 1.0) for two in (ours, others)]
-    errors = [Errors(mode, tail, tail, tail, tail, 0.0, 0.0) for mode, tail in zip(("d4rl", "stock"), tails)]
+    errors = [
+        Errors(mode, tail, tail, tail, tail, Tail(*ZERO), Tail(*ZERO)) for mode, tail in zip(("d4rl", "stock"), tails)
+    ]
     assert said in Verification("a.hdf5", HOPPER, 100, 1.0, "float32", [], errors).verdict
 
 

@@ -19,7 +19,7 @@ from pars.errors import DataError
 Array = np.ndarray
 
 SAME = 1e-3  # median difference, as a share of the typical change per step, up to which two states are the same
-SEEN = "the states are those that the observations show"
+SHOWN = "the states are those that the observations show"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _states(
         before, after = ({key: infos[key][at] for key in keys} for at in (row, row + 1))
         return before | known, after, notes
     which = _row_of_infos(infos["qpos"][row], shown[0], shown_after[0]) if recorded else "there is no 'infos/qpos'"
-    return dict(zip(keys, shown)) | known, dict(zip(keys, shown_after)), [f"{SEEN}; {which}", *notes]
+    return dict(zip(keys, shown)) | known, dict(zip(keys, shown_after)), [f"{SHOWN}; {which}", *notes]
 
 
 def _row_of_infos(recorded: Array, before: Array, after: Array) -> str:

@@ -16,7 +16,7 @@ from pars.config import MOST_EPISODES, check_whole
 from pars.data.catalog import DATASETS, collect_dataset, original
 from pars.data.checking.doctor import file_of
 from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns, roll_out
-from pars.data.checking.sample import Sample, draw_sample, largest
+from pars.data.checking.sample import SHOWN, Sample, draw_sample, largest
 from pars.data.d4rl import D4RL
 from pars.data.formats.files import read_columns
 from pars.envs.base import MujocoBatch, Task
@@ -29,7 +29,7 @@ Array = np.ndarray
 MATCH = 1e-3  # median error, as a share of the typical change per step, up to which a file counts as reproduced
 MATCH_TAIL = 1e-2  # the same for nine rows of ten
 CLEAR = 10.0  # times smaller that one mode's median error, or 90 % quantile, must be to be called the file's
-SEEN = 0.05  # median error of a recorded state's observation from which on it is another one
+SEEN = 0.05  # error of a recorded state's observation from which on it is another one, in one row of ten or more
 BATCH = 250  # rows stepped together
 UNSEEN = (
     "; the states follow each other as here, but the observations are not of them: were they changed, or is what "
@@ -55,8 +55,8 @@ class Errors:
     qvel: Tail
     obs: Tail
     reward: Tail | None  # None: the goal is drawn at every reset, so the file's is unknown
-    seen: float  # median, of the observation of the recorded state itself; bodies' places lag behind in some tasks
-    seen_after: float  # the same observation held against that of the following row
+    seen: Tail  # of the observation of the recorded state itself; bodies' places lag behind in some tasks
+    seen_after: Tail  # the same observation held against that of the following row
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Verification:
     @property
     def matching(self) -> list[Errors]:
         """Modes that reproduce the file, the best first: its states, and what is observed of them."""
-        good = [one for one in self.errors if self.moves(one) and not one.seen > SEEN]
+        good = [one for one in self.errors if self.moves(one) and not one.seen.p90 > SEEN]
         return sorted(good, key=lambda one: (one.qpos.median, one.qpos.p99))
 
     def moves(self, one: Errors) -> bool:
@@ -182,8 +182,7 @@ def compare(task: Task, sample: Sample, action: Array | None = None) -> Errors:
     env.close()
     tails = {key: _tail(np.concatenate(values)) for key, values in parts.items()}
     reward = None if task.goal_choices else tails["reward"]
-    seen, seen_after = tails["seen"].median, tails["seen_after"].median
-    return Errors(task.physics, tails["qpos"], tails["qvel"], tails["obs"], reward, seen, seen_after)
+    return Errors(task.physics, tails["qpos"], tails["qvel"], tails["obs"], reward, tails["seen"], tails["seen_after"])
 
 
 def _simulator(task: Task, n: int) -> MujocoBatch:
@@ -202,14 +201,15 @@ def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array], obs: Ar
 
 def _hint(tasks: list[Task], sample: Sample, errors: Errors) -> str:
     """What may be wrong with a file that is not reproduced, found by trying."""
-    if errors.seen_after < errors.seen / CLEAR:
+    if errors.seen_after.median < errors.seen.median / CLEAR:
         return "; the states of row i are observed in row i + 1, so 'infos/qpos' is shifted by one row"
     for which, action in sample.other_actions.items():
         if any(_median(compare(task, sample, action)) <= MATCH * sample.change for task in tasks):
             return f"; the actions of the rows {which} fit, so 'actions' is shifted by one row"
-    if errors.seen > SEEN:
+    if errors.seen.median > SEEN:
         return "; the observations do not belong to the states either: was it recorded in another task?"
-    return "; was it recorded in another task or version, or were the actions scaled?"
+    changed = "observations or actions" if any(note.startswith(SHOWN) for note in sample.notes) else "the actions"
+    return f"; was it recorded in another task or version, or were {changed} scaled?"
 
 
 def _median(errors: Errors) -> float:
