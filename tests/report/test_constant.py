@@ -9,11 +9,14 @@ from pars.report.pages.page import render
 from pars.report.pages.verdict import summary, verdict
 from tests.report.fabricate import write_group
 
+HAS = {"pars": {"reward_scale": 10.0, "bc_weight": 0.0}, "td3_bc": {"bc_weight": 1.0}, "bc": {"normalize_obs": True}}
+
 
 def logged(folder: Path, algorithm: str, spread: list[float], bound: list[float]) -> None:
     values = {"action_spread": spread, "data_action_spread": [0.5] * 3, "saturated_share": bound}
     metrics = {name: {"offline": {0: [0.0] * 3, 100: own}} for name, own in values.items()}
-    write_group(folder / algorithm, algorithm, task=None, maze=False, metrics=metrics)
+    settings = [HAS[algorithm]] * 3
+    write_group(folder / algorithm, algorithm, task=None, maze=False, metrics=metrics, settings=settings)
 
 
 def test_one_action_and_the_bound_are_told_apart_and_said_first(tmp_path: Path) -> None:
@@ -27,6 +30,17 @@ def test_one_action_and_the_bound_are_told_apart_and_said_first(tmp_path: Path) 
     assert summary(run)[0] == f"warning   {still}" and summary(run)[2].startswith("result")
     text = render(run)
     assert text.index("nearly the same action") < text.index('class="verdict"')
+
+
+def test_what_to_look_at_is_something_that_the_method_has(tmp_path: Path) -> None:
+    for algorithm in ("pars", "td3_bc", "bc"):
+        logged(tmp_path, algorithm, [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    ends = sorted(warning.partition("Do not use it; ")[2] for warning in verdict(read_run(tmp_path)).warnings)
+    assert ends == [
+        "look at bc_weight first, or train bc.",
+        "look at reward_scale and bc_weight first, or train bc.",
+        "look at the ranges of the observations first, and whether normalize_obs is on.",
+    ]
 
 
 def test_what_the_data_decided_and_the_bounds_are_on_the_page(tmp_path: Path) -> None:

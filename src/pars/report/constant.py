@@ -21,15 +21,23 @@ def constant_policies(series: Iterable[Series]) -> list[str]:
         if still:
             found.append(
                 f"{one.label} gives nearly the same action everywhere ({still}): its actions vary less than "
-                f"{STILL:.0%} as much as the data's. Do not use it; look at reward_scale and bc_weight first, or train "
-                "bc."
+                f"{STILL:.0%} as much as the data's. Do not use it; {_first(one)}."
             )
         elif bound:
+            mend = "; a higher bc_weight keeps it nearer to the data" if "bc_weight" in one.settings else ""
             found.append(
                 f"{one.label} acts at the bound everywhere ({bound}), where the data seldom is. Do not use it before "
-                "you know why; a higher bc_weight keeps it nearer to the data."
+                f"you know why{mend}."
             )
     return found
+
+
+def _first(one: Series) -> str:
+    """What to look at first: the settings that do it, of those that the method has, else what it sees."""
+    levers = [name for name in ("reward_scale", "bc_weight") if name in one.settings]
+    if levers:
+        return f"look at {' and '.join(levers)} first, or train bc"
+    return "look at the ranges of the observations first, and whether normalize_obs is on"
 
 
 def _share(one: Series, judge: Callable[[Series], np.ndarray]) -> str:
