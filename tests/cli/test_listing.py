@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from pars.algos import ALGORITHMS
-from pars.cli import listing
+from pars.cli import commands, listing
 from pars.presets.sets import D4RL
 
 
@@ -31,6 +31,18 @@ def test_the_table_has_a_line_for_each_algorithm_and_fits(capsys: pytest.Capture
     )
     narrow = printed(100, capsys)
     assert all(len(line) <= 100 and "…" not in line for line in narrow)
+
+
+def test_ids_of_datasets_stay_whole_in_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    commands.list_datasets()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    first = {line.split()[0] for line in lines if line[:1].strip()}
+    assert first >= {"pointmaze-umaze-diverse", "halfcheetah-medium-expert-v2"}
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,10 @@ REFUSED = {
     f"reproduce table2 --seeds {E12} --dry-run": "--seeds=1000000000000 must be at most 10,000",
     f"reproduce table2 --rows {E12} --data twin --dry-run": MOST,
     f"reproduce table2 --episodes {E12} --dry-run": "must be at most 100,000",
+    "data collect hopper-random-v2 --rows 1e6": "--rows takes a whole number, not '1e6'; For full helptext, see",
+    "data verify hopper-random-v2 --rows many": "--rows takes a whole number, not 'many'; For full helptext, see",
+    "data collect hopper-random-v2 --noise much": "--noise takes a number, not 'much'; For full helptext, see",
+    "reproduce table2 --steps-scale all": "--steps-scale takes a number, not 'all'; For full helptext, see",
     "reproduce table2 --steps-scale nan --dry-run": "--steps-scale nan is not a share up to 1",
 }
 TOO_MUCH = {

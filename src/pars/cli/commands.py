@@ -36,6 +36,8 @@ from pars.training.progress import progress_bar
 
 system.setup(cache=True)
 
+LONGEST_ID = 40  # characters of an id that a listing of 80 columns keeps on one line
+
 
 def train(words: Sequence[str], **options: Any) -> None:
     run = api.train(**asked(words, **options))
@@ -191,8 +193,11 @@ def train_ant(out: Path, steps: int, seed: int) -> None:
 
 
 def list_datasets() -> None:
-    table = Table(Column("dataset", overflow="fold"), "rows", "on disk", "how it was made, or where it is")
-    for entry in known_datasets():
+    entries = known_datasets()
+    width = min(LONGEST_ID, max(len(entry["id"]) for entry in entries))
+    names = Column("dataset", overflow="fold", min_width=width)
+    table = Table(names, "rows", "on disk", "how it was made, or where it is", box=None, pad_edge=False)
+    for entry in entries:
         where = entry["path"] if entry["cached"] and not entry["made"] else entry["made"]
         rows = f"{entry['rows']:,}" if entry["rows"] else "?"
         table.add_row(*map(Text, map(printable, (entry["id"], rows, "yes" if entry["cached"] else "no", where))))

@@ -15,6 +15,11 @@ import tyro
 from pars.errors import UsageError
 
 MOST = 200  # characters of a section
+NUMBERS = {"int": "a whole number", "float": "a number"}
+NOT_ONE = re.compile(
+    r"Error parsing (\S+): (?:no type matching \{None\}\|(?:INT|FLOAT) could .*?|)"
+    r"(?:invalid literal for (?=int)|could not convert string to (?=float))(int|float).*?: '([^']*)'"
+)
 Call = Callable[[], Any]
 
 
@@ -40,6 +45,9 @@ def one_line(box: str) -> str:
     plain = "\n".join(re.sub(r"[─-╿]", "-", line.strip("│")) for line in box.splitlines()[1:])
     sections = [" ".join(part.split()) for part in re.split(r"(?m)^[ -]{9,}$", plain)]
     found = [part for part in sections if part and not part.startswith("Argument helptext")]
+    if no_number := NOT_ONE.match("; ".join(found)):
+        option, kind, given = no_number.groups()
+        found = [f"{option} takes {NUMBERS[kind]}, not {given!r}", *found[-1:]]
     return "; ".join(part if len(part) < MOST else f"{part[:MOST]} .." for part in found)
 
 
