@@ -21,6 +21,7 @@ class Contents(NamedTuple):
     words: Callable[[str], Column] | None = None
     seconds: Callable[[str], Column] | None = None
     lines: np.ndarray | None = None  # of each row, in CSV
+    notes: tuple[str, ...] = ()  # what was done while reading
 
 
 def column_of(path: Path, key: str, chosen: Origins, source: Contents, widen: bool) -> Column:

@@ -121,7 +121,8 @@ def read_columns(
     columns.places, columns.kept, columns.missing = places, columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
-    columns.notes, columns.warnings = (*parts[0].notes, *said.notes), tuple(said.warnings)
+    done = dict.fromkeys(note for part in parts for note in part.notes)
+    columns.notes, columns.warnings = (*done, *said.notes), tuple(said.warnings)
     named = {key: tuple(parts[0].names[key]) for key in MATRICES if key in parts[0].names and arrays[key].ndim == 2}
     columns.names = {key: own for key, own in named.items() if len(own) == arrays[key].shape[1] and own != (key,)}
     return columns
@@ -217,7 +218,7 @@ def _read_file(
     if form == "hdf5" and (told := cleaned.read(path)):
         known, names = told
         arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
-    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known, lines=lines)
+    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known, source.notes, lines)
 
 
 @contextlib.contextmanager
@@ -268,6 +269,7 @@ def _contents(
             lambda name: of_array(cells.words[name]),
             lambda name: of_array(cells.times[name]),
             cells.lines,
+            cells.notes,
         )
 
 

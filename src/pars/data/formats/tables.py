@@ -23,6 +23,8 @@ from pars.errors import DataError
 from pars.files import pass_on
 
 SEPARATORS = (",", ";", "\t")
+COMMA, POINT = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*"), re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
+COMMAS = "decimal commas are read as points"
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
 COLUMN = "column_"  # names of the columns of a file without a header
 ROWS = 10_000  # that are taken apart at a time
@@ -61,6 +63,7 @@ class Cells(NamedTuple):
     times: dict[str, Array]  # [N] seconds
     missing: dict[str, Missing]
     lines: Array | None = None  # [N] of each row, in CSV; the header's is 1
+    notes: tuple[str, ...] = ()  # what was done while reading
 
 
 class Header(NamedTuple):
@@ -103,7 +106,7 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
     }
     place = {name: number for number, name in enumerate(header.names)}
     missing: dict[str, Missing] = {}
-    lines = [np.zeros(0, np.int64)]
+    lines, marks = [np.zeros(0, np.int64)], Marks(path, header.separator)
     try:
         with opened(path) as file:
             reader = csv.reader(file, delimiter=header.separator, skipinitialspace=header.separator == " ")
@@ -115,7 +118,7 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
                 columns = list(zip(*(cells for _, cells in block), strict=True))
                 lines.append(here)
                 for (kind, name), found in parts.items():
-                    cells = columns[place[name]]
+                    cells = columns[place[name]] if kind == "w" else marks.pointed(name, columns[place[name]], here)
                     if kind == "n":
                         found.append(_numbers(path, name, cells, here))
                         _note_missing(missing, name, np.isnan(found[-1].reshape(len(cells), -1)).any(axis=1), here)
@@ -137,7 +140,36 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
             raise DataError(f"{path}: vectors in column {name!r} differ in length; make them alike")
         values = np.concatenate(blocks or [np.zeros(0)])
         found_by[kind][name] = _typed(values) if kind == "n" else values
-    return Cells(found_by["n"], found_by["w"], found_by["t"], missing, np.concatenate(lines))
+    notes = (COMMAS,) if marks.commas else ()
+    return Cells(found_by["n"], found_by["w"], found_by["t"], missing, np.concatenate(lines), notes)
+
+
+class Marks:
+    """Decimal commas of a table whose cells other signs separate, as spreadsheets of many countries write it."""
+
+    def __init__(self, path: Path, separator: str) -> None:
+        self.path, self.apart = path, separator not in (",", " ")
+        self.commas: dict[str, int] = {}  # by column, the line of the first
+        self.points: dict[str, int] = {}
+
+    def pointed(self, name: str, cells: Sequence[str], lines: Array) -> Sequence[str]:
+        """A column's cells with points. Raises DataError for a column with both: commas may then mean thousands."""
+        if not self.apart:
+            return cells
+        for sign, like, seen in ((",", COMMA, self.commas), (".", POINT, self.points)):
+            if name not in seen and any(sign in cell for cell in cells):
+                first = next((line for line, cell in zip(lines, cells, strict=True) if like.fullmatch(cell)), None)
+                seen |= {} if first is None else {name: int(first)}
+        if name in self.commas and name in self.points:
+            raise DataError(
+                f"{self.path}: column {name!r} has a decimal comma in line {self.commas[name]} and a point in line "
+                f"{self.points[name]}; write all alike, without signs between thousands"
+            )
+        return (
+            [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in cells]
+            if name in self.commas
+            else cells
+        )
 
 
 def _note_missing(missing: dict[str, Missing], name: str, hole: Array, lines: Array) -> None:
