@@ -65,6 +65,20 @@ def test_data_of_a_run_that_holds_some_out_is_found():
     assert _dataset([one], data, None, None) is data
 
 
+def test_logs_are_read_again_as_in_training(tmp_path):
+    """The mapping and the range of the actions stand in the run."""
+    rng, rows = np.random.default_rng(0), ["x;y;u;gain;run"]
+    rows += [f"{x:.3f};{y:.3f};{50 + 40 * x:.3f};{-(x * x):.3f};{i // 20}".replace(".", ",")
+             for i, (x, y) in enumerate(rng.uniform(-1, 1, (120, 2)))]  # fmt: skip
+    (tmp_path / "logs.csv").write_text("\n".join(rows) + "\n")
+    mapping = {"obs": "x+y", "action": "u", "reward": "gain", "terminal": "0", "episode": "run"}
+    options = dict(settings={"actor_hidden": [(8,)]}, steps=2, out=tmp_path / "run", quiet=True)
+    run = api.train("bc", data=tmp_path / "logs.csv", mapping=mapping, action_range="0..100", **options)
+    assert judge(run, how=Fit(steps=2)).rows == 114
+    with pytest.raises(DataError, match=r"is not the data that .* and --map and --action-range as in training"):
+        judge(run, action_range="-10..200", how=Fit(steps=2))
+
+
 def test_truth_is_that_of_evaluations():
     (result,) = api.evaluate(kept_run(), episodes=2)
     last = [one for one in judged().policies if one.name.step == 60]

@@ -4,6 +4,7 @@ PointMaze's are collected on the spot. D4RL's are looked for on this machine and
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,9 @@ def load_dataset(
             unknown("dataset", name, [*DATASETS, *d4rl.D4RL])
             + "; a file is given by its path, such as my.hdf5 or my.npz"
         )
-    return from_file(path, task=task, mapping=mapping, goal=goal, action_range=action_range, **options)
+    reading: dict[str, Any] = {"mapping": mapping, "goal": goal, "action_range": action_range}
+    dataset = from_file(path, task=task, **reading, **options)
+    return replace(dataset, reading={key: value for key, value in reading.items() if value})
 
 
 def original(dataset_id: str) -> Path:

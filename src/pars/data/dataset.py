@@ -67,6 +67,7 @@ class Dataset:
     extra: Mapping[str, Array] = field(default_factory=dict)  # columns that were asked for, see data/extras.py
     held_out: "Dataset | None" = None  # episodes that are not trained on, of which there are
     holdout: float = 0.0  # this share
+    reading: Mapping[str, Any] = field(default_factory=dict)  # how its file was read: mapping, goal, action_range
 
     @property
     def obs_dim(self) -> int:

@@ -230,7 +230,7 @@ def _dataset(one: Restored) -> Dataset:
     told = one.description["dataset"]
     if told["source"] == "arrays":
         raise DataError("the run was trained on arrays in memory")
-    found = api.open_dataset(str(told["source"]), one.task)
+    found = api.open_dataset(str(told["source"]), one.task, **told.get("reading", {}))
     if found.fingerprint != told["fingerprint"] and not told.get("holdout"):
         raise DataError(f"{told['source']} is not as it was when the run was trained")
     return found

@@ -158,16 +158,18 @@ def _readings(one: Moment, data: Any, mapping: Mapping[str, str] | None, action_
         raise UsageError("the runs were trained on arrays in memory; give the same ones as data")
     task = task_of(one.there.description)
     found = source if data is None else data
+    given = {"mapping": mapping, "action_range": action_range}
+    options = one.there.description["dataset"].get("reading", {}) | {key: own for key, own in given.items() if own}
     try:
-        first = api.open_dataset(found, task, "shift", mapping=mapping, action_range=action_range)
+        first = api.open_dataset(found, task, "shift", **options)
     except DataError as error:
-        if mapping or action_range:
+        if options:
             raise
         command = one.there.description.get("command") or "see its run.json"
         raise DataError(f"{error}; give --map and --action-range as in training: {command}") from None
     yield first
     with suppress(DataError):  # there may be no such column
-        yield api.open_dataset(found, task, "file", mapping=mapping, action_range=action_range)
+        yield api.open_dataset(found, task, "file", **options)
 
 
 def _with_behaviour(actions: Actions, known: Evidence, clone: Behaviour) -> Actions:

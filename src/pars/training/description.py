@@ -61,6 +61,7 @@ def describe(
             "trained_on": len(dataset.last),
             "card": dataset.card,
             **({"holdout": dataset.holdout} if dataset.holdout else {}),
+            **({"reading": dict(dataset.reading)} if dataset.reading else {}),
         },
         "task_card": {
             "time_limit": task.time_limit if task else None,
