@@ -325,3 +325,15 @@ def test_a_column_with_decimal_commas_and_points_is_refused(tmp_path, monkeypatc
         decimal(tmp_path, "0;1234.5;1;0.5;", "1;7;1;0.5;", "2;1,234;1;0.5;")
     with pytest.raises(DataError, match=r"holds '1\.234,5' in line 2, expected a number"):
         decimal(tmp_path, "0;1.234,5;1;0,5;", "1;7;1;0,5;")
+
+
+def test_commas_in_names_do_not_hide_what_separates(tmp_path):
+    (tmp_path / "a.csv").write_text("flow, l/s;level, m;u, %\n1,5;2,5;0,5\n2,5;3,5;-0,5\n")
+    read = own(tmp_path / "a.csv", 'obs="flow, l/s"+"level, m",action="u, %",reward=0,terminal=0,episode=file')
+    assert read["observations"].tolist() == [[1.5, 2.5], [2.5, 3.5]] and read["actions"].tolist() == [[0.5], [-0.5]]
+
+
+def test_a_short_first_row_is_one_of_the_header_s_separator(tmp_path):
+    (tmp_path / "a.csv").write_text("x,r,u\n1,2\n")
+    with pytest.raises(DataError, match="line 2 has 2 cells, the header has 3"):
+        own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file")

@@ -182,11 +182,11 @@ def _header(path: Path) -> Header:
     """Names in the first line and what separates them."""
     try:
         with opened(path) as file:
-            line = file.readline(LONGEST)
+            line, second = file.readline(LONGEST), file.readline(LONGEST)
     except DAMAGE as error:
         pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
-    separator = max(SEPARATORS, key=line.count)
+    separator = max(SEPARATORS, key=lambda sign: (_fits(line, second, sign), line.count(sign)))
     if not line.count(separator) and " " in line.strip() and all(map(_is_number, line.split())):
         separator = " "  # as numpy.savetxt writes
     try:
@@ -197,6 +197,13 @@ def _header(path: Path) -> Header:
     if all(_is_number(name) or not name for name in found):
         return Header([f"{COLUMN}{i}" for i in range(len(found))], separator, True)
     return Header([name or f"Unnamed: {i}" for i, name in enumerate(found)], separator, False)
+
+
+def _fits(line: str, second: str, sign: str) -> float:
+    """The share of numbers, decimal commas too, in the second line if a sign cuts it as often as the first, else 0."""
+    if not line.count(sign) == second.count(sign) > 0:
+        return 0.0
+    return float(np.mean([_is_number(cell.replace(",", ".")) for cell in second.split(sign)]))
 
 
 def opened(path: Path) -> Any:
