@@ -71,7 +71,7 @@ def test_logs_are_read_again_as_in_training(tmp_path):
     rows += [f"{x:.3f};{y:.3f};{50 + 40 * x:.3f};{-(x * x):.3f};{i // 20}".replace(".", ",")
              for i, (x, y) in enumerate(rng.uniform(-1, 1, (120, 2)))]  # fmt: skip
     (tmp_path / "logs.csv").write_text("\n".join(rows) + "\n")
-    mapping = {"obs": "x+y", "action": "u", "reward": "gain", "terminal": "0", "episode": "run"}
+    mapping = {"obs": ["x", "y"], "action": "u", "reward": "gain", "terminal": np.int64(0), "episode": "run"}
     options = dict(settings={"actor_hidden": [(8,)]}, steps=2, out=tmp_path / "run", quiet=True)
     run = api.train("bc", data=tmp_path / "logs.csv", mapping=mapping, action_range="0..100", **options)
     assert judge(run, how=Fit(steps=2)).rows == 114

@@ -36,8 +36,8 @@ def judge(
     Args:
         runs: Folders that `pars train` wrote, all on the same data.
         data: Their data, if it is no longer where they found it.
-        map: Our names to those in that file; by default as in training.
-        action_range: Of the actions in that file; by default as in training.
+        map: Our names to those in that file; without --data as in training.
+        action_range: Of the actions in that file; without --data as in training.
         estimator: What decides: fitted Q evaluation, the method's own critics, importance sampling, or doubly robust.
         discount: Of the estimates; by default a horizon of a quarter of the longest episode, of 100 steps at most.
         rows: Of whole episodes of the data that are looked at.

@@ -16,6 +16,7 @@ from pars.data.cache import data_folder
 from pars.data.dataset import Dataset, NextObs, from_file
 from pars.data.download import bar
 from pars.data.formats import hdf5, minari
+from pars.data.formats.mapping import canonical
 from pars.data.formats.sources import SUFFIXES, is_several
 from pars.envs.base import Task
 from pars.envs.registry import POINTMAZE, make_task
@@ -114,7 +115,8 @@ def load_dataset(
             unknown("dataset", name, [*DATASETS, *d4rl.D4RL])
             + "; a file is given by its path, such as my.hdf5 or my.npz"
         )
-    reading: dict[str, Any] = {"mapping": mapping, "goal": goal, "action_range": action_range}
+    reading: dict[str, Any] = {"mapping": canonical(mapping), "action_range": action_range}  # such that JSON holds it
+    reading["goal"] = tuple(map(float, goal)) if goal else None
     dataset = from_file(path, task=task, **reading, **options)
     return replace(dataset, reading={key: value for key, value in reading.items() if value})
 

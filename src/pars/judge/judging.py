@@ -158,8 +158,9 @@ def _readings(one: Moment, data: Any, mapping: Mapping[str, str] | None, action_
         raise UsageError("the runs were trained on arrays in memory; give the same ones as data")
     task = task_of(one.there.description)
     found = source if data is None else data
+    own = one.there.description["dataset"].get("reading", {}) if data is None else {}
     given = {"mapping": mapping, "action_range": action_range}
-    options = one.there.description["dataset"].get("reading", {}) | {key: own for key, own in given.items() if own}
+    options = own | {key: value for key, value in given.items() if value}
     try:
         first = api.open_dataset(found, task, "shift", **options)
     except DataError as error:

@@ -165,11 +165,9 @@ class Marks:
                 f"{self.path}: column {name!r} has a decimal comma in line {self.commas[name]} and a point in line "
                 f"{self.points[name]}; write all alike, without signs between thousands"
             )
-        return (
-            [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in cells]
-            if name in self.commas
-            else cells
-        )
+        if name not in self.commas:
+            return cells
+        return [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in cells]
 
 
 def _note_missing(missing: dict[str, Missing], name: str, hole: Array, lines: Array) -> None:
