@@ -302,38 +302,3 @@ def test_files_whose_columns_stand_in_another_order_are_not_mixed_up(tmp_path):
     with pytest.raises(DataError, match=r"2\.csv has its columns in another order than 1\.csv"):
         own(tmp_path, "obs=x_*,action=u,reward=r,terminal=0")
     assert own(tmp_path, "obs=x_1+x_2,action=u,reward=r,terminal=0")["observations"].tolist() == [[1, 2]] * 4
-
-
-def decimal(tmp_path, *lines):
-    (tmp_path / "a.csv").write_text("\n".join(["zeit;x;r;u;note", *lines]) + "\n")
-    return own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file,time=zeit")
-
-
-def test_decimal_commas_are_read_where_other_signs_separate(tmp_path):
-    read = decimal(tmp_path, "0,0;-3,5;1;0,25;a,b", "0,5;1e-1;2;,5;1.5", "1,0;1,5e2;3;-0,75;")
-    assert read["observations"].tolist() == [[-3.5], [0.1], [150.0]] and read["rewards"].tolist() == [1, 2, 3]
-    assert read["actions"].tolist() == [[0.25], [0.5], [-0.75]]
-    assert "decimal commas are read as points" in read.notes and "time: one row every 0.5 s (median)" in read.notes
-    assert "decimal commas are read as points" not in decimal(tmp_path, "0;1.5;1;0.5;a,b", "1;2;3;.25;").notes
-
-
-@pytest.mark.parametrize("block", [1, 100])
-def test_a_column_with_decimal_commas_and_points_is_refused(tmp_path, monkeypatch, block):
-    monkeypatch.setattr("pars.data.formats.tables.ROWS", block)
-    words = "column 'x' has a decimal comma in line 4 and a point in line 2; write all alike"
-    with pytest.raises(DataError, match=words):
-        decimal(tmp_path, "0;1234.5;1;0.5;", "1;7;1;0.5;", "2;1,234;1;0.5;")
-    with pytest.raises(DataError, match=r"holds '1\.234,5' in line 2, expected a number"):
-        decimal(tmp_path, "0;1.234,5;1;0,5;", "1;7;1;0,5;")
-
-
-def test_commas_in_names_do_not_hide_what_separates(tmp_path):
-    (tmp_path / "a.csv").write_text("flow, l/s;level, m;u, %\n1,5;2,5;0,5\n2,5;3,5;-0,5\n")
-    read = own(tmp_path / "a.csv", 'obs="flow, l/s"+"level, m",action="u, %",reward=0,terminal=0,episode=file')
-    assert read["observations"].tolist() == [[1.5, 2.5], [2.5, 3.5]] and read["actions"].tolist() == [[0.5], [-0.5]]
-
-
-def test_a_short_first_row_is_one_of_the_header_s_separator(tmp_path):
-    (tmp_path / "a.csv").write_text("x,r,u\n1,2\n")
-    with pytest.raises(DataError, match="line 2 has 2 cells, the header has 3"):
-        own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file")

@@ -23,6 +23,7 @@ import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
 from pars.data.formats.contents import Contents, column_of, never
+from pars.data.formats.decimals import COMMAS
 from pars.data.formats.episodes import ROW, Remarks, decoded, ended, longest_gap, rule
 from pars.data.formats.forms import Form, form_of
 from pars.data.formats.layout import (
@@ -110,6 +111,10 @@ def read_columns(
     said = Remarks(places)
     said.notes += [f"missing values by column: {lacking}"] if lacking else []
     said.warnings += never(mapping, arrays)
+    if 0 < (count := sum(COMMAS in part.notes for part in parts)) < len(parts):
+        said.warnings.append(
+            f"{count} of {len(parts)} files have decimal commas; look whether the others mean the same"
+        )
     arrays = decoded(arrays, mapping, said)
     if minus:
         arrays["rewards"] = -np.asarray(arrays["rewards"], np.float64)

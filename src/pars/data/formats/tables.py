@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pars.data.formats.decimals import COMMAS, Marks
 from pars.data.formats.layout import Array, fits_memory
 from pars.errors import DataError
 from pars.files import pass_on
 
 SEPARATORS = (",", ";", "\t")
-COMMA, POINT = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*"), re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
-COMMAS = "decimal commas are read as points"
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"})
 COLUMN = "column_"  # names of the columns of a file without a header
 ROWS = 10_000  # that are taken apart at a time
@@ -86,6 +85,8 @@ def names(path: Path) -> list[str]:
 def check_header(path: Path, mapped: Collection[str]) -> None:
     """Raise DataError if the file has no header, unless the made-up names of its columns are mapped."""
     found = _header(path)
+    if not found.names:
+        raise DataError(f"{path}: the first line is empty; write the names of the columns there")
     if found.is_data and not any(COLUMN in text for text in mapped):
         columns = f"{found.names[0]} to {found.names[-1]}"
         raise DataError(
@@ -140,34 +141,9 @@ def read(path: Path, numbers: Sequence[str], words: Collection[str] = (), times:
             raise DataError(f"{path}: vectors in column {name!r} differ in length; make them alike")
         values = np.concatenate(blocks or [np.zeros(0)])
         found_by[kind][name] = _typed(values) if kind == "n" else values
+    marks.check()
     notes = (COMMAS,) if marks.commas else ()
     return Cells(found_by["n"], found_by["w"], found_by["t"], missing, np.concatenate(lines), notes)
-
-
-class Marks:
-    """Decimal commas of a table whose cells other signs separate, as spreadsheets of many countries write it."""
-
-    def __init__(self, path: Path, separator: str) -> None:
-        self.path, self.apart = path, separator not in (",", " ")
-        self.commas: dict[str, int] = {}  # by column, the line of the first
-        self.points: dict[str, int] = {}
-
-    def pointed(self, name: str, cells: Sequence[str], lines: Array) -> Sequence[str]:
-        """A column's cells with points. Raises DataError for a column with both: commas may then mean thousands."""
-        if not self.apart:
-            return cells
-        for sign, like, seen in ((",", COMMA, self.commas), (".", POINT, self.points)):
-            if name not in seen and any(sign in cell for cell in cells):
-                first = next((line for line, cell in zip(lines, cells, strict=True) if like.fullmatch(cell)), None)
-                seen |= {} if first is None else {name: int(first)}
-        if name in self.commas and name in self.points:
-            raise DataError(
-                f"{self.path}: column {name!r} has a decimal comma in line {self.commas[name]} and a point in line "
-                f"{self.points[name]}; write all alike, without signs between thousands"
-            )
-        if name not in self.commas:
-            return cells
-        return [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in cells]
 
 
 def _note_missing(missing: dict[str, Missing], name: str, hole: Array, lines: Array) -> None:
@@ -192,7 +168,8 @@ def _header(path: Path) -> Header:
     except csv.Error as error:
         raise DataError(f"{path}: the first line is no header of a CSV ({error}); is it a table?") from error
     found = [name.strip() for name in found]
-    if all(_is_number(name) or not name for name in found):
+    numbers = found if separator == "," else [name.replace(",", ".") for name in found]
+    if all(_is_number(name) or not name for name in numbers):
         return Header([f"{COLUMN}{i}" for i in range(len(found))], separator, True)
     return Header([name or f"Unnamed: {i}" for i, name in enumerate(found)], separator, False)
 
