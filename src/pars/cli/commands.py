@@ -36,7 +36,7 @@ from pars.training.progress import progress_bar
 
 system.setup(cache=True)
 
-LONGEST_ID = 40  # characters of an id that a listing of 80 columns keeps on one line
+LONGEST_ID = 32  # characters of an id that a listing of 80 columns keeps on one line
 
 
 def train(words: Sequence[str], **options: Any) -> None:
