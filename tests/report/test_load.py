@@ -10,6 +10,7 @@ import pytest
 
 from pars.errors import CheckpointError, UsageError
 from pars.report.load import read_group, read_run
+from pars.training.checkpoint import lock
 from tests.report.fabricate import write_group, write_probes
 
 SCORES = {"offline": {1000: [10.0, 20.0, 30.0], 2000: [40.0, 50.0, 60.0]}, "online": {500: [70.0, 80.0, 90.0]}}
@@ -37,6 +38,17 @@ def test_groups_follow_the_command_line(tmp_path: Path):
 def test_one_group_folder_is_a_run_too(tmp_path: Path):
     run = read_run(write_group(tmp_path / "pars-1", scores=SCORES))
     assert run.folder == tmp_path / "pars-1" and len(run.groups) == 1
+
+
+def test_a_killed_run_is_interrupted_where_it_would_go_on(tmp_path: Path):
+    folder = write_group(tmp_path / "pars-1", scores=SCORES, state="running", status={"phase": "offline", "step": 0})
+    for name in ("0-offline-000000400", "0-offline-000000500"):
+        (folder / "checkpoints" / name).mkdir(parents=True)
+    stands = lambda: (read_group(folder).state, read_group(folder).step)  # noqa: E731
+    assert stands() == ("running", 0)  # no lock: perhaps on another machine
+    with lock(folder):
+        assert stands() == ("running", 0)
+    assert stands() == ("interrupted", 500)
 
 
 def test_half_written_last_line_is_left_out(tmp_path: Path):

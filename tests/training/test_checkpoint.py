@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 
 from pars.errors import CheckpointError, ResourceError
 from pars.training import checkpoint
-from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Position, latest, lock, save, verify
+from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Position, deserted, latest, lock, save, verify
 from pars.training.log import Log, Prefix
 
 PHASES = ("offline", "online")
@@ -250,10 +252,24 @@ def test_a_folder_belongs_to_one_process_and_is_free_after_its_death(tmp_path: P
         assert process.stdout is not None and process.stdout.readline() == "held\n"
         with pytest.raises(CheckpointError, match=rf"is in use by process {process.pid}; wait"), lock(tmp_path):
             pass
+        assert not deserted(tmp_path)
     finally:
         process.kill()
         process.communicate()
+    assert deserted(tmp_path) and not deserted(tmp_path / "never held")
     with lock(tmp_path), pytest.raises(CheckpointError, match="in use"), lock(tmp_path):
         pass
+    with lock(tmp_path):
+        pass
+
+
+def test_a_look_at_who_holds_a_folder_does_not_keep_others_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with lock(tmp_path):
+        pass
+    look = os.open(tmp_path / "lock", os.O_RDONLY)
+    fcntl.flock(look, fcntl.LOCK_SH)
+    monkeypatch.setattr("time.sleep", lambda seconds: seconds and os.close(look))  # it ends meanwhile
     with lock(tmp_path):
         pass

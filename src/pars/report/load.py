@@ -17,6 +17,7 @@ from pars.errors import CheckpointError, UsageError
 from pars.files import GONE, open_plain, pass_on, read_json, read_sealed
 from pars.report.parts import join_probes, whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
+from pars.training.checkpoint import Position, deserted, newest_of_each
 
 FORMATS = (1, 2, 3)  # of run.json
 PROBE_ARRAYS = {
@@ -74,6 +75,8 @@ def read_group(folder: Path, looks: bool = True) -> GroupRecord:
         problems.append(str(error))
     seen = [_read_probes(folder / "probes", kind, len(members), problems) if looks else [] for kind in PROBE_ARRAYS]
     algorithm, task = str(info.get("algorithm", "unknown")), info.get("task")
+    if status.get("state") == "running" and deserted(folder):
+        status |= _as_left(folder)
     plan, phase = _dict(info, "plan"), str(status.get("phase") or "offline")
     return GroupRecord(
         folder=folder,
@@ -104,6 +107,12 @@ def read_group(folder: Path, looks: bool = True) -> GroupRecord:
         outputs=[dict(one) for one in info.get("outputs") or []],
         part_of=str(info["part_of"]) if info.get("part_of") else None,
     )
+
+
+def _as_left(folder: Path) -> dict[str, Any]:
+    """How a run stands whose process was killed, and could not say so: where it would go on."""
+    saved = [place for path in newest_of_each(folder / "checkpoints") if (place := Position.of(path.name))]
+    return {"state": "interrupted", **({"phase": saved[-1].phase, "step": saved[-1].step} if saved else {})}
 
 
 def _place_on_command_line(group: GroupRecord) -> tuple[int, int, str]:

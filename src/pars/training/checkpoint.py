@@ -13,13 +13,14 @@ import fcntl
 import os
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import jax
 import numpy as np
@@ -42,6 +43,7 @@ ENTRIES = {  # of a manifest, by its format; the first two had no checksums of l
 }
 NAME = r"(?:(\d+)-)?(.+?)-(\d{9,})(?:-(\d{9,}))?"  # of a checkpoint; those of format 1 have no number
 ASIDE = re.compile(rf"\.(?:writing-)?({NAME})(?:\.\w{{8}})?")  # what is being written, or was when a process died
+GLANCE = 0.05  # seconds; to see whether a folder is held takes its lock for less
 
 
 @dataclass(frozen=True, order=True)
@@ -309,12 +311,28 @@ def lock(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise unreadable(folder, error, "cannot lock") from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not any(_taken(file, fcntl.LOCK_EX, pause) for pause in (0, GLANCE)):
             owner = printable(file.read(100).decode(errors="replace")) or "another process"
-            raise InUse(f"{folder} is in use by {owner}; wait for it, or use another --out") from None
+            raise InUse(f"{folder} is in use by {owner}; wait for it, or use another --out")
         file.truncate(0)
         file.write(f"process {os.getpid()}".encode())
         file.flush()
         yield
+
+
+def deserted(folder: Path) -> bool:
+    """Whether whoever held `folder` is gone: its lock is there and free. Without one, as in a copy, nobody can tell."""
+    try:
+        with open_plain(folder / "lock") as file:
+            return _taken(file, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _taken(file: BinaryIO, kind: int, pause: float = 0) -> bool:
+    time.sleep(pause)
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
