@@ -122,6 +122,17 @@ def test_jax_reads_its_own_file() -> None:
         np.testing.assert_allclose(called(part), policy.program(part), rtol=1e-5, atol=1e-5)
 
 
+COLUMNS = "level;flow, l/s;pressure_bar;temp_C\n"
+REFUSED = {  # tables, and what the runner says behind their names
+    "a,b\n": ": the first line has no column 'temp_C'; the policy takes temp_C",
+    f"{COLUMNS}1;2;3;0.5\n°;2;3;0.5\n": ", line 3: the byte 0xb0 is not UTF-8; save the file as UTF-8",
+    f"{COLUMNS}1;2;3;0.5\n1;2,5;3;0.5\n": ", line 3: '2,5' in column 'flow, l/s'; write points before decimals",
+    f"{COLUMNS}1;2;3;1,000.5\n": ", line 2: '1,000.5' in column 'temp_C'; write points before decimals",
+    'level,"flow, l/s",pressure_bar,temp_C\n1,5,2,3,0,5\n': ", line 2: more cells than the 4 names; put quotes",
+    f"{COLUMNS}1;2;3;{'5' * 140_000}\n": ", near line 1: field larger than field limit",
+}
+
+
 def test_the_runner_reads_a_table_by_names(tmp_path: Path) -> None:
     policy = policies.policy("pars")
     told = facts(policy)
@@ -138,9 +149,21 @@ def test_the_runner_reads_a_table_by_names(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text(spreadsheet, encoding="utf-8")
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert again.stdout == done.stdout
-    (tmp_path / "rows.csv").write_text("a,b\n")
+    table = tmp_path / "rows.csv"
+    for text, line in REFUSED.items():
+        table.write_bytes(text.encode("cp1252"))
+        with pytest.raises(SystemExit) as stop:
+            runner(tmp_path / "out").read(str(table), policy.inputs)
+        assert str(stop.value).startswith(f"{table}{line}") and "\n" not in str(stop.value)
     done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1 and "has no column 'temp_C'; the policy takes temp_C" in done.stderr
+    assert done.returncode == 1 and not done.stdout and done.stderr == f"{stop.value}\n"
+    done = subprocess.run(command[:2], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == "usage: python run.py observations.csv > actions.csv\n"
+    table.unlink()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.endswith(
+        "rows.csv: No such file or directory; give the CSV of the observations\n"
+    )
     (tmp_path / "out" / "policy.onnx").write_bytes(b"x")
     assert (
         "is not the file that contract.json describes" in subprocess.run(command, capture_output=True, text=True).stderr

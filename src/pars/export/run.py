@@ -2,11 +2,14 @@
 
 The CSV's first line names its columns, which are found by the names in contract.json. The column `flag` says how it
 went: 0 well, 1 on a number outside of what training saw, 2 a number was missing or infinite and this is the fallback.
+A table that is not UTF-8 or has commas before decimals ends in one line on stderr, exit code 1, and no action.
 """
 
 import csv
 import hashlib
+import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -46,26 +49,49 @@ class Policy:
         return np.where(bad[:, None], self.fallback, action), flag
 
 
-def number(text: str | None) -> float:
+def number(cell: str | None) -> float:
     """Of a cell; NaN where it holds none."""
     try:
-        return float(text or "nan")
+        return float(cell or "nan")
     except ValueError:
         return float("nan")
 
 
+def read(file: str, wanted: list[str]) -> list[list[float]]:
+    """The columns of these names, one list a row. A file that says something else than it seems to ends the program."""
+    try:
+        text = Path(file).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise SystemExit(f"{file}: {error.strerror}; give the CSV of the observations") from None
+    except UnicodeDecodeError as error:
+        byte, line = error.object[error.start], error.object.count(b"\n", 0, error.start) + 1
+        raise SystemExit(f"{file}, line {line}: the byte {byte:#04x} is not UTF-8; save the file as UTF-8") from None
+    header = text.partition("\n")[0]
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    rows = []
+    try:
+        names = table.fieldnames or []
+        if absent := [name for name in wanted if name not in names]:
+            has = f"has no column {absent[0]!r}; the policy takes {', '.join(wanted)}"
+            raise SystemExit(f"{file}: the first line {has}")
+        for row in table:
+            here = f"{file}, line {table.line_num}"
+            if None in row:
+                raise SystemExit(f"{here}: more cells than the {len(names)} names; put quotes around commas in a cell")
+            if comma := next((name for name in wanted if re.search(r",\d", row[name] or "")), None):
+                mend = "write points before decimals, and nothing between thousands"
+                raise SystemExit(f"{here}: {row[comma]!r} in column {comma!r}; {mend}")
+            rows.append([number(row[name]) for name in wanted])
+    except csv.Error as error:
+        raise SystemExit(f"{file}, near line {table.line_num}: {error}; write the table again") from None
+    return rows
+
+
 def main() -> None:
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: python run.py observations.csv > actions.csv")
     policy = Policy(Path(__file__).parent)
-    with open(sys.argv[1], newline="", encoding="utf-8-sig") as file:
-        header = file.readline()
-        file.seek(0)
-        table = csv.DictReader(file, delimiter=max(",;\t", key=header.count))
-        names, rows = table.fieldnames or [], list(table)
-    if absent := [name for name in policy.inputs if name not in names]:
-        raise SystemExit(
-            f"{sys.argv[1]}: the first line has no column {absent[0]!r}; the policy takes {', '.join(policy.inputs)}"
-        )
-    obs = [[number(row[name]) for name in policy.inputs] for row in rows]
+    obs = read(sys.argv[1], policy.inputs)
     action, flag = policy.act(np.reshape(obs, (-1, len(policy.inputs))))
     said = csv.writer(sys.stdout)
     said.writerow([*policy.outputs, "flag"])
