@@ -144,7 +144,7 @@ def train(
         raise UsageError(f"start_from={start.run}: goes with one task")
     if start_seed is not None and not start:
         raise UsageError(f"start_seed={start_seed}: is the seed of a run to go on with; name it with start_from")
-    requests = []
+    requests, notes = [], dict[str, None]()  # each note once
     for one in tasks:
         name = one.id if one else None
         variants, given = make_variants(names, name, settings or {}, preset), as_seeds(seeds)
@@ -158,6 +158,9 @@ def train(
         if not published and any(map(needs_data, variants)):
             known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
             variants = [from_data(own, known) if needs_data(own) else own for own in variants]
+        notes |= {
+            f"{own.algo.name}: without {name}; {why}": None for own in variants for name, why in own.left_out.items()
+        }
         groups = in_groups(variants, given)
         known_by = lengths | {"rows": len(dataset.last)}
         plans = [make_plan(one, algo=group.algo, **known_by | _begun(group, start, lengths)) for group in groups]
@@ -166,6 +169,8 @@ def train(
     places = [out / one.name.replace("/", "-") for one in requests] if len(requests) > 1 else [out]
     requests = [replace(one, out=place) for one, place in zip(requests, places, strict=True)]
     view = make_view(quiet=quiet)
+    for note in notes:
+        view.note(note)
     for request in requests:
         for warning in request.dataset.card["warnings"]:
             view.note(f"data{f' of {request.name}' if len(requests) > 1 else ''}: {warning}")

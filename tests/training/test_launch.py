@@ -17,6 +17,7 @@ from pars.training.parts import make_group
 from pars.training.plan import How, Plan
 from pars.training.progress import make_view
 from pars.training.view import Stop
+from tests.runs import train
 from tests.training import toys
 
 HOW = How(make_view(quiet=True), Stop())
@@ -58,6 +59,15 @@ def test_an_axis_goes_to_each_algorithm_that_has_it() -> None:
     assert [group.algo.name for group in groups] == ["pars", "td3_bc", "bc"]
     assert groups[0].configs[0].q_min == -5.0
     assert [group.configs[0].actor_lr for group in groups] == [0.1, 0.1, 0.1]
+
+
+def test_who_does_without_a_setting_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options: dict[str, Any] = dict(trainer=lambda *asked: None, quiet=False, settings={"hidden": ["8x8"]}, steps=1)
+    train(tmp_path, "bc,td3_bc", **options)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("bc: without hidden; bc has no setting hidden\n") == 1
+    with pytest.raises(UsageError, match="unknown setting 'hidden'; did you mean actor_hidden"):
+        train(tmp_path, "bc", **options)
 
 
 def test_an_axis_that_no_algorithm_has_is_refused_with_a_suggestion() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,7 @@ class Variant(NamedTuple):
     configs: list[Any]
     given: frozenset[str]  # settings that a preset or the user gave
     chosen: tuple[Chosen, ...] = ()  # those that the data decided
+    left_out: Mapping[str, str] = MappingProxyType({})  # those that other algorithms alone heed, and why
 
 
 def make_variants(
@@ -55,22 +57,26 @@ def make_variants(
 ) -> list[Variant]:
     """Every algorithm's settings on the grid of `axes`.
 
-    An axis or a preset applies to each algorithm that has it and has it switched on; UsageError if none does.
+    An axis or a preset applies to each algorithm that has it and has it switched on, and is left out of the others;
+    UsageError if none does.
     """
     algos = [find_algorithm(name) for name in algorithms]
     presets.check_choice(algorithms, preset)
     axes, published = _as_axes(algos, axes), [presets.settings(algo.name, task_id, preset) for algo in algos]
     bases = [algo.configure(known) for algo, known in zip(algos, published, strict=True)]
-    own = [
-        {name: values for name, values in axes.items() if idle(algo, base, name, axes) is None}
+    left_out = [
+        {name: why for name in axes if (why := idle(algo, base, name, axes))}
         for algo, base in zip(algos, bases, strict=True)
     ]
     for name in axes:
-        if not any(name in heeded for heeded in own):
-            pairs = zip(algos, bases, strict=True)
-            raise UsageError(next(idle(algo, base, name, axes) for algo, base in pairs if name in facts(algo.config)))
-    every = zip(algos, bases, own, published, strict=True)
-    return [Variant(algo, grid(base, heeded), frozenset({*known, *heeded})) for algo, base, heeded, known in every]
+        if all(name in reasons for reasons in left_out):
+            has = (reasons for algo, reasons in zip(algos, left_out, strict=True) if name in facts(algo.config))
+            raise UsageError(next(has)[name])
+    variants = []
+    for algo, base, known, reasons in zip(algos, bases, published, left_out, strict=True):
+        heeded = {name: values for name, values in axes.items() if name not in reasons}
+        variants.append(Variant(algo, grid(base, heeded), frozenset({*known, *heeded}), left_out=reasons))
+    return variants
 
 
 def from_data(variant: Variant, known: Facts) -> Variant:
@@ -87,7 +93,7 @@ def from_data(variant: Variant, known: Facts) -> Variant:
 def in_groups(variants: Sequence[Variant], seeds: Sequence[int]) -> list[Group]:
     """All configs with every seed, cut into groups of one structure."""
     groups = []
-    for algo, configs, _, chosen in variants:
+    for algo, configs, _, chosen, _ in variants:
         alike: dict[Any, list[Any]] = defaultdict(list)
         for cfg in configs:
             alike[structure(cfg), algo.data_depends_on(cfg)].append(cfg)
