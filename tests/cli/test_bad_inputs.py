@@ -153,10 +153,24 @@ def test_a_bad_input_is_a_line_or_two_and_its_code(
     assert said.err.startswith("pars: ") and "internal error" not in said.err, said
 
 
-def test_words_that_cannot_be_read_are_named(pars: Pars) -> None:
-    wanted = {"report --nonsense": "Unrecognized options: --nonsense", "train bc --steps": "Missing value for argument"}
-    for line, words in wanted.items():
-        one_line(pars(*line.split()), 2, words, "; For full helptext, run pars ")
+UNREADABLE = {
+    "train bc --steps": "Missing value for argument '--steps'. Expected 1 values.; For full",
+    "train bc --hold-out 0.1": "unknown option '--hold-out'; did you mean --holdout? see pars train --help",
+    "train bc --keep-polices": "unknown option '--keep-polices'; did you mean --keep-policies or --no-keep-",
+    "ls --stat=new": "unknown option '--stat'; did you mean --state? see pars ls --help",
+    "data check x --mpa y": "unknown option '--mpa'; did you mean --map? see pars data check --help",
+    "report --nonsense": "unknown option '--nonsense'; see pars report --help",
+    "replay one two --data x": "one word too many: 'two'; see pars replay --help",
+    "trian bc": "unknown command 'trian'; did you mean train?; see pars --help",
+}
+
+
+@pytest.mark.parametrize("line", UNREADABLE)
+def test_words_that_cannot_be_read_are_named(line: str, pars: Pars) -> None:
+    one_line(pars(*line.split()), 2, UNREADABLE[line])
+
+
+def test_a_help_is_no_error(pars: Pars) -> None:
     said = pars("report", "--help")
     assert said.code == 0 and "positional arguments" in said.out and not said.err
 

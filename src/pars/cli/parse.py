@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import io
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import tyro
 
-from pars.errors import UsageError
+from pars.errors import UsageError, unknown
 
 MOST = 200  # characters of a section
 NUMBERS = {"int": "a whole number", "float": "a number"}
@@ -20,24 +21,47 @@ NOT_ONE = re.compile(
     r"Error parsing (\S+): (?:no type matching \{None\}\|(?:INT|FLOAT) could .*?|)"
     r"(?:invalid literal for (?=int)|could not convert string to (?=float))(int|float).*?: '([^']*)'"
 )
+ODD = re.compile(r"Unrecognized options: (.+?)(?:, |; |$)")
 Call = Callable[[], Any]
 
 
 def parse(table: Mapping[str, Callable[..., Any]], words: Sequence[str], prog: str, about: str) -> Call:
     """The function of `table` that `words` name, with its arguments. Raises UsageError, or SystemExit behind a help."""
+    if words[0] not in table and not words[0].startswith("-"):
+        raise UsageError(f"{unknown('command', words[0], table)}; see {prog} --help")
     later = {name: _later(function) for name, function in table.items()}
+    read = functools.partial(tyro.extras.subcommand_cli_from_dict, later, prog=prog, description=about)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            call: Call = tyro.extras.subcommand_cli_from_dict(later, prog=prog, description=about, args=words)
+            call: Call = read(args=words)
             return call
     except SystemExit as stop:
         if stop.code:
-            raise UsageError(
-                one_line(said.getvalue()) or f"{prog} cannot read these words; see {prog} --help"
-            ) from None
+            line = one_line(said.getvalue())
+            if odd := ODD.match(line):
+                line = _odd(odd[1], words[0], _options(functools.partial(read, args=[words[0], "--help"])), prog)
+            raise UsageError(line or f"{prog} cannot read these words; see {prog} --help") from None
         sys.stderr.write(said.getvalue())
         raise
+
+
+def _odd(word: str, command: str, options: Collection[str], prog: str) -> str:
+    """What is said of a word that a command does not take."""
+    name = word.partition("=")[0]
+    near = difflib.get_close_matches(name.strip("-"), options, n=2) if name.startswith("-") else ()
+    hint = f"did you mean {' or '.join(f'--{one}' for one in near)}? " if near else ""
+    kind = "unknown option" if name.startswith("-") else "one word too many:"
+    return f"{kind} {name!r}; {hint}see {prog} {command} --help"
+
+
+def _options(help_: Call) -> list[str]:
+    """The options that a help lists, without their dashes."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        help_()
+    lines = re.findall(r"(?m)^[│ ]*(--?\w.*)", said.getvalue())
+    return [option for line in lines for option in re.findall(r"--([a-z][\w-]*)", line)]
 
 
 def one_line(box: str) -> str:
