@@ -153,6 +153,11 @@ def test_the_command(capsys, tmp_path, monkeypatch):
     done = Pars(capsys)("judge", kept_run(), *words, "--fit-steps", "10", "--json", tmp_path / "a.json")
     out = done.out
     assert done.code == 0, done
+    assert out.splitlines()[-1].startswith("page: ")  # nothing is trusted here
+    sure = [replace(one, estimates=[replace(said, flags=[]) for said in one.estimates]) for one in found.policies]
+    monkeypatch.setattr("pars.judge.judging.judge", lambda runs, **options: replace(found, policies=sure))
+    *_, page, delivery = Pars(capsys)("judge", kept_run()).out.splitlines()
+    assert page.startswith("page: ") and delivery.startswith("To deliver it: pars export ")
     assert "the data's own behaviour" in out and "page: " in out and (kept_run() / "judge.html").is_file()
     assert asked["runs"] == (kept_run(),) and asked["data"] == "a.hdf5" and asked["mapping"]["observations"] == "x"
     assert asked["rows"] == 500 and asked["how"] == Fit(steps=10) and asked["truth"] == 0

@@ -91,9 +91,12 @@ def show(
     console.print(shown)
     if len(rows) > SHOWN:
         console.print(f"and {len(rows) - SHOWN} more, see the page")
-    for line in verdict(judged, places):
+    said = verdict(judged, places)
+    delivery = len(said) - places[0].said.trust  # what to do next, if anything, is the last line
+    for line in said[:delivery]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     write_records(records(judged), csv_file, json_file)
     for run in runs:
         page = write_page(judged, estimator, run / PAGE)
-    console.print(f"page: {page}", markup=False, soft_wrap=True)
+    for line in (f"page: {page}", *said[delivery:]):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

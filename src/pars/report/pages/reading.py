@@ -16,8 +16,9 @@ FIGURES = (
     "click on a name below a figure hides that series in all figures, another shows it.",
 )
 Q = (
-    "Q is what the critic promises, divided by the reward scale, in units of raw reward. Above the black line no "
-    "policy can earn what it promises. All maps of Q share one scale of colours.",
+    "Q is what the critic promises, divided by the reward scale, in units of raw reward. Above the black line, "
+    "where the largest possible return is known, no policy can earn what it promises. All maps of Q share one scale of "
+    "colours.",
 )
 EXHIBIT = (*SCORES, "A reference is the paper's number; the verdict says how ours lies to it, with a margin below.")
 DATA = ("Without an environment nothing is scored: errors, and actions beside the logged ones, are all there is.",)
