@@ -60,3 +60,10 @@ def test_the_command_writes_a_page(pars: Pars, tmp_path: Path) -> None:
     said = pars("replay", runs.finished_run(), "--data", file, "--episode", "1", "--out", page)
     assert said.code == 0 and "apart: action 0 " in said.out and page.stat().st_size > 10_000, said
     one_line(pars("replay", runs.finished_run(), "--data", file, "--member", "9"), 2, "members are 0 to 1")
+
+
+def test_a_delivered_policy_is_no_run(pars: Pars, tmp_path: Path) -> None:
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy" / "contract.json").write_text("{}")
+    said = pars("replay", tmp_path / "policy", "--data", write_npz(tmp_path / "logs.npz", logs()))
+    one_line(said, 4, "policy is what `pars export` wrote", "; give the run that it was exported from")

@@ -12,7 +12,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from pars.data import Dataset
-from pars.errors import DataError, UsageError
+from pars.errors import CheckpointError, DataError, UsageError
+from pars.export.contract import CONTRACT
 from pars.export.folder import ranges
 from pars.export.load import policy_of
 from pars.export.policy import Policy
@@ -41,6 +42,10 @@ class Replay:
 
 def replay(run: Path | str, dataset: Dataset, episode: int, member: int = 0, at: str | None = None) -> Replay:
     """at: the step of policies that are kept, see `load_policy`. Raises UsageError, DataError, CheckpointError."""
+    if (Path(run) / CONTRACT).exists():
+        raise CheckpointError(
+            f"{run} is what `pars export` wrote, a policy without critics; give the run that it was exported from"
+        )
     restored = member_of(run, member, at)
     _check_columns(restored, dataset)
     rows = _rows(dataset, episode)
