@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import h5py
 import pytest
 from rich.console import Console
 
@@ -43,6 +44,18 @@ def test_ids_of_datasets_stay_whole_in_80_columns(
     assert max(map(len, lines)) <= 80
     first = {line.split()[0] for line in lines if line[:1].strip()}
     assert first >= {"pointmaze-umaze-diverse", "halfcheetah-medium-expert-v2"}
+
+
+def test_a_file_of_others_among_the_twins_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARS_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "twins").mkdir()
+    h5py.File(tmp_path / "twins" / "mine.hdf5", "w").close()
+    commands.list_datasets()
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("twin:mine")]
+    assert line.split() == ["twin:mine", "?", "yes", str(tmp_path / "twins" / "mine.hdf5")]
 
 
 @pytest.mark.parametrize(

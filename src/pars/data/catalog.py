@@ -159,13 +159,14 @@ def _original_entry(dataset_id: str) -> dict[str, Any]:
 
 def _entry(name: str, path: Path) -> dict[str, Any]:
     found = attributes(path)
-    cached = "made" in found and (name not in DATASETS or found.get("recipe") == pointmaze.RECIPE)
+    absent = name in DATASETS and not ("made" in found and found.get("recipe") == pointmaze.RECIPE)
+    rows = ROWS if absent else found.get("rows")  # a file of others says neither rows nor how it was made
     return {
         "id": name,
-        "cached": cached,
-        "rows": int(found["rows"]) if cached else (ROWS if name in DATASETS else None),
+        "cached": not absent,
+        "rows": None if rows is None else int(rows),
         "path": str(path),
-        "made": str(found["made"]) if cached else "collected when it is first used" if name in DATASETS else "",
+        "made": "collected when it is first used" if absent else str(found.get("made", "")),
     }
 
 
