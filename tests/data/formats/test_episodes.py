@@ -39,7 +39,7 @@ def test_missing_values_are_counted_by_column_and_refused(tmp_path):
 @pytest.mark.parametrize(
     ("rule", "rewards", "timeouts", "dropped"),
     [
-        ("forward", [0, 1, 2, 4, 5, 6, 7], [2, 4, 6], ", 1 rows dropped"),  # row 3 has nothing before it in its run
+        ("forward", [0, 1, 2, 4, 5, 6, 7], [2, 4, 6], ", 1 row dropped"),  # row 3 has nothing before it in its run
         ("drop-row", [0, 2, 4, 6, 7], [0, 1, 2, 4], ", 3 rows dropped"),  # no step leads over a hole
         ("drop-episode", [6, 7], [1], ", 6 rows dropped"),
     ],

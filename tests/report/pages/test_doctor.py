@@ -72,11 +72,14 @@ def test_every_column_has_a_row_with_its_drawings_and_the_data_are_told_in_sente
     cells = re.findall(r'<th scope="row">([^<]*)</th>(.*?)</tr>', text)
     shown = {name: re.findall(r'data-label="([^"]*)">([^<]*)<', row) for name, row in cells}
     assert ("unit", "°C") in shown["temp_C"] and ("missing", "none") in shown["temp_C"]
-    assert ("unit", "l/s") in shown["&lt;flow&gt;, l/s"] and ("missing", "1 rows") in shown["&lt;flow&gt;, l/s"]
+    assert ("unit", "l/s") in shown["&lt;flow&gt;, l/s"] and ("missing", "1 row") in shown["&lt;flow&gt;, l/s"]
     assert {("unit", "%"), ("largest", "90"), ("mean", "45"), ("at bound", "25.00%")} <= {*shown["valve_pct (action)"]}
     assert len([svg for svg in page.all("svg") if svg["class"] == "spark"]) == 6
     assert "a.csv has 4 episodes with 40 rows (36 transitions), 2 observations and 1 actions wide." in page.text
     assert "Rows of an episode: always 10." in page.text and "Return of an episode: -345 to -45, median" in page.text
+    assert page.tables()["at_bound.csv"] == "action,percent_at_bound\nvalve_pct,25\n"
+    (bars,) = [svg for svg in page.images() if "% of rows at its bound" in svg]
+    assert "valve_pct" in bars and "action dimension" not in bars
     assert page.tables()["timeline.csv"].splitlines()[:3] == [
         "first_row,rows,return,terminal",
         "0,10,-45,0",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pars.data.formats.layout import Array, Places
+from pars.data.formats.layout import Array, Places, in_rows
 from pars.data.formats.mapping import EPISODE, FILL, MATRICES, MISSING, SPLIT_GAP, TIME
 from pars.errors import DataError, UsageError
 
@@ -217,7 +217,7 @@ def filled(path: Path, arrays: Mapping[str, Array], end: Array, chosen: str, sai
     if chosen != "drop-episode" and bad.any():  # what was before a hole has no successor
         cut = np.append(bad[1:], False)[~bad] & (kept["terminals"].reshape(-1) == 0)
         kept["timeouts"] = cut | (kept["timeouts"].reshape(-1) != 0 if "timeouts" in kept else False)
-    dropped = f", {int(bad.sum()):,} rows dropped" if bad.any() else ""
+    dropped = f", {in_rows(int(bad.sum()))} dropped" if bad.any() else ""
     said.notes.append(f"missing values: {count:,}, mended by {chosen}{dropped}")
     return kept
 

@@ -197,6 +197,11 @@ def plausible(path: Path, key: str, declared: int, stored: int) -> None:
         )
 
 
+def in_rows(count: int) -> str:
+    """1 row, 2 rows, 1,500 rows."""
+    return f"{count:,} row{'s' if count != 1 else ''}"
+
+
 def fits_memory(path: Path, size: int) -> None:
     """Refuse what cannot be loaded before trying: a small file can claim any size."""
     free = free_on_host()

@@ -48,7 +48,7 @@ def bar_chart(
             own = slice(row * each, (row + 1) * each)
             _draw_panel(ax, groups[own], arms, [one[own] for one in cells], theirs[:, own])
             ax.set_xlim(-0.55, each - 0.45)
-            ax.set_xticks(np.arange(len(groups[own])), list(groups[own]), **_turned(groups, inches * rows))
+            ax.set_xticks(np.arange(len(groups[own])), list(groups[own]), **turned(groups, inches * rows))
             ax.set_ylabel(ylabel)
         if np.isfinite(theirs).any():
             panels[0].plot([], [], color="black", linewidth=1.8, label="published")  # named after the arms
@@ -94,7 +94,7 @@ def _draw_arm(ax: Axes, places: np.ndarray, width: float, cells: list[Estimate],
             )  # fmt: skip
 
 
-def _turned(groups: Sequence[str], inches: float) -> dict[str, Any]:
+def turned(groups: Sequence[str], inches: float) -> dict[str, Any]:
     """How to write names under the groups: aslant where they are too long to stand side by side."""
     room = inches / max(len(groups), 1)
     aslant = len(groups) > 1 and 0.085 * max(map(len, groups)) > 0.95 * room

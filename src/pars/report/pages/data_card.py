@@ -5,6 +5,7 @@ from typing import Any
 
 from pars.data.checking.doctor import spread, yardsticks
 from pars.data.column_units import unit_of
+from pars.data.formats.layout import in_rows
 from pars.report.charts import sparks
 from pars.report.charts.episodes import timeline
 from pars.report.charts.maze import coverage, histogram
@@ -110,7 +111,7 @@ def _rows(card: Card, key: str, of: Card) -> Iterator[list[Any]]:
     for i, name in enumerate(_names(card, key)):
         figures = [f"{of[part][i]:.4g}" if part in of else "—" for part in ("min", "mean", "max", "std")]
         bound = f"{of['at_bound'][i]:.2%}" if "at_bound" in of else "—"
-        lacks = f"{missing[i]:,} rows" if i < len(missing) and missing[i] else "none"
+        lacks = in_rows(missing[i]) if i < len(missing) and missing[i] else "none"
         yield [
             _named(name, key),
             *_sparks(drawn[i] if i < len(drawn) else None, name),

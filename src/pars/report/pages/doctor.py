@@ -8,10 +8,12 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from pars.data.checking.doctor import Checkup
+from pars.report.charts.bars import turned
 from pars.report.charts.plot import COLORS, INK, Picture, figure, picture, style, to_csv
 from pars.report.pages import data_card, html, reading
 
 Card = Mapping[str, Any]
+MOST, LONGEST = 16, 20  # names below an axis, and characters of one
 
 
 def write_page(found: Checkup, target: Path) -> Path:
@@ -53,13 +55,19 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
     shares = 100 * np.asarray(card["action"]["at_bound"])
     if not shares.any():
         return []
-    dims = np.arange(len(shares))
+    dims, names = np.arange(len(shares)), (card.get("names") or {}).get("actions")
+    labels = [name if len(name) <= LONGEST else f"{name[:LONGEST]}…" for name in names or ()]
     with style():
         fig = figure((3.6, 2.6))
         ax = fig.subplots()
         ax.bar(dims, shares, 0.8, color=COLORS[0])
-        ax.set(xlabel="action dimension", ylabel="% of rows at its bound", xlim=(-0.6, len(shares) - 0.4))
-        ax.xaxis.set_major_locator(MaxNLocator(min(len(shares), 16), integer=True))
+        ax.set(
+            xlabel="" if names else "action dimension", ylabel="% of rows at its bound", xlim=(-0.6, len(shares) - 0.4)
+        )
+        if labels and len(labels) <= MOST:
+            ax.set_xticks(dims, labels, parse_math=False, **turned(labels, 2.6))
+        else:
+            ax.xaxis.set_major_locator(MaxNLocator(min(len(shares), MOST), integer=True))
         ax.grid(axis="x", visible=False)
         ax.spines["bottom"].set_color(INK)
     return [
@@ -69,7 +77,10 @@ def _at_bound(card: Card, name: str) -> list[Picture]:
             title="Actions at their bound",
             caption=f"Of the {card['rows']:,} rows of {name}.",
             alt=f"Bar chart of the share of actions at the bound, from {shares.min():.2g} % to {shares.max():.2g} %.",
-            csv=to_csv(("dimension", "percent_at_bound"), list(zip(dims.tolist(), shares.tolist(), strict=True))),
+            csv=to_csv(
+                ("action" if names else "dimension", "percent_at_bound"),
+                list(zip(names or dims.tolist(), shares.tolist(), strict=True)),
+            ),
             png=False,
         )
     ]
