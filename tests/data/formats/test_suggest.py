@@ -35,7 +35,7 @@ def test_a_plants_columns_find_their_places(tmp_path):
     }
     for words in (
         '"temp 1 °C",  # 20 to 23',
-        "# 3.5 to 3.5, 1 rows without",
+        "# 3.5 to 3.5, 1 row without",
         "# status: OK, TRIP; where",
         '"valve_pct"',
     ):
@@ -65,6 +65,14 @@ def test_all_files_are_looked_at_and_what_is_measured_is_no_action(tmp_path, mon
     assert '# left out: "late"  # 7 to 7, in 2 of 6 files' in text
     monkeypatch.setattr("pars.data.formats.suggest.MOST_BYTES", 100)
     assert "(looked at 2 of 6 files: rare words may be missing)" in suggested(tmp_path)
+
+
+def test_who_was_there_is_no_end(tmp_path):
+    path = write_csv(
+        tmp_path / "a.csv", "level,valve_cmd,Operator,mode,reward", [(1.5, i, "Jensen", "auto", 1) for i in range(4)]
+    )
+    text = suggested(path)
+    assert '# left out: "Operator"  # Jensen' in text and "Operator==" not in text and '# or: "mode==WORD"' in text
 
 
 def test_counters_dates_and_what_may_be_a_reward(tmp_path):

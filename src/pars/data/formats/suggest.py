@@ -15,7 +15,7 @@ import numpy as np
 from pars.data.checking.magnitude import doubtful, is_odd, usual
 from pars.data.formats.files import TABLES
 from pars.data.formats.forms import form_of
-from pars.data.formats.layout import Array
+from pars.data.formats.layout import Array, in_rows
 from pars.data.formats.mapping import INDEX, quoted
 from pars.data.formats.roles import counts_rows, is_command, roles, words_of
 from pars.data.formats.sources import find
@@ -32,6 +32,7 @@ EPISODE = (
 TIME = r"t|ts|time([ _]?s(tamp|econds)?)?|timestamp.*|date([ _]?time)?"
 REWARD = r"(.*[ _.])?rewards?|r|gain|profit"
 JUDGED = {"score", "quality", "kpi", "objective", "performance", "yield", "revenue", "cost", "loss", "penalty"}
+WHO = {"operator", "user", "name", "person", "staff", "crew", "team", "driver", "engineer", "technician", "supervisor"}
 TERMINAL = r"(is[ _])?terminals?"
 ENDED = r"trip(ped)?|fail(ed|ure)?|fault|alarm|crash(ed)?|fell|fallen|stop(ped)?|esd|error"
 DOUBTFUL = r"alarm|fault|error"  # after which runs often go on
@@ -59,7 +60,7 @@ class Look:
     @property
     def text(self) -> str:
         """In a few words."""
-        lacks = f", {self.missing:,} rows without" if self.missing else ""
+        lacks = f", {in_rows(self.missing)} without" if self.missing else ""
         if self.is_text:
             many = len(self.words) > MOST_WORDS
             shown = ", ".join([*self.words][: SHOWN if many else MOST_WORDS]) or "no words"
@@ -211,7 +212,7 @@ def _place(name: str, look: Look) -> str:
     if (counts_rows(look.course) and not is_command(name)) or _is_empty(look):
         return ""
     if look.is_text:
-        return "terminal" if len(look.words) <= MOST_WORDS else ""
+        return "terminal" if len(look.words) <= MOST_WORDS and not WHO & {*words_of(name)} else ""
     found = (
         place for place, pattern in (("reward", REWARD), ("terminal", TERMINAL)) if re.fullmatch(pattern, name, re.I)
     )
