@@ -130,6 +130,10 @@ def test_series_can_be_hidden_by_their_names(full: Page):
         for index, _ in series:
             own = [one for one in ids if one.startswith(f"series-{index}-")]
             assert own and len(own) == len({*own})
+    inside = re.findall(r'<p class="legend" hidden>(.*?)</p>', full.source, re.S)
+    assert inside and all(
+        words.startswith("Show") and "<svg" not in words for words in inside
+    )  # the figure has the legend
     score = next(svg for series, svg in drawn if len(series) > 1)
     assert {"series-0-0-key", "series-0-0-name"} <= {one.get("id") for one in ElementTree.fromstring(score).iter()}
 

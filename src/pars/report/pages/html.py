@@ -109,13 +109,12 @@ def definitions(pairs: Iterable[tuple[str, Any]]) -> str:
 def figures(pictures: Sequence[Picture], width: str) -> str:
     """A grid of figures with captions and their numbers to download; empty text without pictures. Series of a figure
     can be hidden by their names, in small figures by those of a `legend` above."""
-    keyed = [(one, _keys(one.series) if len(one.series) > 1 and width != "small" else []) for one in pictures]
-    return _parts().figures(keyed, width) if pictures else ""
+    return _parts().figures(list(pictures), width) if pictures else ""
 
 
 def legend(labels: Sequence[str]) -> str:
     """Line samples with their names, as drawn in the figures below them."""
-    return _parts().legend(_keys(enumerate(labels)), False)
+    return _parts().legend(_keys(enumerate(labels)))
 
 
 def _keys(series: Iterable[tuple[int, str]]) -> list[tuple[str, str, str]]:
