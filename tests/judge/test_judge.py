@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from pars import api
+from pars.data import from_arrays
 from pars.data.split import split
 from pars.errors import CheckpointError, DataError, TaskError, UsageError
 from pars.export.load import load_policy
 from pars.judge.candidates import candidates
+from pars.judge.evidence import evidence
 from pars.judge.fitted import Fit
 from pars.judge.judging import _dataset, judge
 from pars.judge.page import render
@@ -56,6 +58,29 @@ def test_every_policy_is_judged_and_written():
     row = saved["estimates"][0]
     assert row["member"] == f"{runs.group(kept_run()).name}/0" and row["step"] == 20 and row["estimator"] == "fqe"
     assert row["low"] <= row["estimate"] <= row["high"] and row["trust"] == (not row["flags"])
+
+
+def test_ends_that_lie_further_than_estimates_look_are_said():
+    near, far = (replace(judged(), ends=np.array(rows), discount=0.95) for rows in ([3, 19, 90], [3, 21.5, 90]))
+    assert not near.warnings and not replace(judged(), ends=np.zeros(0)).warnings
+    (line,) = far.warnings
+    assert line.startswith(f"3 of {far.episodes} episodes were ended by the task, after 22 rows in the median; ")
+    assert "look some 20 rows ahead" in line and line.endswith("--discount 0.9535 looks as far")
+    assert f"{line}." in verdict(far, ranked(far))
+
+
+def test_ends_are_those_of_the_task_alone():
+    data = from_arrays(
+        {
+            "observations": np.eye(20),
+            "actions": np.linspace(-1, 1, 20)[:, None],
+            "rewards": np.arange(20.0),
+            "terminals": np.isin(np.arange(20), (3, 14)),
+            "timeouts": np.isin(np.arange(20), (7, 11, 17, 19)),
+        }
+    )
+    known = evidence(data, 100)
+    assert known.ends.tolist() == [4, 3] and len(known.begin) == 6
 
 
 def test_data_of_a_run_that_holds_some_out_is_found():
@@ -102,7 +127,7 @@ def test_the_order_and_what_is_said():
     behind = [place.said.low for place in places if not place.said.trust]
     assert behind == sorted(behind, reverse=True)
     lines = verdict(judged(), places)
-    assert lines[0].startswith(("Pick pars", "None of 6")) and "In the simulator (2 episodes each)" in lines[2]
+    assert lines[0].startswith(("Pick pars", "None of 6")) and "In the simulator (2 episodes each)" in lines[3]
     header, rows = table(judged(), places)
     assert header[-1] == "return" and len(rows) == 7 and rows[0][0] == "the data's own behaviour"
     assert all(all(row) for row in rows)  # on a phone an empty cell is a name without a word
@@ -139,8 +164,8 @@ def test_without_a_simulator_the_data_is_what_policies_are_held_against():
     sure = [
         replace(one, estimates=[replace(said, flags=[], low=9.0) for said in one.estimates]) for one in alone.policies
     ]
-    assert len(verdict(alone, ranked(alone))) == 2
-    (first, second, third) = verdict(alone, ranked(replace(alone, policies=sure)))
+    assert len(verdict(alone, ranked(alone))) == 2 + len(alone.warnings)
+    first, second, *_, third = verdict(alone, ranked(replace(alone, policies=sure)))
     assert third.startswith("To deliver it: pars export ")
     assert first.endswith("better than what made the data.") and "where the data's episodes begin" in second
     assert "Estimates and the data's own return" in Page(render(alone, "fqe")).text

@@ -58,6 +58,11 @@ class Evidence(NamedTuple):
         return np.add.reduceat(self.reward * self.alive.astype(np.float64), self.begin)
 
     @property
+    def ends(self) -> Array:
+        """Rows up to the end of each episode that the task ended."""
+        return self.time[(self.terminal > 0) & self.alive] + 1
+
+    @property
     def followed(self) -> Array:
         """[N] bool: the next row is of the same episode."""
         return np.append(self.episode[1:] == self.episode[:-1], False)

@@ -58,6 +58,21 @@ class Judgement:
     returns: np.ndarray  # [episodes] of the data, discounted
     plain_returns: np.ndarray  # [episodes] of the data
     policies: list[Judged] = field(default_factory=list)
+    ends: np.ndarray = field(
+        default_factory=lambda: np.zeros(0)
+    )  # rows up to the end of each episode that the task ended
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the estimates cannot tell."""
+        horizon, late = 1.0 / (1.0 - self.discount), np.median(self.ends) if len(self.ends) else 0.0
+        if late <= horizon:
+            return []
+        return [
+            f"{len(self.ends):,} of {self.episodes:,} episodes were ended by the task, after {late:,.0f} rows in the "
+            f"median; these estimates look some {horizon:,.0f} rows ahead and hardly know of such ends: --discount "
+            f"{1.0 - 1.0 / late:.4g} looks as far"
+        ]
 
 
 def judge(
@@ -102,7 +117,14 @@ def judge(
     near, far = (x.mean(axis=-1).tolist() for x in (away <= NEAR, away))
     policies = [Judged(*parts) for parts in zip(names, said, near, far, errors, real, strict=True)]
     judged = Judgement(
-        dataset.name, len(known.reward), len(known.begin), known.discount, known.returns, known.plain_returns, policies
+        dataset.name,
+        len(known.reward),
+        len(known.begin),
+        known.discount,
+        known.returns,
+        known.plain_returns,
+        policies,
+        known.ends,
     )
     for run in folders:
         write_whole(run / FILE, json.dumps(as_json(judged, run), indent=1))
@@ -118,6 +140,7 @@ def as_json(judged: Judgement, run: Path) -> dict[str, Any]:
         "rows": judged.rows,
         "episodes": judged.episodes,
         "discount": judged.discount,
+        "warnings": judged.warnings,
         "behaviour": {"estimate": float(judged.returns.mean()), "std": float(judged.returns.std())},
         "estimates": [as_row(one.name, said) for one in own for said in one.estimates],
         "truth": [

@@ -57,6 +57,7 @@ def verdict(judged: Judgement, places: Sequence[Place]) -> list[str]:
         f"By {best.said.estimator}, discounted by {judged.discount:.4g}, from where {where} episodes begin; the data's "
         f"own return is {number(mean)} (standard deviation {number(spread)}, n = {judged.episodes}), on "
         f"{judged.rows:,} rows of {judged.data}.",
+        *(f"{line}." for line in judged.warnings),
     ]
     return [*lines, *against_truth(places), *([f"To deliver it: {delivery(best)}"] if best.said.trust else [])]
 
