@@ -64,3 +64,24 @@ def test_a_terminal_row_inside_a_run_is_said(tmp_path):
         said = [one for one in from_file(path, mapping=mapping).card["warnings"] if "alarms" in one]
         assert len(said) == (words is not None) and all(one.startswith(words) for one in said)
         assert all("episode=run, as alarms do" in one and "terminal=0" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("reward", "low", "said"),
+    [("power_cost", 0, True), ("-power_cost", 0, False), ("power_cost", -5, False), ("r", 0, False)],
+)
+def test_a_cost_that_is_not_turned_round_is_warned_of(tmp_path, reward, low, said):
+    rows = [(i // 10, i, 0.1 * (i % 9), low + i % 7) for i in range(20)]
+    path = write_csv(tmp_path / "a.csv", f"run,x,u,{reward.removeprefix('-')}", rows)
+    mapping = {"obs": "x", "action": "u", "reward": reward, "terminal": "0", "episode": "run"}
+    found = [one for one in from_file(path, mapping=mapping).card["warnings"] if "named as a cost" in one]
+    assert len(found) == said and all(one.endswith("--map reward=-power_cost") for one in found)
+
+
+def test_a_terminal_row_before_a_gap_ends_its_run(tmp_path):
+    rows = [(i // 10, i + 100 * (i >= 5), i, 0.1 * (i % 9), -i, i == 4) for i in range(20)]
+    path = write_csv(tmp_path / "a.csv", "run,t,x,u,r,trip", rows)
+    names = {"obs": "x", "action": "u", "reward": "r", "terminal": "trip", "episode": "run", "time": "t"}
+    card = from_file(path, mapping=names | {"split_gap": "10"}).card
+    assert not [one for one in card["warnings"] if "alarms" in one or "gaps" in one]
+    assert [one for one in from_file(path, mapping=names).card["warnings"] if "alarms" in one]

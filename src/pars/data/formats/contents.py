@@ -9,7 +9,10 @@ import numpy as np
 
 from pars.data.formats.layout import Column, constant, joined
 from pars.data.formats.mapping import EPISODE, MATRICES, TIME, Origins, Where
+from pars.data.formats.roles import words_of
 from pars.errors import UsageError
+
+COSTS = {"cost", "costs", "loss", "losses", "penalty", "penalties", "error", "errors", "deviation", "consumption"}
 
 
 class Contents(NamedTuple):
@@ -69,6 +72,19 @@ def never(mapping: Mapping[str, str], found: Mapping[str, np.ndarray]) -> list[s
         f"no row is {mapping[key]}, so '{key}' is 0 everywhere; look at the word if there should be some"
         for key in flags
         if not np.any(found[key])
+    ]
+
+
+def costs(mapping: Mapping[str, str], rewards: np.ndarray) -> list[str]:
+    """A warning where rewards are read off a column that is named as a cost and is one: never below 0."""
+    name = mapping.get("rewards", "")
+    if not COSTS & {*words_of(name)} or "=" in name:
+        return []
+    if not (np.nanmin(rewards, initial=0.0) >= 0.0 < np.nanmax(rewards, initial=0.0)):
+        return []
+    return [
+        f"rewards are {name!r}, which is named as a cost and is never below 0, and here more is better; if less is, "
+        f"turn it round: --map reward=-{name}"
     ]
 
 

@@ -113,7 +113,7 @@ def ended(
         episode = arrays[EPISODE].reshape(rows)
         last[:-1] |= episode[1:] != episode[:-1]
     if TIME in arrays:
-        last[:-1] |= _times(arrays[TIME].reshape(rows), last | terminal, split, said)
+        last[:-1] |= _times(arrays[TIME].reshape(rows), last, terminal, split, said)
     if by_file or EPISODE in arrays or split:
         last[-1:] = True
     if EPISODE in mapping and (inside := terminal & ~last).any():
@@ -140,17 +140,18 @@ def _check(path: Path, rows: int, arrays: Mapping[str, Array]) -> None:
             raise DataError(f"{path}: '{key}' has shape {arrays[key].shape}, expected [{rows}], one value per step")
 
 
-def _times(time: Array, end: Array, split: float | None, said: Remarks) -> Array:
+def _times(time: Array, last: Array, terminal: Array, split: float | None, said: Remarks) -> Array:
     """[N - 1] bool: rows after which an episode ends because of `split`; and what the times look like.
 
     Args:
         time: [N] seconds; NaN where there is none.
-        end: [N] rows that end an episode for other reasons.
+        last, terminal: [N] rows that end an episode for other reasons; after a terminal one a gap may come, too.
     """
     step = np.diff(time)
-    inside = ~end[:-1] & np.isfinite(step)
+    inside = ~(last | terminal)[:-1] & np.isfinite(step)
     usual = float(np.median(step[inside & (step > 0)])) if (inside & (step > 0)).any() else 0.0
-    cut = inside & ((step > split) | (step < 0)) if split is not None else np.zeros(len(step), bool)
+    over = np.isfinite(step) & ((step > split) | (step < 0)) if split is not None else np.zeros(len(step), bool)
+    cut = inside & over
     inside &= ~cut
 
     def place(rows: Array) -> str:
@@ -185,7 +186,7 @@ def _times(time: Array, end: Array, split: float | None, said: Remarks) -> Array
             f"{share:.0%} of the steps in time differ from the usual {usual:.4g} s by more than {UNEVEN:.0%}; a policy "
             "takes all for equal: resample to one rate"
         )
-    return cut
+    return over
 
 
 def filled(path: Path, arrays: Mapping[str, Array], end: Array, chosen: str, said: Remarks) -> dict[str, Array]:

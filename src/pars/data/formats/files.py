@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pars.data.formats import arrow, cleaned, groups, hdf5, minari, npz, ogbench, tables
-from pars.data.formats.contents import Contents, column_of, never
+from pars.data.formats.contents import Contents, column_of, costs, never
 from pars.data.formats.decimals import COMMAS
 from pars.data.formats.episodes import ROW, Remarks, decoded, ended, longest_gap, rule
 from pars.data.formats.forms import Form, form_of
@@ -119,6 +119,7 @@ def read_columns(
     if minus:
         arrays["rewards"] = -np.asarray(arrays["rewards"], np.float64)
     if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
+    said.warnings += [] if minus else costs(mapping, arrays["rewards"])
         starts = [row + start for row, part in zip(first, parts) for start in part.starts or [0]]
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
         arrays = ended(path, arrays, starts, mapping, said, by_file)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pars.data.formats import groups
-from pars.data.formats.contents import Contents, column_names, column_of, never
+from pars.data.formats.contents import Contents, column_names, column_of, costs, never
 from pars.data.formats.episodes import ROW, Remarks, decoded, ended
 from pars.data.formats.layout import Array, Column, Columns, load, of_array, require
 from pars.data.formats.mapping import EPISODE, FILE, canonical, origins, turned
@@ -54,6 +54,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
     found = decoded(found, mapping, said)
     if minus:
         found["rewards"] = -np.asarray(found["rewards"], np.float64)
+    said.warnings += [] if minus else costs(mapping, found["rewards"])
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
     columns.kept, columns.missing = columns.pop(ROW, None), said.missing
     columns.next_obs = "file" if "next_observations" in mapping else "shift"
