@@ -20,6 +20,8 @@ def test_whole_episodes_are_held_out_and_nothing_is_lost():
     assert sorted(map(bytes, both)) == sorted(map(bytes, np.asarray(data.packed)))
     assert not {*map(bytes, kept.packed)} & {*map(bytes, held.packed)}
     np.testing.assert_allclose(kept.obs_mean, kept.columns.obs.mean(axis=0), atol=1e-4)
+    rows = np.concatenate([kept.columns.obs, kept.columns.next_obs])
+    assert kept.card["trained_obs"] == {"min": rows.min(axis=0).tolist(), "max": rows.max(axis=0).tolist()}
 
 
 def test_the_same_data_is_split_alike_and_counts_as_other_data():

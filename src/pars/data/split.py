@@ -25,4 +25,14 @@ def split(data: Dataset, share: float) -> Dataset:
     count = min(max(1, round(share * episodes)), episodes - 1)
     held = np.isin(number, np.random.default_rng(0).permutation(episodes)[:count])
     sha256 = hashlib.sha256(f"{data.fingerprint} without {share:g}".encode()).hexdigest()
-    return replace(data.select(~held), fingerprint=sha256, held_out=data.select(held), holdout=share)
+    kept = data.select(~held)
+    card = data.card | {"trained_obs": _range(kept)}
+    return replace(kept, card=card, fingerprint=sha256, held_out=data.select(held), holdout=share)
+
+
+def _range(data: Dataset) -> dict[str, list[float]]:
+    """Least and greatest value of each observation in the transitions."""
+    both = data.columns.obs, data.columns.next_obs
+    low = np.minimum(*(values.min(axis=0) for values in both))
+    high = np.maximum(*(values.max(axis=0) for values in both))
+    return {"min": low.tolist(), "max": high.tolist()}

@@ -100,7 +100,8 @@ def chosen_fallback(policy: Policy, given: Sequence[float] | None) -> list[float
 
 def ranges(restored: Restored, member: int) -> Ranges:
     """Least and greatest [O] of every observation in training: in the data, and in what the member had met online."""
-    obs = restored.description["dataset"]["card"].get("obs")
+    card = restored.description["dataset"]["card"]
+    obs = card.get("trained_obs") or card.get("obs")
     low, high = (np.array(obs[name]) for name in ("min", "max")) if obs else (None, None)
     log = restored.folder / REPLAY
     steps = restored.position.step if restored.position.phase == ONLINE else 0
