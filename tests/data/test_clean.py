@@ -6,13 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from pars.data import check, from_file
+from pars.data import check, from_arrays, from_file
 from pars.data.clean import clean
 from pars.data.formats.mapping import parse_mapping
 from pars.errors import DataError, UsageError
 from tests.data.files import write_csv
 
 pytestmark = pytest.mark.usefixtures("own_folders")
+FORWARD = {"fill": "forward"}
 MAP = parse_mapping("obs=x+y,action=valve+fan,reward=r,terminal=status==TRIP,time=t")
 
 
@@ -68,3 +69,17 @@ def test_a_warning_is_given_once(tmp_path):
     found = clean(path, tmp_path / "a.hdf5", parse_mapping("obs=x,action=u,reward=x,terminal=0,timeout=end"))
     assert sum("taken as scaled" in one for one in found.warnings) == 1
     assert len(found.warnings) == len({*found.warnings})
+
+
+def test_numbers_that_stood_for_missing_values_are_known_afterwards(tmp_path):
+    path, out = plant(tmp_path / "a.csv"), tmp_path / "clean.hdf5"
+    path.write_text(path.read_text().replace(",,", ",-999.9,"))
+    mapping = MAP | {"fill": "forward", "missing": "-999.9|1e300"}
+    clean(path, out, mapping)
+    frame = {"x": [0.0, -9.0, 2.0], "u": [0.1, 0.2, 0.3]}
+    own = from_arrays(
+        frame,
+        mapping={"obs": "x", "action": "u", "reward": 0, "terminal": 0, "episode": "file", "missing": [-9]} | FORWARD,
+    )
+    assert from_file(out).card["sentinels"] == from_file(path, mapping=mapping).card["sentinels"] == [-999.9]
+    assert own.card["sentinels"] == [-9] and own.columns.obs[1, 0] == 0

@@ -35,7 +35,7 @@ def restored(name: str, **settings: Any) -> Any:
     state = state._replace(norm=jax.tree.map(lambda x: np.abs(x) + np.float32(0.5), state.norm))
     spec = spec._replace(goal_dim=2)
     scale = ActionRange.of([one.low for one in OUTPUTS], [one.high for one in OUTPUTS], "")
-    wires = dict(inputs=INPUTS, outputs=OUTPUTS, scale=scale)
+    wires = dict(inputs=INPUTS, outputs=OUTPUTS, scale=scale, sentinels=())
     return SimpleNamespace(algo=algo, configs=[cfg], state=state, spec=spec, seeds=[0], **wires)
 
 

@@ -24,6 +24,7 @@ from tests.export import policies
 for _name in ("onnx", "onnxruntime", "flatbuffers"):
     pytest.importorskip(_name, reason="the extra `export` is not installed")
 ROWS, CLOSE = 10_000, 1e-5
+SENTINEL = -999.9  # no float32
 MAIN = """
 #include <stdio.h>
 #include "policy.h"
@@ -49,6 +50,7 @@ def facts(policy: Policy) -> dict[str, Any]:
     outputs = [one._asdict() for one in policy.outputs]
     whole = {"kind": "pars policy", "format": 1, "title": "A */ policy", "method": policy.method}
     whole |= {"inputs": inputs, "outputs": outputs, "history": policy.history, "fallback": [12.5, -1.0]}
+    whole |= {"sentinels": [SENTINEL]}
     return whole | {"versions": {"pars": "0"}, "run": {"digest": "abc"}, "program": policy.program.listed()}  # type: ignore
 
 
@@ -56,7 +58,7 @@ def rows(policy: Policy) -> np.ndarray:
     """As data have them, on bounds, and some that no policy can act on."""
     found = policies.rows(policy, ROWS if policy.history == 1 else 500)
     found[::7] = np.clip(found[::7], -3.0, 3.0)
-    found[3], found[8, -1] = np.inf, -np.inf
+    found[3], found[8, -1], found[9, 0] = np.inf, -np.inf, SENTINEL
     if policy.history == 1:
         found[11, 0] = np.nan
     return found
@@ -64,7 +66,7 @@ def rows(policy: Policy) -> np.ndarray:
 
 def expected(policy: Policy, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Actions and flags."""
-    bad = (np.isinf(seen) if policy.history > 1 else ~np.isfinite(seen)).any(axis=1)
+    bad = ((np.isinf(seen) if policy.history > 1 else ~np.isfinite(seen)) | (seen == np.float32(SENTINEL))).any(axis=1)
     out = (np.abs(seen[:, ::2]) > 3.0).any(axis=1)
     usual = policy.program(np.where(bad[:, None], np.float32(0.0), seen))
     return np.where(bad[:, None], [12.5, -1.0], usual), np.where(bad, 2, out)

@@ -17,7 +17,8 @@ import pytest
 from safetensors.numpy import load_file, save
 
 from pars import load_policy
-from pars.errors import CheckpointError, ResourceError
+from pars.data import from_arrays
+from pars.errors import CheckpointError, ObservationError, ResourceError
 from pars.export.contract import CONTRACT, WEIGHTS, sealed, sha256
 from pars.export.folder import export
 from tests import runs
@@ -229,3 +230,22 @@ def test_a_disk_that_does_not_answer_is_no_damaged_folder(monkeypatch: pytest.Mo
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(ResourceError, match=r"policy\.h cannot be read: Input/output error \(error 5\)"):
         load_policy(delivered())
+
+
+def test_what_the_data_call_missing_is_delivered(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = {"temp": rng.normal(size=200), "valve": rng.uniform(-1, 1, 200), "r": rng.normal(size=200)}
+    frame["temp"][7] = -9999
+    mapping = {"obs": "temp", "action": "valve", "reward": "r", "terminal": 0, "episode": "file"} | {
+        "missing": -9999,
+        "fill": "forward",
+    }
+    data = from_arrays(frame, mapping=mapping)
+    run = runs.train(tmp_path / "run", "bc", None, data=data, steps=2, online_steps=0, eval_every=2)
+    made = export(run, tmp_path / "out")
+    contract, page = (json.loads((made.folder / CONTRACT).read_text()), (made.folder / "passport.html").read_text())
+    assert contract["sentinels"] == [-9999] and contract["inputs"][0]["low"] > -9999
+    assert "missing, -9999 or infinite" in page
+    for policy in (load_policy(run), load_policy(made.folder)):
+        with pytest.raises(ObservationError, match="'temp' is -9999, which stands for a missing value"):
+            policy([-9999.0])

@@ -136,6 +136,14 @@ def test_an_observation_that_it_cannot_act_on_is_refused(obs: Any, line: str) ->
     assert "\n" not in str(told.value)
 
 
+def test_a_number_that_stands_for_a_missing_value_is_refused() -> None:
+    policy = replace(policies.policy("pars"), sentinels=(-999.9,))
+    with pytest.raises(
+        ObservationError, match=r"'level' is -999\.9 in row 1, which stands for a missing value: no pol"
+    ):
+        policy([[0.0] * 4, [0.0, 0.0, 0.0, -999.9]])
+
+
 def test_an_observation_that_overflows_is_refused_as_runners_fall_back() -> None:
     known = policies.policy("td3_bc")
     width = len(known.outputs)

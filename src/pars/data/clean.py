@@ -57,7 +57,8 @@ def clean(path: Path, out: Path, mapping: Mapping[str, Any] | None = None, actio
         record.append(f"ends: {int(both.sum()):,} rows were both terminal and timeout and are terminal now")
     said = "; ".join(record) or "nothing had to be changed"
     names = {key: list(own) for key, own in columns.names.items()}
-    hdf5.write(out, columns, {"made": f"cleaned from {path.name}: {said}", **cleaned.facts(names, known)})
+    facts = cleaned.facts(names, known, columns.sentinels)
+    hdf5.write(out, columns, {"made": f"cleaned from {path.name}: {said}", **facts})
     return Cleaned(len(columns["rewards"]), record, remains)
 
 

@@ -48,7 +48,7 @@ NextObs = Literal["shift", "file"]
 Verify = Literal["once", "always"]
 BASE = "packed"  # of the converted copies of a file, the one without extra columns
 BOTH = "rows that are both terminal and timeout are terminal here (D4RL's own files drop them)"
-OWN = 4  # what is read of own data, and said in its card; a change makes older converted copies unused
+OWN = 5  # what is read of own data, and said in its card; a change makes older converted copies unused
 SINGLE = "{count:,} episodes have a single row, which no row follows: they are left out"
 
 
@@ -185,7 +185,7 @@ class _Conversion:
             card["notes"].append(SINGLE.format(count=single))
         card["terminal_timeouts"] += self.both
         if isinstance(self.columns, Columns):
-            card |= {"missing": dict(self.columns.missing)} if self.columns.missing else {}
+            card |= self.columns.gaps()
             card["warnings"] += self.columns.warnings
             card["notes"] += self.columns.notes
         card["warnings"] += alarms(card, card["warnings"]) if self.own else []

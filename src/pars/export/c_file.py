@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pars.export.contract import SENTINELS
 from pars.export.program import Op, Program
 
 HEADER = """/* {title}. Written by pars {version}; see contract.json. */
@@ -20,7 +21,7 @@ HEADER = """/* {title}. Written by pars {version}; see contract.json. */
 enum {{
     POLICY_OK = 0,
     POLICY_OUT_OF_RANGE = 1, /* it acted, on an input outside of what training saw */
-    POLICY_FELL_BACK = 2     /* an input was NaN or infinite: `action` is the fallback */
+    POLICY_FELL_BACK = 2     /* an input was {missing}: `action` is the fallback */
 }};
 
 extern const char *const policy_input_names[POLICY_INPUTS];
@@ -128,7 +129,9 @@ def to_c(program: Program, contract: Mapping[str, Any]) -> dict[str, str]:
     written = _Written(program)
     body = "\n".join(f"    {line}" for op in program.ops for line in written.lines(op))
     buffers = "\n".join(f"    float b{i}[{size}];" for i, size in enumerate(written.buffers))
+    codes = [_number(code) for code in contract[SENTINELS]]
     refused = "!isfinite(obs[i])" if contract["history"] == 1 else "isinf(obs[i])"  # NaN: before the episode
+    refused = " || ".join([refused, *(f"obs[i] == {code}" for code in codes)])
     act = ACT.format(buffers=buffers, body=body, refused=refused, result=written.place(program.result))
     helpers = [text for name, text in HELPERS.items() if f"{name}(" in act]
     system = ["math.h", *(["stdint.h", "string.h"] if "round16(" in act else [])]
@@ -140,6 +143,7 @@ def to_c(program: Program, contract: Mapping[str, Any]) -> dict[str, str]:
         version=contract["versions"]["pars"],
         inputs=program.inputs,
         outputs=len(contract["outputs"]),
+        missing=", ".join(["NaN", "infinite", *codes]),
         stack=4 * sum(written.buffers),
     )
     return {"policy.h": header, "policy.c": "\n\n".join([includes, _facts(contract), *known, *helpers]) + "\n" + act}

@@ -26,6 +26,7 @@ CONTRACT = "contract.json"  # by which a folder is known
 KIND, FORMAT = "pars policy", 1
 WEIGHTS = "policy.safetensors"
 GOAL = "goal"
+SENTINELS = "sentinels"  # numbers that stand for a missing value; contracts of older versions have none
 ANEW = "export the run again"
 
 
@@ -124,7 +125,8 @@ def _policy(contract: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Po
         raise CheckpointError("its names are not as many as the policy's inputs and outputs")
     if not all(one.low < one.high for one in outputs):
         raise CheckpointError("an output's lower bound is not below its upper one")
-    return Policy(str(contract["method"]), names[-(len(names) // history) :], outputs, goals, history, program)
+    gone = tuple(map(float, contract.get(SENTINELS, ())))
+    return Policy(str(contract["method"]), names[-(len(names) // history) :], outputs, goals, history, program, gone)
 
 
 def _said(error: Exception) -> str:

@@ -142,6 +142,7 @@ def describe(
         "history": policy.history,
         "outputs": [{**one._asdict(), "unit": unit_of(one.name)} for one in policy.outputs],
         "fallback": fallback,
+        contracts.SENTINELS: list(policy.sentinels),
         "data": {name: data.get(name) for name in ("name", "fingerprint", "rows")},
         "task": told.get("task"),
         "run": {

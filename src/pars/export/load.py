@@ -46,7 +46,9 @@ def policy_of(restored: Restored, member: int) -> Policy:
         program: Rows = traced(restored, member)
     except Unwritten as why:
         program = Compiled(restored, member, str(why))
-    return Policy(restored.algo.name, restored.inputs, restored.outputs, goals, sees.history, program)
+    return Policy(
+        restored.algo.name, restored.inputs, restored.outputs, goals, sees.history, program, restored.sentinels
+    )
 
 
 def traced(restored: Restored, member: int) -> Program:

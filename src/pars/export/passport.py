@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pars.export.contract import SENTINELS
 from pars.report.load import read_run
 from pars.report.metrics import METRICS
 from pars.report.pages import html
@@ -29,7 +30,7 @@ def passport(restored: Restored, member: int, contract: Contract, apart: float) 
     body = [
         _head(restored, contract),
         html.section("What goes in", _inputs(contract), html.note(_BEYOND)),
-        html.section("What comes out", _outputs(contract), html.note(_FALLBACK)),
+        html.section("What comes out", _outputs(contract), html.note(_FALLBACK.format(missing=_missing(contract)))),
         html.section("How good it is", _estimates(restored, member), _measured(restored, member)),
         html.section("Where not to trust it", _limits(restored, contract)),
         html.section("What it was trained on", html.definitions(_training(restored, contract))),
@@ -44,9 +45,14 @@ _BEYOND = (
     "there: every runner flags such a row."
 )
 _FALLBACK = (
-    "No action leaves its range. The fallback is given where an input is missing or infinite; by default it is the "
+    "No action leaves its range. The fallback is given where an input is {missing}; by default it is the "
     "middle of the range, which need not be safe: choose yours with --fallback."
 )
+
+
+def _missing(contract: Contract) -> str:
+    codes = [f"{code:g}" for code in contract[SENTINELS]]
+    return " or ".join([", ".join(["missing", *codes]), "infinite"])
 
 
 def _head(restored: Restored, contract: Contract) -> str:
@@ -105,6 +111,7 @@ def _estimates(restored: Restored, member: int) -> str:
             ]
             for one in own
         ]
+        warned = "".join(html.note(f"{line}.", "warn") for line in judged.get("warnings", ()))
         behaviour = f" The data's own: {judged['behaviour']['estimate']:.5g}." if "behaviour" in judged else ""
     except (OSError, ValueError, KeyError, TypeError):
         return html.note(f"{found.name} of the run cannot be read; run pars judge again.", "warn")
@@ -112,7 +119,7 @@ def _estimates(restored: Restored, member: int) -> str:
         return unjudged
     header = ["estimator", "estimate (interval)", "to be trusted", "flags"]
     text = f"Estimates from data alone of the return of an episode, discounted.{behaviour}"
-    return html.note(text) + html.table(header, shown, [not one["trust"] for one in own])
+    return html.note(text) + warned + html.table(header, shown, [not one["trust"] for one in own])
 
 
 def _measured(restored: Restored, member: int) -> str:

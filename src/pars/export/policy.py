@@ -34,6 +34,7 @@ class Policy:
     goals: tuple[str, ...]  # names of a goal's numbers, where it sees one
     history: int
     program: Rows  # of all inputs in one row
+    sentinels: tuple[float, ...] = ()  # numbers that stand for a missing value, as in the data
 
     def __call__(self, obs: Any, goal: Any = None) -> np.ndarray:
         if goal is not None and not self.goals:
@@ -79,14 +80,15 @@ class Policy:
             raise ObservationError(f"the policy sees {wanted} (policy.{where}), not {found}")
         with np.errstate(over="ignore"):  # found out below
             rows = rows.astype(np.float32)
-        finite = np.isfinite(rows)
+        finite = np.isfinite(rows) & ~np.isin(rows, np.asarray(self.sentinels, np.float32))
         if history > 1:
             finite |= np.isnan(rows).all(axis=-1, keepdims=True)
         if not finite.all():
             at = tuple(np.argwhere(~finite)[0])
             place = f" in row {at[0]}" if len(at) > 1 else ""
+            stands = ", which stands for a missing value" if np.isfinite(rows[at]) else ""
             raise ObservationError(
-                f"{names[at[-1]]!r} is {rows[at]:g}{place}: no policy can act on that; fill it, or do without"
+                f"{names[at[-1]]!r} is {rows[at]:g}{place}{stands}: no policy can act on that; fill it, or do without"
             )
         return rows
 

@@ -2,6 +2,7 @@
 
 The CSV's first line names its columns, which are found by the names in contract.json. The column `flag` says how it
 went: 0 well, 1 on a number outside of what training saw, 2 a number was missing or infinite and this is the fallback.
+Missing is also a number that stood for a missing value in the data (`sentinels` in contract.json).
 A table that is not UTF-8 or has commas before decimals ends in one line on stderr, exit code 1, and no action.
 """
 
@@ -34,6 +35,7 @@ class Policy:
         self.low = np.array([-np.inf if x["low"] is None else x["low"] for x in inputs], np.float32)
         self.high = np.array([np.inf if x["high"] is None else x["high"] for x in inputs], np.float32)
         self.fallback = np.array(self.contract["fallback"], np.float32)
+        self.sentinels = np.array(self.contract["sentinels"], np.float32)
 
     def act(self, obs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """obs [N, inputs] -> action [N, outputs], flag [N]: OK, OUT_OF_RANGE or FELL_BACK."""
@@ -43,7 +45,7 @@ class Policy:
         early = self.contract["history"] > 1  # rows of NaN are from before the episode
         bad = (np.isinf(obs) if early else ~np.isfinite(obs)).any(axis=1)
         action = self.session.run(None, {"obs": obs if early else np.where(np.isfinite(obs), obs, 0)})[0]
-        bad |= ~np.isfinite(action).all(axis=1)
+        bad |= np.isin(obs, self.sentinels).any(axis=1) | ~np.isfinite(action).all(axis=1)
         out = ((obs < self.low) | (obs > self.high)).any(axis=1)
         flag = np.where(bad, FELL_BACK, np.where(out, OUT_OF_RANGE, OK))
         return np.where(bad[:, None], self.fallback, action), flag

@@ -58,6 +58,11 @@ class Restored:
     def position(self) -> Position:
         return self.saved.position
 
+    @property
+    def sentinels(self) -> tuple[float, ...]:
+        """Numbers that stand for a missing value in the data."""
+        return tuple(self.description["dataset"]["card"].get("sentinels", ()))
+
     @cached_property
     def policies(self) -> Policies:
         """As they evaluate."""

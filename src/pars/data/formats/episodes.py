@@ -39,6 +39,7 @@ class Remarks:
     def __init__(self, places: Places | None = None) -> None:
         self.places = places or Places()
         self.missing: dict[str, list[int]] = {}  # values that were, in each column
+        self.sentinels: tuple[float, ...] = ()  # numbers that stand for one
         self.notes: list[str] = []
         self.warnings: list[str] = []
 
@@ -74,7 +75,8 @@ def decoded(arrays: Mapping[str, Array], mapping: Mapping[str, str], said: Remar
         raise UsageError(
             f"--map missing={text}: expected numbers that stand for no value, as in missing=-9999|1e30"
         ) from None
-    codes += [float(np.float32(code)) for code in codes if abs(code) <= MOST_FLOAT32]  # as files of that type have them
+    said.sentinels = tuple(code for code in codes if abs(code) <= MOST_FLOAT32)
+    codes += [float(np.float32(code)) for code in said.sentinels]  # as files of that type have them
     found, count = dict(arrays), 0
     for key in (*MATRICES, "rewards"):
         if key in found and (there := np.isin(found[key], codes)).any():

@@ -62,6 +62,7 @@ class Part(NamedTuple):
     action_range: ActionRange | None = None  # that the file says of itself
     notes: tuple[str, ...] = ()  # what else was done
     lines: np.ndarray | None = None  # of each row, in CSV
+    sentinels: tuple[float, ...] = ()  # of a cleaned file, see Columns
 
 
 def read_columns(
@@ -118,13 +119,14 @@ def read_columns(
     arrays = decoded(arrays, mapping, said)
     if minus:
         arrays["rewards"] = -np.asarray(arrays["rewards"], np.float64)
-    if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
     said.warnings += [] if minus else costs(mapping, arrays["rewards"])
+    if len(parts) > 1 or parts[0].starts or chosen or split or {EPISODE, TIME} & set(mapping):
         starts = [row + start for row, part in zip(first, parts) for start in part.starts or [0]]
         by_file = len(parts) > 1 or bool(parts[0].starts) or mapping.get(EPISODE) == FILE
         arrays = ended(path, arrays, starts, mapping, said, by_file)
     columns = Columns(arrays)
     columns.places, columns.kept, columns.missing = places, columns.pop(ROW, None), said.missing
+    columns.sentinels = tuple(dict.fromkeys([*said.sentinels, *(code for part in parts for code in part.sentinels)]))
     columns.next_obs = "file" if parts[0].own_next else "shift"
     columns.action_range = parts[0].action_range
     done = dict.fromkeys(note for part in parts for note in part.notes)
@@ -220,11 +222,13 @@ def _read_file(
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
         arrays = load(path, kept, scratch, in_memory)
     names = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
-    known = None
+    known: ActionRange | None = None
+    sentinels: tuple[float, ...] = ()
     if form == "hdf5" and (told := cleaned.read(path)):
-        known, names = told
+        known, names, sentinels = told
         arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
-    return Part(arrays, [], missing, relabel or "next_observations" in mapping, names, known, source.notes, lines)
+    own_next = relabel or "next_observations" in mapping
+    return Part(arrays, [], missing, own_next, names, known, source.notes, lines, sentinels)
 
 
 @contextlib.contextmanager

@@ -56,7 +56,7 @@ def read_frame(data: Any, mapping: Mapping[str, Any] | None, source: str) -> Col
         found["rewards"] = -np.asarray(found["rewards"], np.float64)
     said.warnings += [] if minus else costs(mapping, found["rewards"])
     columns = Columns(ended(path, found, [0], mapping, said, mapping.get(EPISODE) == FILE))
-    columns.kept, columns.missing = columns.pop(ROW, None), said.missing
+    columns.kept, columns.missing, columns.sentinels = columns.pop(ROW, None), said.missing, said.sentinels
     columns.next_obs = "file" if "next_observations" in mapping else "shift"
     columns.names = column_names(chosen, own)
     columns.notes, columns.warnings = tuple(said.notes), tuple(said.warnings)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -45,8 +45,14 @@ class Columns(dict[str, Array]):
     warnings: tuple[str, ...] = ()  # what may be wrong with the recording
     action_range: ActionRange | None = None  # that the file says of itself
     missing: Mapping[str, list[int]] = MappingProxyType({})  # values that were, in each column of a matrix
+    sentinels: tuple[float, ...] = ()  # numbers that stood where a value was missing
     places: Places = Places()
     kept: Array | None = None  # [N] numbers that the rows had before some were dropped
+
+    def gaps(self) -> dict[str, Any]:
+        """What there is to say of missing values, for the data card."""
+        told = {"missing": dict(self.missing), "sentinels": list(self.sentinels)}
+        return {key: value for key, value in told.items() if value}
 
     def place(self, row: int) -> str:
         """Where a row stands on file."""
