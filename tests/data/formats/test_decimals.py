@@ -71,3 +71,29 @@ def test_a_short_first_row_is_one_of_the_header_s_separator(tmp_path):
     (tmp_path / "a.csv").write_text("x,r,u\n1,2\n")
     with pytest.raises(DataError, match="line 2 has 2 cells, the header has 3"):
         own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file")
+
+
+def vectors(tmp_path, *cells, separator=";"):
+    lines = [separator.join(("x", "r", "u")), *(separator.join((f'"{cell}"', "1", "0.5")) for cell in cells)]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    return own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file")["observations"].tolist()
+
+
+def test_commas_in_vectors_are_read_where_they_cannot_be_decimal_ones(tmp_path):
+    assert vectors(tmp_path, "[0.5,2]", "[1,3]") == vectors(tmp_path, "[0.5 2]", "[1, 3]") == [[0.5, 2], [1, 3]]
+    assert vectors(tmp_path, "[1,2]", "[3,4]", separator=",") == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize(("cell", "separator"), [("[0,94 1,5]", ";"), ("[0,94]", ";"), ("[0,94 1,5]", ",")])
+def test_commas_in_vectors_that_may_be_decimal_ones_are_refused(tmp_path, cell, separator):
+    with pytest.raises(
+        DataError, match=r"'x' holds '\[0,94.*\]' in line 2: do its commas stand before decimals or betw"
+    ):
+        vectors(tmp_path, cell, cell, separator=separator)
+
+
+def test_a_flag_compares_numbers_as_numbers_beside_words_and_holes(tmp_path):
+    (tmp_path / "a.csv").write_text("x,r,u,st\n1,0,.5,1\n2,0,.4,\n3,0,.3,OK\n4,0,.2,1.0\n5,0,.1,2\n")
+    for value, rows in (("1.0", [0, 3]), ("1", [0, 3]), ("OK", [2]), ("1|2", [0, 3, 4])):
+        read = own(tmp_path / "a.csv", f"obs=x,action=u,reward=r,terminal=st=={value},episode=file")
+        assert [i for i, flag in enumerate(read["terminals"]) if flag] == rows

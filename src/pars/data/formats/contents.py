@@ -1,6 +1,5 @@
 """What an open source offers by name, and our columns made of it."""
 
-import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -53,16 +52,26 @@ def _flag(key: str, where: Where, column: Column) -> Column:
         raise UsageError(f"--map {key}: column {where.name!r} holds numbers; compare it with a number")
 
     def holds(block: np.ndarray) -> np.ndarray:
-        if block.dtype.kind == "U" and numbers is not None:
-            with contextlib.suppress(ValueError):
-                block = block.astype(float)
-        return np.isin(block, np.array(where.values) if block.dtype.kind == "U" or numbers is None else numbers)
+        if numbers is None:
+            return np.isin(block, np.array(where.values))
+        if block.dtype.kind != "U":
+            return np.isin(block, numbers)
+        words, at = np.unique(block, return_inverse=True)
+        return np.isin([*map(_number, words)], numbers)[at].reshape(block.shape)
 
     return Column(
         column.shape,
         np.dtype(np.float32),
         lambda rows: ((holds(block) == where.equal).astype(np.float32) for block in column.blocks(rows)),
     )
+
+
+def _number(word: str) -> float:
+    """NaN, which equals nothing, of a word that is none."""
+    try:
+        return float(word)
+    except ValueError:
+        return np.nan
 
 
 def never(mapping: Mapping[str, str], found: Mapping[str, np.ndarray]) -> list[str]:

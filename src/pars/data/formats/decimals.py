@@ -11,6 +11,7 @@ from pars.errors import DataError
 
 COMMA, POINT = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*"), re.compile(r"\s*[-+]?\d*\.\d+([eE][-+]?\d+)?\s*")
 SURE = re.compile(r"\s*[-+]?(0?|0\d+|\d{4,}),\d+\s*|\s*[-+]?\d*,(\d{1,2}|\d{4,}|\d+e.*)\s*", re.I)  # no thousands
+MIXED, TIGHT = re.compile(r"\d,\d+\s+[-+\d]"), re.compile(r"\d,[-+\d]")  # commas in vectors
 COMMAS = "decimal commas are read as points"
 
 
@@ -28,6 +29,8 @@ class Marks:
 
     def pointed(self, name: str, cells: Sequence[str], lines: Array) -> Sequence[str]:
         """A column's cells with points in the place of decimal commas."""
+        if cells and cells[0].lstrip().startswith("["):
+            self._check_vectors(name, cells, lines)
         if not self.apart:
             return cells
         for kind, like in (("point", POINT), ("comma", COMMA), ("sure", SURE)):
@@ -38,6 +41,16 @@ class Marks:
         if not self.commas:
             return cells
         return [cell.replace(",", ".") if COMMA.fullmatch(cell) else cell for cell in cells]
+
+    def _check_vectors(self, name: str, cells: Sequence[str], lines: Array) -> None:
+        """Raise DataError if commas in vectors may be decimal ones, as in `[0,5 1,5]`, or `[0,5]` beside `;`."""
+        pointed = not self.apart or any("." in cell for cell in cells)
+        at = next((i for i, cell in enumerate(cells) if (MIXED if pointed else TIGHT).search(cell)), None)
+        if at is not None:
+            raise DataError(
+                f"{self.path}: column {name!r} holds {cells[at][:40]!r} in line {lines[at]}: do its commas stand "
+                "before decimals or between numbers? write points before decimals, and a space after commas"
+            )
 
     def check(self) -> None:
         """Raise DataError if the commas, or points beside them, may stand between thousands."""

@@ -222,13 +222,11 @@ def _read_file(
         kept = {key: column for key, column in relabelled.items() if infos or not key.startswith(INFOS)}
         arrays = load(path, kept, scratch, in_memory)
     names = {key: sources for key, sources in chosen.items() if isinstance(sources, list)}
-    known: ActionRange | None = None
-    sentinels: tuple[float, ...] = ()
-    if form == "hdf5" and (told := cleaned.read(path)):
-        known, names, sentinels = told
-        arrays["actions"] = known.to_units(arrays["actions"]).astype(np.float32) if known else arrays["actions"]
+    told = (cleaned.read(path) if form == "hdf5" else None) or cleaned.Told(None, names, ())
+    if scale := told.action_range:
+        arrays["actions"] = scale.to_units(arrays["actions"]).astype(np.float32)
     own_next = relabel or "next_observations" in mapping
-    return Part(arrays, [], missing, own_next, names, known, source.notes, lines, sentinels)
+    return Part(arrays, [], missing, own_next, told.names, scale, source.notes, lines, told.sentinels)
 
 
 @contextlib.contextmanager
