@@ -21,7 +21,7 @@ from pars.algos import ALGORITHMS
 from pars.core import Spec, Transition
 from pars.envs import make_task
 from pars.packing import pack
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.folder import FORMAT, RunFolder
 from pars.training.learner import Learner
 from pars.training.rollout import Interaction

@@ -15,7 +15,7 @@ from pars.data import from_arrays
 from pars.envs import make_task
 from pars.errors import CheckpointError, UsageError
 from pars.export.load import load_policy
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.lengths import make_plan
 from pars.training.plan import Plan
 from tests.data.files import columns, write_npz

@@ -45,7 +45,7 @@ FLOORS = (
         "data",
         "envs",
     ),
-    *("rl", "packing", "core", "nn", "config", "files", "system", "places", "units", "alarm", "errors"),
+    *("rl", "packing", "core", "nn", "config", "files", "position", "system", "places", "units", "alarm", "errors"),
 )
 APART = {  # what a room must not know although it stands below
     "algos": {"data", "envs", "packing", "files", "system", "places"},

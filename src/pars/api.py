@@ -20,9 +20,9 @@ from pars.data.formats.frames import is_frame
 from pars.data.split import split
 from pars.envs import Task, make_task
 from pars.errors import TaskError, UsageError
+from pars.position import Position
 from pars.training import estimate, trackers
 from pars.training.branch import offline_steps
-from pars.training.checkpoint import Position
 from pars.training.kept import moment
 from pars.training.launch import Variant, as_seeds, from_data, in_groups, make_variants, needs_data, train_runs
 from pars.training.lengths import make_plan
@@ -158,9 +158,7 @@ def train(
         if not published and any(map(needs_data, variants)):
             known = facts_of(dataset, any(cfg.reads_rewards for own in variants for cfg in own.configs))
             variants = [from_data(own, known) if needs_data(own) else own for own in variants]
-        notes |= {
-            f"{own.algo.name}: without {name}; {why}": None for own in variants for name, why in own.left_out.items()
-        }
+        notes |= dict.fromkeys(f"{v.algo.name}: without {k}; {why}" for v in variants for k, why in v.left_out.items())
         groups = in_groups(variants, given)
         known_by = lengths | {"rows": len(dataset.last)}
         plans = [make_plan(one, algo=group.algo, **known_by | _begun(group, start, lengths)) for group in groups]

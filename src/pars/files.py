@@ -1,12 +1,14 @@
-"""Files that others may have written: read only where they are what they seem, JSON with a checksum of its own."""
+"""Files that others may have written: read only where they are what they seem; JSON with its checksum; locks."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,3 +105,22 @@ def sha256_of(file: BinaryIO, length: int | None = None) -> Any:
         digest.update(data)
         left -= len(data)
     return digest
+
+
+def deserted(folder: Path) -> bool:
+    """Whether whoever held `folder` is gone: its lock is there and free. Without one, as in a copy, nobody can tell."""
+    try:
+        with open_plain(folder / "lock") as file:
+            return taken(file, fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def taken(file: BinaryIO, kind: int, pause: float = 0) -> bool:
+    """Whether the lock of a file, fcntl.LOCK_EX or LOCK_SH, could be had at once after `pause` seconds."""
+    time.sleep(pause)
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -24,7 +24,8 @@ from pars.cli.options import IMPORT
 from pars.data import dataset_path
 from pars.envs import make_task
 from pars.errors import UsageError
-from pars.training.checkpoint import Position, lock
+from pars.position import Position
+from pars.training.checkpoint import lock
 from pars.training.launch import make_groups
 from pars.training.rollout import Evaluation
 from tests.cli.said import Pars, Said, one_line

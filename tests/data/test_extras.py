@@ -16,8 +16,8 @@ from pars.core import Algorithm, Column, LoopSettings
 from pars.data import from_arrays, from_file
 from pars.data.cache import data_folder
 from pars.errors import DataError, UsageError
+from pars.position import Position
 from pars.rl.returns import mc_return
-from pars.training.checkpoint import Position
 from pars.training.learner import Learner
 from pars.training.restore import restore
 from tests.data.files import columns, write_hdf5

@@ -17,7 +17,7 @@ import numpy as np
 
 from pars.cli.explain import explain
 from pars.errors import ParsError
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.folder import FORMAT, RunFolder
 
 T = TypeVar("T")

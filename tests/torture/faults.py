@@ -16,7 +16,8 @@ import numpy as np
 
 from pars.data import load_dataset
 from pars.data.formats import hdf5
-from pars.training.checkpoint import Position, latest
+from pars.position import Position
+from pars.training.checkpoint import latest
 from pars.training.folder import RunFolder
 from tests.data.files import columns, write_npz
 from tests.torture.common import DESCRIPTION, PLACES, Budget, Tally, advance, make_run, tree, value_of, watched

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pars.training.checkpoint import Position, latest
+from pars.position import Position
+from pars.training.checkpoint import latest
 from pars.training.folder import read_status
 from tests.torture.common import Budget, Tally
 from tests.torture.forked import ENDS, TASK, Ended, call, end, few_rows, over, start, train

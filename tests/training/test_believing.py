@@ -18,8 +18,9 @@ import pytest
 from tensorboardX.record_writer import RecordWriter
 
 from pars.errors import CheckpointError, ParsError, ResourceError
+from pars.position import Position
 from pars.training import checkpoint
-from pars.training.checkpoint import ARRAYS, MANIFEST, Position, latest
+from pars.training.checkpoint import ARRAYS, MANIFEST, latest
 from pars.training.folder import FORMAT, RunFolder, check_description, note_tasks, read_description, read_status
 
 DESCRIPTION: dict[str, Any] = {"format": FORMAT, "algorithm": "pars", "members": [], "plan": {}, "dataset": {}}

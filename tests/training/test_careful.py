@@ -90,7 +90,7 @@ def test_online_ends_where_the_score_is_below_the_rule(tmp_path: Path) -> None:
 
 
 def test_the_last_policies_above_the_rule_are_named(tmp_path: Path) -> None:
-    from pars.training.checkpoint import Position
+    from pars.position import Position
     from pars.training.stop_rule import why
 
     lines = ["phase,step,member,name,value", "online,5,0,score,80", "online,5,1,score,60", "online,10,0,score,70"]

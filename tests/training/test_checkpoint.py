@@ -17,8 +17,10 @@ import numpy as np
 import pytest
 
 from pars.errors import CheckpointError, ResourceError
+from pars.files import deserted
+from pars.position import Position
 from pars.training import checkpoint
-from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, Position, deserted, latest, lock, save, verify
+from pars.training.checkpoint import ARRAYS, MANIFEST, Checkpoint, latest, lock, save, verify
 from pars.training.log import Log, Prefix
 
 PHASES = ("offline", "online")

@@ -14,9 +14,10 @@ from pars import api
 from pars.core import LoopSettings
 from pars.errors import CheckpointError
 from pars.export.load import load_policy
+from pars.position import Position
 from pars.report.load import read_run
 from pars.report.pages.overview import write_report
-from pars.training.checkpoint import MANIFEST, Position, latest
+from pars.training.checkpoint import MANIFEST, latest
 from pars.training.earlier import of_today
 from tests.runs import as_format_1, as_format_2, few_rows, finished_run, group, train
 

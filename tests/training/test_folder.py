@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pars.errors import CheckpointError
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.folder import FORMAT, RunFolder, check_description, read_description, read_status
 from pars.training.log import METRICS, REPLAY, TIMING
 

@@ -19,11 +19,11 @@ from pars.data import Dataset, from_arrays, load_dataset
 from pars.envs import list_tasks, make_task
 from pars.errors import CheckpointError, DivergenceError, Interrupted, UsageError
 from pars.export.load import load_policy
+from pars.position import START, Position
 from pars.report import summary, write_report
 from pars.report.load import tasks_of
 from pars.testing.tiny import Looks
 from pars.training import memory, teams
-from pars.training.checkpoint import START, Position
 from pars.training.folder import read_status, tasks_below
 from pars.training.launch import make_groups, train_runs
 from pars.training.plan import DataIn, How, Plan, Request

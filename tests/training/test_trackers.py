@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from pars.errors import ResourceError, UsageError
+from pars.position import Position
 from pars.training import trackers
 from pars.training.board import board_name
-from pars.training.checkpoint import Position
 from pars.training.folder import RunFolder
 from tests.training.test_folder import DESCRIPTION
 

@@ -61,7 +61,8 @@ def physics() -> str:
 
 def checkpoint() -> str:
     """A checkpoint written to the temporary folder and read back."""
-    from pars.training.checkpoint import Position, latest, save
+    from pars.position import Position
+    from pars.training.checkpoint import latest, save
 
     tree = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "step": np.array([7], np.int32)}
     with tempfile.TemporaryDirectory() as folder:

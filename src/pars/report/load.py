@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from pars.errors import CheckpointError, UsageError
-from pars.files import GONE, open_plain, pass_on, read_json, read_sealed
+from pars.files import GONE, deserted, open_plain, pass_on, read_json, read_sealed
+from pars.position import Position
 from pars.report.parts import join_probes, whole
 from pars.report.records import PHASES, Curve, GroupRecord, Member, ProbeRecord, Run
-from pars.training.checkpoint import Position, deserted, newest_of_each
 
 FORMATS = (1, 2, 3)  # of run.json
 PROBE_ARRAYS = {
@@ -111,8 +111,9 @@ def read_group(folder: Path, looks: bool = True) -> GroupRecord:
 
 def _as_left(folder: Path) -> dict[str, Any]:
     """How a run stands whose process was killed, and could not say so: where it would go on."""
-    saved = [place for path in newest_of_each(folder / "checkpoints") if (place := Position.of(path.name))]
-    return {"state": "interrupted", **({"phase": saved[-1].phase, "step": saved[-1].step} if saved else {})}
+    found = (Position.of(path.name) for path in (folder / "checkpoints").glob("*"))
+    last = max((place for place in found if place), default=None)
+    return {"state": "interrupted"} | ({"phase": last.phase, "step": last.step} if last else {})
 
 
 def _place_on_command_line(group: GroupRecord) -> tuple[int, int, str]:

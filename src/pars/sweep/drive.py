@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pars.errors import Interrupted, ResourceError
+from pars.position import Position
 from pars.sweep.units import Unit, is_done, newest, share
 from pars.sweep.work import Ended
-from pars.training.checkpoint import Position
 from pars.training.progress import duration
 from pars.training.view import Stop
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from pars.errors import CheckpointError, UsageError
 from pars.files import read_sealed, sealed
+from pars.position import Position
 from pars.system import write_whole
-from pars.training.checkpoint import Position
 from pars.training.folder import read_description, read_status
 from pars.training.longer import is_longer
 from pars.training.memory import cut

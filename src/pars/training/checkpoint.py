@@ -13,14 +13,13 @@ import fcntl
 import os
 import re
 import shutil
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -28,7 +27,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from pars.errors import CheckpointError, InUse, ParsError, ResourceError, printable
-from pars.files import GONE, beneath, naming, open_plain, read_sealed, sealed, sha256_of
+from pars.files import GONE, beneath, naming, open_plain, read_sealed, sealed, sha256_of, taken
+from pars.position import EARLIER, NAME, START, Position
 from pars.system import OLD, replacing
 from pars.training.log import WALL_CLOCK, Prefix
 
@@ -41,42 +41,8 @@ ENTRIES = {  # of a manifest, by its format; the first two had no checksums of l
     2: {"format", "position", "files", "logs"},
     FORMAT: {"format", "position", "files", "logs"},
 }
-NAME = r"(?:(\d+)-)?(.+?)-(\d{9,})(?:-(\d{9,}))?"  # of a checkpoint; those of format 1 have no number
 ASIDE = re.compile(rf"\.(?:writing-)?({NAME})(?:\.\w{{8}})?")  # what is being written, or was when a process died
 GLANCE = 0.05  # seconds; to see whether a folder is held takes its lock for less
-
-
-@dataclass(frozen=True, order=True)
-class Position:
-    """Where a run stands: gradient steps in a phase on data, environment steps in the online one."""
-
-    number: int  # of the phase, in the order in which they are trained
-    phase: str
-    step: int
-    updates: int = 0  # online: gradient steps taken, of those that are due by `step`
-
-    def __str__(self) -> str:
-        return f"{self.phase} step {self.step:,}"
-
-    @property
-    def name(self) -> str:
-        """Names sort as positions do."""
-        taken = f"-{self.updates:09d}" if self.updates else ""
-        return f"{self.number}-{self.phase}-{self.step:09d}{taken}"
-
-    @classmethod
-    def of(cls, name: str) -> Position | None:
-        """Whose name it is."""
-        if not (found := re.fullmatch(NAME, name)):
-            return None
-        number, phase, step, updates = found.groups(default="0")
-        if found[1] is None and phase not in EARLIER:
-            return None
-        return cls(EARLIER.index(phase) if found[1] is None else int(number), phase, int(step), int(updates))
-
-
-START = Position(-1, "", 0)  # before the first phase
-EARLIER = ("offline", "online")  # phases of format 1
 
 
 @dataclass(frozen=True)
@@ -311,28 +277,10 @@ def lock(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise unreadable(folder, error, "cannot lock") from None
     with file:
-        if not any(_taken(file, fcntl.LOCK_EX, pause) for pause in (0, GLANCE)):
+        if not any(taken(file, fcntl.LOCK_EX, pause) for pause in (0, GLANCE)):
             owner = printable(file.read(100).decode(errors="replace")) or "another process"
             raise InUse(f"{folder} is in use by {owner}; wait for it, or use another --out")
         file.truncate(0)
         file.write(f"process {os.getpid()}".encode())
         file.flush()
         yield
-
-
-def deserted(folder: Path) -> bool:
-    """Whether whoever held `folder` is gone: its lock is there and free. Without one, as in a copy, nobody can tell."""
-    try:
-        with open_plain(folder / "lock") as file:
-            return _taken(file, fcntl.LOCK_SH)
-    except OSError:
-        return False
-
-
-def _taken(file: BinaryIO, kind: int, pause: float = 0) -> bool:
-    time.sleep(pause)
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

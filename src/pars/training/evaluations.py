@@ -10,7 +10,7 @@ import numpy as np
 
 from pars.core import PLAIN, Sight
 from pars.envs.base import GYM, Task
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.policy import Policies
 from pars.training.rollout import Evaluation, Evaluator
 from pars.training.view import Stop, seconds_since

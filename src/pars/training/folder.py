@@ -12,10 +12,11 @@ import numpy as np
 
 from pars.errors import CheckpointError
 from pars.files import GONE, beneath, naming, open_plain, read_json, read_sealed, sealed
+from pars.position import Position
 from pars.system import write_whole
 from pars.training import checkpoint
 from pars.training.board import Board, Curves, board_name
-from pars.training.checkpoint import Checkpoint, Position, unreadable
+from pars.training.checkpoint import Checkpoint, unreadable
 from pars.training.log import METRICS, REPLAY, TIMING, WALL_CLOCK, Prefix, open_log
 from pars.training.longer import LENGTHS, is_longer
 from pars.training.trackers import track

@@ -12,9 +12,10 @@ import jax
 
 from pars.core import OFFLINE, ONLINE, State
 from pars.errors import CheckpointError, UsageError
+from pars.position import Position
 from pars.rl.net import Net
 from pars.training import checkpoint
-from pars.training.checkpoint import Checkpoint, Position
+from pars.training.checkpoint import Checkpoint
 
 KEPT = "policies"
 

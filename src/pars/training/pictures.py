@@ -9,9 +9,9 @@ import numpy as np
 
 from pars.core import Transition
 from pars.data import Dataset
+from pars.position import Position
 from pars.probes.landscape import landscape
 from pars.system import replacing
-from pars.training.checkpoint import Position
 from pars.training.learner import Learner
 from pars.training.rollout import Evaluation
 from pars.training.share import Share

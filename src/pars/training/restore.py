@@ -16,7 +16,8 @@ from pars.algos import find_algorithm
 from pars.config import from_dict, stack
 from pars.core import Algorithm, Spec, State
 from pars.errors import CheckpointError, UsageError
-from pars.training.checkpoint import Checkpoint, Position, latest
+from pars.position import Position
+from pars.training.checkpoint import Checkpoint, latest
 from pars.training.earlier import of_today
 from pars.training.folder import read_description, tasks_below
 from pars.training.kept import moment

@@ -15,9 +15,9 @@ import numpy as np
 
 from pars.core import OFFLINE, ONLINE, Step
 from pars.errors import DivergenceError, Interrupted, TaskError
+from pars.position import START, Position
 from pars.probes import LANDSCAPE, find_probes
 from pars.training import checkpoint
-from pars.training.checkpoint import START, Position
 from pars.training.evaluations import Boundary, Timed
 from pars.training.folder import RunFolder, check_description
 from pars.training.held_out import HeldOut

@@ -11,7 +11,7 @@ import numpy as np
 
 from pars.core import OFFLINE, ONLINE
 from pars.errors import DivergenceError
-from pars.training.checkpoint import Position
+from pars.position import Position
 from pars.training.log import METRICS
 from pars.training.share import Share
 

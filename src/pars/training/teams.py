@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pars.config import field_types, structure, to_dict
+from pars.position import Position
 from pars.training import checkpoint
 from pars.training.branch import branch, check_wires
-from pars.training.checkpoint import Position
 from pars.training.description import describe
 from pars.training.memory import SHARE, in_words
 from pars.training.parts import fitting, needed
