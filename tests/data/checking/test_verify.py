@@ -34,13 +34,17 @@ def walked() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def hopped() -> dict[str, np.ndarray]:
-    """Hoppers with D4RL's physics and random actions, 12 rows each."""
-    env: Any = make_task(HOPPER, physics="d4rl").make(20)
-    index, rng, rows = np.arange(20), np.random.default_rng(0), []
+    return random_rows(HOPPER)
+
+
+def random_rows(task: str) -> dict[str, np.ndarray]:
+    """Twenty robots with D4RL's physics and random actions, 12 rows each."""
+    env: Any = make_task(task, physics="d4rl").make(20)
+    width, index, rng, rows = make_task(task).action_dim, np.arange(20), np.random.default_rng(0), []
     obs = env.reset(index, index)
     for _ in range(12):
         qpos, qvel = env.physics.qpos[index].copy(), env.physics.qvel[index].copy()
-        action = rng.uniform(-1, 1, (20, 3)).astype(np.float32)
+        action = rng.uniform(-1, 1, (20, width)).astype(np.float32)
         result = env.step(index, action)
         rows.append((obs, action, result.reward, result.terminal, qpos, qvel))
         obs = result.obs
@@ -66,6 +70,15 @@ def test_few_rows_are_always_the_same(tmp_path, walked):
     path = write(tmp_path / "a.hdf5", walked)
     assert verify(path, MAZE, rows=50) == verify(path, MAZE, rows=50)
     assert verify(path, MAZE, rows=50).rows == 50
+
+
+def test_an_ant_outside_of_its_maze_is_seen(tmp_path):
+    """Its physics are alike everywhere, and its observation is the whole state."""
+    data = random_rows("antmaze-umaze-v2")
+    assert verify(write(tmp_path / "a.hdf5", data), "antmaze-umaze-v2", physics="d4rl").refusal is None
+    data["observations"][:, 0] += 100.0
+    found = verify(write(tmp_path / "b.hdf5", data), "antmaze-umaze-v2", physics="d4rl")
+    assert "100% of the rows stand in the maze's walls or beyond: were the positions changed?" in str(found.refusal)
 
 
 def test_scaled_actions_are_seen(tmp_path, walked):

@@ -14,6 +14,7 @@ import numpy as np
 
 from pars.config import MOST_EPISODES, check_whole
 from pars.data.catalog import DATASETS, collect_dataset, original
+from pars.data.checking.card import maze_coverage
 from pars.data.checking.doctor import file_of
 from pars.data.checking.embedded import Rollout, recorded_policy, recorded_returns, roll_out
 from pars.data.checking.sample import SHOWN, Sample, draw_sample, largest
@@ -31,6 +32,7 @@ MATCH_TAIL = 1e-2  # the same for nine rows of ten
 CLEAR = 10.0  # times smaller that one mode's median error, or 90 % quantile, must be to be called the file's
 SEEN = 0.05  # error of a recorded state's observation from which on it is another one, in one row of ten or more
 BATCH = 250  # rows stepped together
+OUTSIDE = 0.05  # share of rows where the maze has walls, from which on positions are not its own
 UNSEEN = (
     "; the states follow each other as here, but the observations are not of them: were they changed, or is what "
     "'infos/' says of the scene not what was drawn?"
@@ -72,11 +74,13 @@ class Verification:
     errors: list[Errors]
     hint: str = ""  # what may be wrong; empty if nothing is
     rollout: Rollout | None = None
+    outside: float = 0.0  # share of rows that stand in walls of the maze, or beyond
 
     @property
     def matching(self) -> list[Errors]:
         """Modes that reproduce the file, the best first: its states, and what is observed of them."""
-        good = [one for one in self.errors if self.moves(one) and not one.seen.p90 > SEEN]
+        placed = self.outside <= OUTSIDE
+        good = [one for one in self.errors if placed and self.moves(one) and not one.seen.p90 > SEEN]
         return sorted(good, key=lambda one: (one.qpos.median, one.qpos.p99))
 
     def moves(self, one: Errors) -> bool:
@@ -148,14 +152,14 @@ def verify(
         sample = draw_sample(columns, name, tasks[0], env, rows)
         env.close()
         returns = recorded_returns(columns, tasks[0].time_limit) if episodes else np.zeros(0)
-    errors = [compare(task, sample) for task in tasks]
+    errors, maze = [compare(task, sample) for task in tasks], tasks[0].maze
     found = Verification(
         name, task_id, len(sample.row), sample.change, str(sample.state["qpos"].dtype), sample.notes, errors
     )
+    found = replace(found, outside=maze_coverage(sample.obs, maze)["outside"] if maze else 0.0)
     best = tasks[int(np.argmin([one.qpos.median for one in errors]))]
     if not found.matching:
-        hint = UNSEEN if any(map(found.moves, errors)) else _hint(tasks, sample, min(errors, key=_median))
-        found = replace(found, hint=hint)
+        found = replace(found, hint=_why(found, tasks, sample))
     if episodes:
         policy = recorded_policy(path, best.obs_dim, best.action_dim)
         found = replace(found, rollout=roll_out(best, policy, episodes, returns))
@@ -197,6 +201,15 @@ def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array], obs: Ar
     """Put environments into recorded states, observed as `obs` in scenes that may not be recorded. -> obs."""
     qpos, qvel = (np.nan_to_num(np.asarray(state[key], np.float64)) for key in ("qpos", "qvel"))
     return env.restore(index, qpos, qvel, env.recover(index, qpos, qvel, obs) | state)
+
+
+def _why(found: Verification, tasks: list[Task], sample: Sample) -> str:
+    """What may be wrong with a file that is not reproduced."""
+    if not any(map(found.moves, found.errors)):
+        return _hint(tasks, sample, min(found.errors, key=_median))
+    if found.outside > OUTSIDE:
+        return f"; {found.outside:.0%} of the rows stand in the maze's walls or beyond: were the positions changed?"
+    return UNSEEN
 
 
 def _hint(tasks: list[Task], sample: Sample, errors: Errors) -> str:
