@@ -128,9 +128,11 @@ def _float32(columns: Mapping[str, Array], key: str, source: str, place: Place) 
         with np.errstate(over="ignore"):
             number = int(np.argmin(np.isfinite(column[row].astype(np.float32)))) if column.ndim == 2 else 0
         which = f", {named(getattr(columns, 'names', {}), key, number)}" if column.ndim == 2 else ""
+        codes = " or ".join(f"{code:g}" for code in getattr(columns, "sentinels", ()))
+        what = f"missing ({codes}), NaN or infinite values" if codes else "NaN or infinite values"
         raise DataError(
-            f"{source}: '{key}' has {count} NaN or infinite values, the first in {place(row)}{which}; drop those "
-            "episodes (NaN is also mended by --fill)"
+            f"{source}: '{key}' has {count} {what}, the first in {place(row)}{which}; drop those episodes, or give "
+            "--fill forward, drop-row or drop-episode for what is missing or NaN"
         )
     return column
 

@@ -73,6 +73,18 @@ def test_a_short_first_row_is_one_of_the_header_s_separator(tmp_path):
         own(tmp_path / "a.csv", "obs=x,action=u,reward=r,terminal=0,episode=file")
 
 
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_name_in_quotes_may_break_its_line(tmp_path, sign):
+    lines = [
+        sign.join(('"temp, in\n(degC)"', "r", '5" pipe')),
+        sign.join(("1", "0", ".5")),
+        sign.join(("2", "0", ".4")),
+    ]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    read = own(tmp_path / "a.csv", 'obs="temp, in (degC)",action=*pipe,reward=r,terminal=0,episode=file')
+    assert read["observations"].tolist() == [[1], [2]] and read.place(0) == "line 3"
+
+
 def vectors(tmp_path, *cells, separator=";"):
     lines = [separator.join(("x", "r", "u")), *(separator.join((f'"{cell}"', "1", "0.5")) for cell in cells)]
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")

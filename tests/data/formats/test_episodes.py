@@ -89,7 +89,9 @@ def test_numbers_that_stand_for_missing_values(tmp_path):
         frame, {**mapping, "terminals": 0, "fill": "drop-row", "missing": [-9999, 1e30, 1e300]}, "a frame"
     )
     assert read["observations"].tolist() == [[1], [3]] and read["rewards"].tolist() == [-1, -3]
-    with pytest.raises(DataError, match=r"'observations' has 1 NaN .* in line 5, x; .* mended by --fill"):
+    with pytest.raises(
+        DataError, match=r"has 1 missing \(-9999 or 1e\+30\), NaN or .* in line 5, x; .* --fill forward"
+    ):
         from_file(path, mapping=mapping, action_range="0..1")
     with pytest.raises(UsageError, match="--map missing=none: expected numbers"):
         read_columns(path, mapping=mapping | {"missing": "none"})

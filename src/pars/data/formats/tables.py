@@ -11,6 +11,7 @@ import lzma
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -31,6 +32,7 @@ WHOLE = 2**53  # up to which a float64 is exact
 BYTES_PER_CHARACTER = 4  # a cell takes at least two characters, and becomes a float64
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 LONGEST = 2**26  # characters of a header, some millions of names
+MOST_LINES = 20  # of a header
 HEAD = 2**16  # bytes by which the encoding is told
 MARKS = {  # at the beginning of a file
     codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
@@ -156,7 +158,7 @@ def _header(path: Path) -> Header:
     """Names in the first line and what separates them."""
     try:
         with opened(path) as file:
-            line, second = file.readline(LONGEST), file.readline(LONGEST)
+            line, second = _first_two(list(islice(iter(lambda: file.readline(LONGEST), ""), MOST_LINES + 1)))
     except DAMAGE as error:
         pass_on(path, error)
         raise DataError(f"{path}: the packed file is truncated or damaged; copy or download it again") from error
@@ -164,14 +166,24 @@ def _header(path: Path) -> Header:
     if not line.count(separator) and " " in line.strip() and all(map(_is_number, line.split())):
         separator = " "  # as numpy.savetxt writes
     try:
-        found = next(csv.reader([line.strip() if separator == " " else line], delimiter=separator), [])
+        lines = [line.strip()] if separator == " " else line.splitlines(keepends=True)
+        found = next(csv.reader(lines, delimiter=separator), [])
     except csv.Error as error:
         raise DataError(f"{path}: the first line is no header of a CSV ({error}); is it a table?") from error
-    found = [name.strip() for name in found]
+    found = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in found]
     numbers = found if separator == "," else [name.replace(",", ".") for name in found]
     if all(_is_number(name) or not name for name in numbers):
         return Header([f"{COLUMN}{i}" for i in range(len(found))], separator, True)
     return Header([name or f"Unnamed: {i}" for i, name in enumerate(found)], separator, False)
+
+
+def _first_two(lines: list[str]) -> tuple[str, str]:
+    """The header, of several lines where a name in quotes is, and the line after it."""
+    reader = csv.reader(lines, delimiter=max(SEPARATORS, key="".join(lines[:1]).count))
+    with suppress(csv.Error):
+        next(reader, None)
+    count = reader.line_num if 0 < reader.line_num <= MOST_LINES else 1  # a quote that is never closed is none
+    return "".join(lines[:count]), "".join(lines[count : count + 1])
 
 
 def _fits(line: str, second: str, sign: str) -> float:
