@@ -147,7 +147,7 @@ def test_the_runner_reads_a_table_by_names(tmp_path: Path) -> None:
     head, first, second = done.stdout.split()
     assert head == "valve_pct,torque_Nm,flag" and second == "12.5,-1.0,2"
     np.testing.assert_allclose([float(x) for x in first.split(",")[:2]], policy([0.5, 3, 2, 1]), rtol=1e-4)
-    spreadsheet = '\ufefflevel;other;"flow, l/s";pressure_bar;temp_C\r\n1;x;2;3;0.5\r\n1;x;2;n/a;0.5\r\n'
+    spreadsheet = '\ufefflevel; other;"flow,\n l/s";pressure_bar ;temp_C\r\n1;x;2;3;0.5\r\n1;x;2;n/a;0.5\r\n'
     (tmp_path / "rows.csv").write_text(spreadsheet, encoding="utf-8")
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert again.stdout == done.stdout

@@ -72,7 +72,8 @@ def read(file: str, wanted: list[str]) -> list[list[float]]:
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     rows = []
     try:
-        names = table.fieldnames or []
+        names = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in table.fieldnames or []]  # as in training
+        table.fieldnames = names
         if absent := [name for name in wanted if name not in names]:
             has = f"has no column {absent[0]!r}; the policy takes {', '.join(wanted)}"
             raise SystemExit(f"{file}: the first line {has}")
