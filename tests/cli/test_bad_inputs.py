@@ -162,6 +162,7 @@ UNREADABLE = {
     "report --nonsense": "unknown option '--nonsense'; see pars report --help",
     "replay one two --data x": "one word too many: 'two'; see pars replay --help",
     "trian bc": "unknown command 'trian'; did you mean train?; see pars --help",
+    "data check x --map obs=x --map=action=u": "--map is given twice; join its parts by commas",
 }
 
 

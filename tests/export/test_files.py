@@ -126,6 +126,7 @@ def test_jax_reads_its_own_file() -> None:
 
 COLUMNS = "level;flow, l/s;pressure_bar;temp_C\n"
 REFUSED = {  # tables, and what the runner says behind their names
+    f"{COLUMNS.strip()};level\n1;2;3;4;5\n": ": two columns are named 'level'; give every column a name of its own",
     "a,b\n": ": the first line has no column 'temp_C'; the policy takes temp_C",
     f"{COLUMNS}1;2;3;0.5\n°;2;3;0.5\n": ", line 3: the byte 0xb0 is not UTF-8; save the file as UTF-8",
     f"{COLUMNS}1;2;3;0.5\n1;2,5;3;0.5\n": ", line 3: '2,5' in column 'flow, l/s'; write points before decimals",
@@ -152,6 +153,8 @@ def test_the_runner_reads_a_table_by_names(tmp_path: Path) -> None:
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert again.stdout == done.stdout
     table = tmp_path / "rows.csv"
+    table.write_text('"temp\n[C]"\tlevel\n1\t2\n')
+    assert runner(tmp_path / "out").read(str(table), ["level ", " temp\n[C]"]) == [[2.0, 1.0]]
     for text, line in REFUSED.items():
         table.write_bytes(text.encode("cp1252"))
         with pytest.raises(SystemExit) as stop:

@@ -67,6 +67,7 @@ def test_ends_that_lie_further_than_estimates_look_are_said():
     assert line.startswith(f"3 of {far.episodes} episodes were ended by the task, after 22 rows in the median; ")
     assert "look some 20 rows ahead" in line and line.endswith("--discount 0.9535 looks as far")
     assert f"{line}." in verdict(far, ranked(far))
+    assert replace(far, ends=np.array([25_000])).warnings[0].endswith("--discount 0.99996 looks as far")
 
 
 def test_ends_are_those_of_the_task_alone():

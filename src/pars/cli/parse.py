@@ -29,6 +29,8 @@ def parse(table: Mapping[str, Callable[..., Any]], words: Sequence[str], prog: s
     """The function of `table` that `words` name, with its arguments. Raises UsageError, or SystemExit behind a help."""
     if words[0] not in table and not words[0].startswith("-"):
         raise UsageError(f"{unknown('command', words[0], table)}; see {prog} --help")
+    if sum(word.partition("=")[0] == "--map" for word in words) > 1:  # the last alone would count
+        raise UsageError("--map is given twice; join its parts by commas, as in --map obs=x,action=u,missing=-9999")
     later = {name: _later(function) for name, function in table.items()}
     read = functools.partial(tyro.extras.subcommand_cli_from_dict, later, prog=prog, description=about)
     said = io.StringIO()

@@ -59,6 +59,18 @@ def number(cell: str | None) -> float:
         return float("nan")
 
 
+def plain(name: str) -> str:
+    """A column's name without spaces around it, on one line, as training reads it off a CSV."""
+    return re.sub(r"\s*[\r\n]+\s*", " ", name.strip())
+
+
+def header(text: str) -> str:
+    """The first line, with those that a name in quotes goes on in."""
+    lines = text.splitlines(keepends=True)
+    whole = ("".join(lines[:n]) for n in range(1, min(len(lines), 20) + 1))
+    return next((one for one in whole if one.count('"') % 2 == 0), "".join(lines[:1]))
+
+
 def read(file: str, wanted: list[str]) -> list[list[float]]:
     """The columns of these names, one list a row. A file that says something else than it seems to ends the program."""
     try:
@@ -68,15 +80,17 @@ def read(file: str, wanted: list[str]) -> list[list[float]]:
     except UnicodeDecodeError as error:
         byte, line = error.object[error.start], error.object.count(b"\n", 0, error.start) + 1
         raise SystemExit(f"{file}, line {line}: the byte {byte:#04x} is not UTF-8; save the file as UTF-8") from None
-    header = text.partition("\n")[0]
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header(text).count))
+    wanted = [*map(plain, wanted)]
     rows = []
     try:
-        names = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in table.fieldnames or []]  # as in training
+        names = [*map(plain, table.fieldnames or [])]
         table.fieldnames = names
         if absent := [name for name in wanted if name not in names]:
             has = f"has no column {absent[0]!r}; the policy takes {', '.join(wanted)}"
             raise SystemExit(f"{file}: the first line {has}")
+        if twice := [name for name in wanted if names.count(name) > 1]:
+            raise SystemExit(f"{file}: two columns are named {twice[0]!r}; give every column a name of its own")
         for row in table:
             here = f"{file}, line {table.line_num}"
             if None in row:

@@ -68,10 +68,11 @@ class Judgement:
         horizon, late = 1.0 / (1.0 - self.discount), np.median(self.ends) if len(self.ends) else 0.0
         if late <= horizon:
             return []
+        discount = f"{1.0 - 1.0 / late:.{len(str(int(late))) + 2}f}".rstrip("0")
         return [
             f"{len(self.ends):,} of {self.episodes:,} episodes were ended by the task, after {late:,.0f} rows in the "
             f"median; these estimates look some {horizon:,.0f} rows ahead and hardly know of such ends: --discount "
-            f"{1.0 - 1.0 / late:.4g} looks as far"
+            f"{discount} looks as far"
         ]
 
 

@@ -93,6 +93,7 @@ def vectors(tmp_path, *cells, separator=";"):
 
 def test_commas_in_vectors_are_read_where_they_cannot_be_decimal_ones(tmp_path):
     assert vectors(tmp_path, "[0.5,2]", "[1,3]") == vectors(tmp_path, "[0.5 2]", "[1, 3]") == [[0.5, 2], [1, 3]]
+    assert vectors(tmp_path, "[0,1,0]", "[1,0,0]") == [[0, 1, 0], [1, 0, 0]]
     assert vectors(tmp_path, "[1,2]", "[3,4]", separator=",") == [[1, 2], [3, 4]]
 
 

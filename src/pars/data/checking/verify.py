@@ -205,11 +205,11 @@ def _set_states(env: MujocoBatch, index: Array, state: dict[str, Array], obs: Ar
 
 def _why(found: Verification, tasks: list[Task], sample: Sample) -> str:
     """What may be wrong with a file that is not reproduced."""
+    walls = f"; {found.outside:.0%} of the rows stand in the maze's walls or beyond: were the positions changed?"
+    walls = walls if found.outside > OUTSIDE else ""
     if not any(map(found.moves, found.errors)):
-        return _hint(tasks, sample, min(found.errors, key=_median))
-    if found.outside > OUTSIDE:
-        return f"; {found.outside:.0%} of the rows stand in the maze's walls or beyond: were the positions changed?"
-    return UNSEEN
+        return _hint(tasks, sample, min(found.errors, key=_median)) + walls
+    return walls or UNSEEN
 
 
 def _hint(tasks: list[Task], sample: Sample, errors: Errors) -> str:

@@ -45,7 +45,8 @@ class Marks:
     def _check_vectors(self, name: str, cells: Sequence[str], lines: Array) -> None:
         """Raise DataError if commas in vectors may be decimal ones, as in `[0,5 1,5]`, or `[0,5]` beside `;`."""
         pointed = not self.apart or any("." in cell for cell in cells)
-        at = next((i for i, cell in enumerate(cells) if (MIXED if pointed else TIGHT).search(cell)), None)
+        doubtful = MIXED.search if pointed else _tight
+        at = next((i for i, cell in enumerate(cells) if doubtful(cell)), None)
         if at is not None:
             raise DataError(
                 f"{self.path}: column {name!r} holds {cells[at][:40]!r} in line {lines[at]}: do its commas stand "
@@ -61,3 +62,8 @@ class Marks:
                 f"{self.path}: {comma[0]!r} in line {comma[1]} of {comma[2]!r}{beside}: do commas stand before "
                 "decimals or thousands? write points before decimals, and nothing between thousands"
             )
+
+
+def _tight(cell: str) -> bool:
+    """Whether commas in a vector have no space behind, and no two stand in one word, as in `[0,1,0]`."""
+    return bool(TIGHT.search(cell)) and all(word.count(",") < 2 for word in cell.split())
