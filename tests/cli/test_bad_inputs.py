@@ -161,6 +161,7 @@ UNREADABLE = {
     "data check x --mpa y": "unknown option '--mpa'; did you mean --map? see pars data check --help",
     "report --nonsense": "unknown option '--nonsense'; see pars report --help",
     "replay one two --data x": "one word too many: 'two'; see pars replay --help",
+    "--stepz": "unknown option '--stepz'; see pars --help",
     "trian bc": "unknown command 'trian'; did you mean train?; see pars --help",
     "data check x --map obs=x --map=action=u": "--map is given twice; join its parts by commas",
 }

@@ -40,21 +40,23 @@ def parse(table: Mapping[str, Callable[..., Any]], words: Sequence[str], prog: s
             return call
     except SystemExit as stop:
         if stop.code:
-            line = one_line(said.getvalue())
+            line, command = one_line(said.getvalue()), words[:1] if words[0] in table else []
             if odd := ODD.match(line):
-                line = _odd(odd[1], words[0], _options(functools.partial(read, args=[words[0], "--help"])), prog)
+                line = _odd(
+                    odd[1], _options(functools.partial(read, args=[*command, "--help"])), " ".join([prog, *command])
+                )
             raise UsageError(line or f"{prog} cannot read these words; see {prog} --help") from None
         sys.stderr.write(said.getvalue())
         raise
 
 
-def _odd(word: str, command: str, options: Collection[str], prog: str) -> str:
+def _odd(word: str, options: Collection[str], prog: str) -> str:
     """What is said of a word that a command does not take."""
     name = word.partition("=")[0]
     near = difflib.get_close_matches(name.strip("-"), options, n=2) if name.startswith("-") else ()
     hint = f"did you mean {' or '.join(f'--{one}' for one in near)}? " if near else ""
     kind = "unknown option" if name.startswith("-") else "one word too many:"
-    return f"{kind} {name!r}; {hint}see {prog} {command} --help"
+    return f"{kind} {name!r}; {hint}see {prog} --help"
 
 
 def _options(help_: Call) -> list[str]:

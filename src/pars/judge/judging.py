@@ -58,9 +58,7 @@ class Judgement:
     returns: np.ndarray  # [episodes] of the data, discounted
     plain_returns: np.ndarray  # [episodes] of the data
     policies: list[Judged] = field(default_factory=list)
-    ends: np.ndarray = field(
-        default_factory=lambda: np.zeros(0)
-    )  # rows up to the end of each episode that the task ended
+    ends: np.ndarray = field(default_factory=lambda: np.zeros(0))  # rows of each episode that the task ended
 
     @property
     def warnings(self) -> list[str]:

@@ -153,10 +153,9 @@ def verify(
         env.close()
         returns = recorded_returns(columns, tasks[0].time_limit) if episodes else np.zeros(0)
     errors, maze = [compare(task, sample) for task in tasks], tasks[0].maze
-    found = Verification(
-        name, task_id, len(sample.row), sample.change, str(sample.state["qpos"].dtype), sample.notes, errors
-    )
-    found = replace(found, outside=maze_coverage(sample.obs, maze)["outside"] if maze else 0.0)
+    outside = maze_coverage(sample.obs, maze)["outside"] if maze else 0.0
+    kind = str(sample.state["qpos"].dtype)
+    found = Verification(name, task_id, len(sample.row), sample.change, kind, sample.notes, errors, outside=outside)
     best = tasks[int(np.argmin([one.qpos.median for one in errors]))]
     if not found.matching:
         found = replace(found, hint=_why(found, tasks, sample))

@@ -34,9 +34,9 @@ def read(path: Path) -> Told | None:
             return None
         try:
             names = {str(key): [str(name) for name in own] for key, own in json.loads(file.attrs[COLUMNS]).items()}
+            sentinels = tuple(float(value) for value in file.attrs.get(SENTINELS, ()))
         except (AttributeError, TypeError, ValueError):
             return None
-        sentinels = tuple(float(value) for value in file.attrs.get(SENTINELS, ()))
         if LOW not in file.attrs or HIGH not in file.attrs:
             return Told(None, names, sentinels)
         low, high = ([float(value) for value in file.attrs[end]] for end in (LOW, HIGH))
